@@ -1,0 +1,6 @@
+//! The library behind `shuntd`, `shunt` and `shunt-lab`.
+//!
+//! Rooms and their layers are described in `docs/architecture.md`; `tests/layering.rs` holds them.
+
+pub mod types;
+pub mod wire;

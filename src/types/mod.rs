@@ -1,0 +1,20 @@
+//! The words every other room uses: numbers with a meaning, time, timers, seeded randomness.
+//!
+//! Nothing here does I/O or reads a clock. Everything is `Copy` or small, ordered and printable,
+//! so that it can be a map key in a transcript.
+
+mod deadlines;
+mod family;
+mod numbers;
+mod preference;
+mod prefix;
+mod rng;
+mod time;
+
+pub use deadlines::Deadlines;
+pub use family::Family;
+pub use numbers::{Asn, RouterId};
+pub use preference::Preference;
+pub use prefix::{Prefix, PrefixError};
+pub use rng::Rng;
+pub use time::{Time, Wall};

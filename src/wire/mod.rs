@@ -1,0 +1,3 @@
+//! Bytes ↔ messages. Pure: no state, no I/O, no clock. `nom` is used here and nowhere else.
+
+pub mod bgp;
