@@ -2,5 +2,6 @@
 //!
 //! Rooms and their layers are described in `docs/architecture.md`; `tests/layering.rs` holds them.
 
+pub mod api;
 pub mod types;
 pub mod wire;
