@@ -1,0 +1,53 @@
+# make test    everything that must hold: format, lints, licences, unit, simulation, CLI and interop tests (root)
+# make demo    two sites, two ISPs and a switch, in namespaces of its own; HOLD=1 leaves it open to try `shunt` by hand
+# make build   debug build of the three programs; `make release` for the optimised one
+# make check   the part of `make test` that needs no privilege and no peers
+# make interop the daemon against FRR, BIRD, GoBGP, OpenBGPD and ExaBGP (root); ONLY=name runs the tests whose name contains it
+# make bench   the benchmarks of docs/performance.md
+#
+# Each does its own set-up (integration/setup): a fresh Debian needs only make and the Rust toolchain.
+
+CARGO ?= cargo
+# Interop tests mostly wait for timers, so a few more of them than cores run side by side.
+INTEROP_JOBS ?= 4
+# `make demo PROFILE=release` runs the optimised build.
+PROFILE ?= dev
+ONLY ?=
+
+target_dir := $(or $(CARGO_TARGET_DIR),target)
+built := $(target_dir)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+
+.PHONY: test check format lint unit interop demo build release bench setup-build setup-demo setup-test
+
+test: setup-test check interop
+
+check: format lint unit
+
+setup-build setup-demo setup-test: setup-%:
+	@integration/setup $*
+
+format: setup-build
+	$(CARGO) fmt --check
+
+lint: setup-build
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+# The interop target has `test = false`, so this runs all the others: licences, layering, unit, simulation, CLI.
+unit: setup-build
+	$(CARGO) test --locked
+
+interop: setup-test
+	$(CARGO) test --locked --test interop -- --test-threads=$(INTEROP_JOBS) $(ONLY)
+
+demo: setup-demo
+	$(CARGO) build --locked --profile $(PROFILE) --bins
+	$(built)/shunt-lab demo $(if $(filter-out 0,$(HOLD)),--hold)
+
+build: setup-build
+	$(CARGO) build --locked --bins
+
+release: setup-build
+	$(CARGO) build --locked --release --bins
+
+bench: setup-test
+	$(CARGO) bench --locked
