@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{Levels, Target, nearest};
+use crate::types::{Preference, Prefix};
+
+/// Service prefixes that always move together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    pub prefixes: Vec<Prefix>,
+    /// Per site. A site that is not named has 0: it does not announce the group by itself.
+    pub base: BTreeMap<String, Preference>,
+}
+
+impl Group {
+    pub fn base(&self, site: &str) -> Preference {
+        self.base.get(site).copied().unwrap_or(Preference::NONE)
+    }
+}
+
+/// What the configuration of this node says about groups.
+#[derive(Clone, Copy, Debug)]
+pub struct Definitions<'a> {
+    /// This node's.
+    pub site: &'a str,
+    /// The space that everything announced lies in.
+    pub own_prefixes: &'a [Prefix],
+    pub levels: &'a Levels,
+    pub groups: &'a BTreeMap<String, Group>,
+}
+
+/// Why a text on a command names nothing that can be announced.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownTarget {
+    /// Not the name of a group, and not written as a prefix.
+    Name { given: String, suggestion: Option<String>, groups: Vec<String> },
+    /// Bits behind the prefix length.
+    HostBits { given: String, meant: Prefix },
+    /// Not in our address space.
+    NotOurs { prefix: Prefix, own: Vec<Prefix> },
+}
+
+impl<'a> Definitions<'a> {
+    /// What the operator names: `payments` or `198.51.100.7/32`.
+    pub fn target(&self, text: &str) -> Result<Target, UnknownTarget> {
+        use crate::types::PrefixError;
+        if self.groups.contains_key(text) {
+            return Ok(Target::Group(text.to_owned()));
+        }
+        match text.parse::<Prefix>() {
+            Ok(prefix) if self.is_ours(prefix) => Ok(Target::Prefix(prefix)),
+            Ok(prefix) => Err(UnknownTarget::NotOurs { prefix, own: self.own_prefixes.to_vec() }),
+            Err(PrefixError::HostBits { given, meant }) => {
+                Err(UnknownTarget::HostBits { given, meant })
+            }
+            Err(PrefixError::Syntax(given)) => Err(self.unknown_name(given)),
+        }
+    }
+
+    fn unknown_name(&self, given: String) -> UnknownTarget {
+        let suggestion = match given.parse() {
+            // An address: the length was forgotten.
+            Ok(address) => Some(Prefix::host(address).to_string()),
+            Err(_) => {
+                let groups = self.groups.keys().map(String::as_str);
+                nearest(&given, groups).map(str::to_owned)
+            }
+        };
+        UnknownTarget::Name { given, suggestion, groups: self.groups.keys().cloned().collect() }
+    }
+
+    /// Whether `prefix` lies in our address space.
+    pub fn is_ours(&self, prefix: Prefix) -> bool {
+        self.own_prefixes.iter().any(|own| own.covers(prefix))
+    }
+
+    /// The group that `prefix` belongs to.
+    pub fn group_of(&self, prefix: Prefix) -> Option<(&'a str, &'a Group)> {
+        self.groups
+            .iter()
+            .find(|(_, group)| group.prefixes.contains(&prefix))
+            .map(|(name, group)| (name.as_str(), group))
+    }
+}
+
+impl fmt::Display for UnknownTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnknownTarget::Name { given, suggestion: Some(meant), .. } => {
+                write!(f, "no group or prefix `{given}`; did you mean `{meant}`?")
+            }
+            UnknownTarget::Name { given, groups, .. } if groups.is_empty() => write!(
+                f,
+                "no group or prefix `{given}`; no groups are configured, \
+                 a prefix is written like 198.51.100.7/32"
+            ),
+            UnknownTarget::Name { given, groups, .. } => write!(
+                f,
+                "no group or prefix `{given}`; the groups are: {}; \
+                 a prefix is written like 198.51.100.7/32",
+                groups.join(", ")
+            ),
+            UnknownTarget::HostBits { given, meant } => write!(
+                f,
+                "`{given}` has bits set behind the prefix length; did you mean `{meant}`?"
+            ),
+            UnknownTarget::NotOurs { prefix, own } if own.is_empty() => {
+                write!(f, "{prefix} is not ours to announce: `own-prefixes` in [node] is empty")
+            }
+            UnknownTarget::NotOurs { prefix, own } => {
+                write!(f, "{prefix} is not ours to announce; own-prefixes has: ")?;
+                f.write_str(&own.iter().map(Prefix::to_string).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::types::Preference;
+use crate::wire::bgp::{Community, LargeCommunity};
+
+/// What a class of BGP neighbours sees of a preference. This is the one place where "higher
+/// attracts" becomes BGP's attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping(Kind);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    /// MED is 255 - preference, LOCAL_PREF is the preference.
+    #[default]
+    BuiltIn,
+    /// A step holds from its preference up to the next one. Never empty.
+    Steps(BTreeMap<Preference, Mapped>),
+}
+
+/// The attributes that express one preference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapped {
+    /// MULTI_EXIT_DISC; lower attracts. `None`: not sent.
+    pub med: Option<u32>,
+    /// How often our AS number is put into AS_PATH beyond the once that eBGP needs.
+    pub prepend: u8,
+    /// LOCAL_PREF, for iBGP neighbours only; higher attracts. `None`: the usual 100.
+    pub local_pref: Option<u32>,
+    pub communities: Vec<Community>,
+    pub large_communities: Vec<LargeCommunity>,
+}
+
+/// By these two steps a higher preference would look worse to a neighbour.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct NotMonotonic {
+    pub lower: Preference,
+    pub higher: Preference,
+    /// As the key is written in the configuration: `med`, `prepend`, `local-pref`, `communities`.
+    pub attribute: &'static str,
+    /// What the higher step does wrong: `has the larger med (50 against 10)`.
+    pub problem: String,
+}
+
+/// LOCAL_PREF where none is set: what practically every router takes for one that is absent.
+const USUAL_LOCAL_PREF: u32 = 100;
+
+impl Mapping {
+    pub const BUILT_IN: Mapping = Mapping(Kind::BuiltIn);
+
+    /// Of at least one step (without any it is the built-in mapping); refused if it is not
+    /// monotonic. A missing MED counts as 0, as receivers take it (RFC 4271 §9.1.2.2).
+    pub fn new(steps: BTreeMap<Preference, Mapped>) -> Result<Mapping, NotMonotonic> {
+        for ((lower, low), (higher, high)) in steps.iter().zip(steps.iter().skip(1)) {
+            if let Some((attribute, problem)) = high.worse_than(low) {
+                let (lower, higher) = (*lower, *higher);
+                return Err(NotMonotonic { lower, higher, attribute, problem });
+            }
+        }
+        Ok(Mapping(if steps.is_empty() { Kind::BuiltIn } else { Kind::Steps(steps) }))
+    }
+
+    /// What the neighbours of this class see of `preference`. Below the lowest step the lowest one
+    /// holds. A preference of 0 is not announced at all; the caller does not ask for it.
+    pub fn map(&self, preference: Preference) -> Mapped {
+        match &self.0 {
+            Kind::BuiltIn => Mapped {
+                med: Some(u32::from(Preference::MAX.0 - preference.0)),
+                local_pref: Some(u32::from(preference.0)),
+                ..Mapped::default()
+            },
+            Kind::Steps(steps) => steps
+                .range(..=preference)
+                .next_back()
+                .or_else(|| steps.first_key_value())
+                .map(|(_, mapped)| mapped.clone())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl Mapped {
+    /// The first attribute by which a neighbour would like `self` less than `lower`.
+    fn worse_than(&self, lower: &Mapped) -> Option<(&'static str, String)> {
+        let (med, low_med) = (self.med.unwrap_or(0), lower.med.unwrap_or(0));
+        if med > low_med {
+            return Some(("med", format!("has the larger med ({med} against {low_med})")));
+        }
+        if self.prepend > lower.prepend {
+            let (prepend, low) = (self.prepend, lower.prepend);
+            return Some(("prepend", format!("prepends more ({prepend} against {low})")));
+        }
+        let local_pref = self.local_pref.unwrap_or(USUAL_LOCAL_PREF);
+        let low_local_pref = lower.local_pref.unwrap_or(USUAL_LOCAL_PREF);
+        if local_pref < low_local_pref {
+            let problem =
+                format!("has the smaller local-pref ({local_pref} against {low_local_pref})");
+            return Some(("local-pref", problem));
+        }
+        let drains = |step: &Mapped| step.communities.contains(&Community::GRACEFUL_SHUTDOWN);
+        if drains(self) && !drains(lower) {
+            return Some(("communities", "carries graceful-shutdown alone".to_owned()));
+        }
+        None
+    }
+}
+
+impl fmt::Display for NotMonotonic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NotMonotonic { lower, higher, problem, .. } = self;
+        write!(f, "preference {higher} would look worse than {lower}: it {problem}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(med: u32, prepend: u8) -> Mapped {
+        Mapped { med: Some(med), prepend, ..Mapped::default() }
+    }
+
+    fn mapping(steps: &[(u8, Mapped)]) -> Result<Mapping, NotMonotonic> {
+        Mapping::new(steps.iter().map(|(p, mapped)| (Preference(*p), mapped.clone())).collect())
+    }
+
+    #[test]
+    fn the_built_in_mapping_inverts_the_preference() {
+        let mapped = Mapping::default().map(Preference(200));
+        assert_eq!((mapped.med, mapped.local_pref, mapped.prepend), (Some(55), Some(200), 0));
+        assert_eq!(Mapping::default().map(Preference(255)).med, Some(0));
+    }
+
+    #[test]
+    fn a_step_holds_up_to_the_next() {
+        let mapping = mapping(&[(10, step(200, 3)), (100, step(100, 2)), (200, step(0, 0))]);
+        let med = |p| mapping.as_ref().unwrap().map(Preference(p)).med;
+        assert_eq!(
+            [1, 10, 99, 100, 199, 200, 255].map(med),
+            [200, 200, 200, 100, 100, 0, 0].map(Some)
+        );
+    }
+
+    #[test]
+    fn a_higher_preference_may_not_look_worse() {
+        let refused = |low: Mapped, high: Mapped| {
+            let error = mapping(&[(100, low), (200, high)]).unwrap_err();
+            (error.attribute, error.to_string())
+        };
+        let head = "preference 200 would look worse than 100: it ";
+        assert_eq!(
+            refused(Mapped::default(), step(1, 0)),
+            ("med", format!("{head}has the larger med (1 against 0)"))
+        );
+        assert_eq!(
+            refused(step(5, 1), step(5, 2)),
+            ("prepend", format!("{head}prepends more (2 against 1)"))
+        );
+        assert_eq!(
+            refused(Mapped::default(), Mapped { local_pref: Some(99), ..Mapped::default() }),
+            ("local-pref", format!("{head}has the smaller local-pref (99 against 100)"))
+        );
+        let draining =
+            Mapped { communities: vec![Community::GRACEFUL_SHUTDOWN], ..Mapped::default() };
+        assert_eq!(
+            refused(Mapped::default(), draining.clone()),
+            ("communities", format!("{head}carries graceful-shutdown alone"))
+        );
+        assert!(mapping(&[(100, draining.clone()), (200, draining)]).is_ok());
+    }
+}
