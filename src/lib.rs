@@ -3,6 +3,7 @@
 //! Rooms and their layers are described in `docs/architecture.md`; `tests/layering.rs` holds them.
 
 pub mod api;
+pub mod bgp;
 pub mod config;
 pub mod group;
 pub mod types;

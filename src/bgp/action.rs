@@ -1,0 +1,70 @@
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{ConnectionId, Session, Slot};
+use crate::types::Family;
+use crate::wire::bgp::{Notification, Update};
+
+/// What to do. Each is to be carried out in the order polled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a TCP connection to the neighbour; answered by [`super::Event::Dialled`] or
+    /// [`super::Event::DialFailed`]. There is never more than one at a time.
+    Dial,
+    /// Give up the dial that is under way; no answer to it may come any more.
+    StopDialling,
+    /// Queue whole encoded messages.
+    Send { connection: ConnectionId, bytes: Bytes },
+    /// Close after what was queued is written, but wait for that no longer than a second: the
+    /// neighbour may have stopped reading. No event of the connection may come any more.
+    Close { connection: ConnectionId },
+    /// The session is up: routes may be sent from now on.
+    Established(Box<Session>),
+    /// The session that was up has ended. Routes of the families in `retained` are kept as stale
+    /// (RFC 4724 §4.2), all others are gone.
+    Down { reason: DownReason, retained: Vec<Family> },
+    /// Routes from the neighbour.
+    Learned(Update),
+    /// The neighbour wants our routes of this family again (RFC 2918); see
+    /// [`super::Event::RefreshStarted`].
+    RefreshRequested { family: Family },
+    /// All routes of the family now held are stale until they are announced again (RFC 7313 §4).
+    MarkStale { family: Family },
+    /// Routes of the family that are still stale are gone.
+    SweepStale { family: Family },
+    /// The neighbour has sent all routes it had of this family (RFC 4724 §2).
+    EndOfRib { family: Family },
+    /// Something an operator should see.
+    Note(Note),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DownReason {
+    /// We ended it with this NOTIFICATION.
+    Sent(Notification),
+    /// The neighbour ended it with this NOTIFICATION.
+    Received(Notification),
+    /// TCP ended it, without a NOTIFICATION.
+    Closed(String),
+    /// The neighbour restarted: it opened a new connection over an established one
+    /// (RFC 4724 §5).
+    Restarted,
+}
+
+/// What an operator should see but no other part has to act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// [`Action::Dial`] did not succeed.
+    DialFailed { reason: String },
+    /// A connection ended before it was established.
+    Ended { slot: Slot, reason: DownReason },
+    /// A connection from the neighbour was refused at once with this NOTIFICATION.
+    Refused { remote: SocketAddr, notification: Notification },
+    /// The neighbour cannot be asked for its routes: it did not offer route refresh, or the
+    /// family is not part of the session.
+    CannotRefresh { family: Family },
+    /// A restarting neighbour took too long: its stale routes were swept by a timer.
+    StaleExpired { family: Family },
+}

@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use crate::types::{Asn, Family, RouterId};
+use crate::wire::bgp::{Capability, GracefulRestart, Open, Role};
+
+/// One neighbour, as far as the session is concerned. Addresses, passwords and TTLs belong to the
+/// driver, which dials and accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub local_asn: Asn,
+    /// The only AS number the neighbour may open with; equal to `local_asn` means iBGP.
+    pub remote_asn: Asn,
+    pub router_id: RouterId,
+    /// Never dial, wait for the neighbour (PassiveTcpEstablishment, RFC 4271 §8.1.1).
+    pub passive: bool,
+    /// Seconds that we propose: 0 (no keepalives, no hold timer) or at least 3.
+    pub hold_time: u16,
+    /// First wait between two attempts to dial; see [`super::Peer`] for how it grows.
+    pub connect_retry: Duration,
+    /// How long bytes may wait for the neighbour to read (RFC 9687). Zero switches the timer off;
+    /// a span not above the negotiated hold time counts as twice the hold time.
+    pub send_hold_time: Duration,
+    /// Families offered. Empty counts as IPv4, as for a speaker without capabilities.
+    pub families: Vec<Family>,
+    /// Offer IPv4 prefixes with IPv6 next hops (RFC 8950); needs the IPv4 family.
+    pub extended_next_hop: bool,
+    /// Our role (RFC 9234); not used towards iBGP neighbours.
+    pub role: Option<Role>,
+    /// Refuse a neighbour that sends no role (RFC 9234 §4.2).
+    pub role_strict: bool,
+    /// Keep the routes of a restarting neighbour (RFC 4724 §4.2). We never ask others to keep ours.
+    pub graceful_restart_helper: bool,
+    /// Keeps the session down; the text goes to the neighbour (RFC 9003).
+    pub shutdown: Option<String>,
+}
+
+impl Settings {
+    pub fn is_external(&self) -> bool {
+        self.local_asn != self.remote_asn
+    }
+
+    /// The OPEN that we send with these settings.
+    pub(super) fn open(&self) -> Open {
+        let mut capabilities: Vec<Capability> = self
+            .families
+            .iter()
+            .map(|family| Capability::Multiprotocol { afi: family.afi(), safi: 1 })
+            .collect();
+        if self.extended_next_hop && self.families.contains(&Family::Ipv4) {
+            let (ipv4, ipv6) = (Family::Ipv4.afi(), Family::Ipv6.afi());
+            capabilities.push(Capability::ExtendedNextHop(vec![(ipv4, 1, ipv6)]));
+        }
+        capabilities.push(Capability::RouteRefresh);
+        capabilities.push(Capability::EnhancedRouteRefresh);
+        capabilities.push(Capability::ExtendedMessage);
+        capabilities.push(Capability::FourOctetAs(self.local_asn));
+        if let (Some(role), true) = (self.role, self.is_external()) {
+            capabilities.push(Capability::Role(role));
+        }
+        if self.graceful_restart_helper {
+            // Helper only: no family, so nobody keeps routes of ours (RFC 4724 §4.1). The N bit
+            // lets the neighbour's NOTIFICATION begin a restart as well (RFC 8538 §2).
+            capabilities.push(Capability::GracefulRestart(GracefulRestart {
+                restarting: false,
+                notification: true,
+                restart_time: 0,
+                families: Vec::new(),
+            }));
+        }
+        Open {
+            asn: self.local_asn,
+            hold_time: self.hold_time,
+            router_id: self.router_id,
+            capabilities,
+        }
+    }
+}
