@@ -5,6 +5,7 @@
 pub mod api;
 pub mod bgp;
 pub mod config;
+pub mod driver;
 pub mod group;
 pub mod types;
 pub mod wire;

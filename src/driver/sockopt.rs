@@ -1,0 +1,182 @@
+//! Socket options that no library offers. The only file of the crate with unsafe code.
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
+
+use socket2::{SockAddr, SockAddrStorage, SockRef};
+
+use crate::config::Secret;
+
+/// `struct tcp_md5sig` of `linux/tcp.h`.
+#[repr(C)]
+struct TcpMd5Sig {
+    address: SockAddrStorage,
+    flags: u8,
+    prefix_length: u8,
+    key_length: u16,
+    interface: libc::c_int,
+    key: [u8; Secret::MAX_LENGTH],
+}
+
+/// Signs what goes to `peer` and drops what comes from it without a right signature (RFC 2385);
+/// `None` takes the key away. On a listener the key holds for the connections it accepts.
+///
+/// The socket must be of the address's family: a dual-stack socket takes no IPv4 key.
+pub fn set_md5_key(socket: &impl AsFd, peer: IpAddr, key: Option<&Secret>) -> io::Result<()> {
+    let address = SockAddr::from(SocketAddr::new(peer, 0));
+    let key = key.map_or(&[][..], Secret::expose);
+    let mut option = TcpMd5Sig {
+        address: address.as_storage(),
+        flags: 0,
+        prefix_length: 0,
+        key_length: u16::try_from(key.len()).unwrap_or(0),
+        interface: 0,
+        key: [0; Secret::MAX_LENGTH],
+    };
+    let Some(place) = option.key.get_mut(..key.len()) else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    place.copy_from_slice(key);
+    match set(socket, libc::IPPROTO_TCP, libc::TCP_MD5SIG, &option) {
+        // Taking away a key that was never set is no fault.
+        Err(error) if key.is_empty() && error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        result => result,
+    }
+}
+
+/// The TTL or hop limit of what is sent.
+pub fn set_ttl(socket: &impl AsFd, family: IpAddr, ttl: u8) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    match family {
+        IpAddr::V4(_) => socket.set_ttl_v4(ttl.into()),
+        IpAddr::V6(_) => socket.set_unicast_hops_v6(ttl.into()),
+    }
+}
+
+/// Drops what arrives with a smaller TTL or hop limit (GTSM, RFC 5082 §3). 0 drops nothing.
+pub fn set_min_ttl(socket: &impl AsFd, family: IpAddr, least: u8) -> io::Result<()> {
+    let least = libc::c_int::from(least);
+    match family {
+        IpAddr::V4(_) => set(socket, libc::IPPROTO_IP, libc::IP_MINTTL, &least),
+        IpAddr::V6(_) => set(socket, libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT, &least),
+    }
+}
+
+/// Bytes written to a TCP socket that the other side has not acknowledged yet.
+pub fn unacknowledged(socket: &impl AsFd) -> io::Result<u64> {
+    let mut bytes = MaybeUninit::<libc::c_int>::uninit();
+    // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int through the pointer, which
+    // is valid for that; the descriptor is open as long as it is borrowed.
+    let bytes = unsafe {
+        if libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, bytes.as_mut_ptr()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        bytes.assume_init()
+    };
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+fn set<T>(socket: &impl AsFd, level: i32, name: i32, value: &T) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
+    // SAFETY: the kernel reads `length` bytes, the size of the `T` behind the valid reference,
+    // and keeps no pointer; the descriptor is open as long as it is borrowed.
+    let result = unsafe {
+        let value = std::ptr::from_ref(value).cast();
+        libc::setsockopt(socket.as_fd().as_raw_fd(), level, name, value, length)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    /// Long enough for loopback, shorter than the first retransmission of a SYN.
+    const SHORT: Duration = Duration::from_millis(400);
+
+    fn dialler(address: IpAddr) -> Socket {
+        Socket::new(Domain::for_address(SocketAddr::new(address, 0)), Type::STREAM, None).unwrap()
+    }
+
+    fn dial(socket: &Socket, listener: &TcpListener) -> io::Result<()> {
+        socket.connect_timeout(&listener.local_addr().unwrap().into(), SHORT)
+    }
+
+    #[test]
+    fn only_the_right_md5_key_connects() {
+        for address in ["127.0.0.1", "::1"] {
+            let address: IpAddr = address.parse().unwrap();
+            let listener = TcpListener::bind((address, 0)).unwrap();
+            let right = Secret::from_file(b"right", 0o600).unwrap();
+            let wrong = Secret::from_file(b"wrong", 0o600).unwrap();
+            set_md5_key(&listener, address, Some(&right)).unwrap();
+
+            let result = |key: Option<&Secret>| {
+                let socket = dialler(address);
+                set_md5_key(&socket, address, key).unwrap();
+                dial(&socket, &listener).map_err(|error| error.kind())
+            };
+            assert_eq!(result(Some(&right)), Ok(()), "{address}");
+            assert_eq!(result(Some(&wrong)), Err(io::ErrorKind::TimedOut), "{address}");
+            assert_eq!(result(None), Err(io::ErrorKind::TimedOut), "{address}");
+
+            set_md5_key(&listener, address, None).unwrap();
+            set_md5_key(&listener, address, None).unwrap();
+            assert_eq!(result(None), Ok(()), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_longest_key_is_taken() {
+        let key = Secret::from_file(&[b'k'; Secret::MAX_LENGTH], 0o600).unwrap();
+        let address = "127.0.0.1".parse().unwrap();
+        set_md5_key(&dialler(address), address, Some(&key)).unwrap();
+    }
+
+    #[test]
+    fn what_comes_from_too_far_away_is_dropped() {
+        for address in ["127.0.0.1", "::1"] {
+            let address: IpAddr = address.parse().unwrap();
+            let listener = TcpListener::bind((address, 0)).unwrap();
+            set_ttl(&listener, address, 255).unwrap();
+            let far = dialler(address);
+            set_ttl(&far, address, 254).unwrap();
+            dial(&far, &listener).unwrap();
+            let (mut near, _) = listener.accept().unwrap();
+            set_min_ttl(&near, address, 255).unwrap();
+            near.set_read_timeout(Some(SHORT)).unwrap();
+
+            (&far).write_all(b"x").unwrap();
+            let error = near.read(&mut [0; 1]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{address}");
+            assert_eq!(unacknowledged(&far).unwrap(), 1, "{address}");
+
+            // The same bytes are taken as soon as they come with the right TTL.
+            set_ttl(&far, address, 255).unwrap();
+            near.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            assert_eq!(near.read(&mut [0; 1]).unwrap(), 1, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_neighbour_too_far_away_cannot_be_dialled() {
+        let address = "127.0.0.1".parse().unwrap();
+        let listener = TcpListener::bind((address, 0)).unwrap();
+        set_ttl(&listener, address, 64).unwrap();
+        let socket = dialler(address);
+        set_min_ttl(&socket, address, 255).unwrap();
+        assert_eq!(dial(&socket, &listener).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        set_ttl(&listener, address, 255).unwrap();
+        let socket = dialler(address);
+        set_min_ttl(&socket, address, 255).unwrap();
+        dial(&socket, &listener).unwrap();
+    }
+}
