@@ -6,6 +6,8 @@ pub mod api;
 pub mod bgp;
 pub mod config;
 pub mod driver;
+pub mod fib;
 pub mod group;
+pub mod rib;
 pub mod types;
 pub mod wire;

@@ -9,6 +9,7 @@ mod numbers;
 mod preference;
 mod prefix;
 mod rng;
+mod table;
 mod time;
 
 pub use deadlines::Deadlines;
@@ -17,4 +18,5 @@ pub use numbers::{Asn, RouterId};
 pub use preference::Preference;
 pub use prefix::{Prefix, PrefixError};
 pub use rng::Rng;
+pub use table::PrefixTable;
 pub use time::{Time, Wall};

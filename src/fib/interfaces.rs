@@ -1,0 +1,71 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::Observed;
+use crate::types::Prefix;
+
+/// Links and addresses as the kernel has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interfaces {
+    links: BTreeMap<u32, Link>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Empty as long as only addresses of it have been seen.
+    pub name: String,
+    pub up: bool,
+    /// Our addresses, each with the network it makes reachable.
+    pub addresses: BTreeSet<(IpAddr, Prefix)>,
+}
+
+impl Interfaces {
+    pub fn link(&self, index: u32) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// By interface index.
+    pub fn links(&self) -> impl Iterator<Item = (u32, &Link)> {
+        self.links.iter().map(|(index, link)| (*index, link))
+    }
+
+    /// Networks on links that are up. Link-local ones are left out, as they are on every link.
+    pub fn connected(&self) -> impl Iterator<Item = (Prefix, u32)> {
+        self.links.iter().filter(|(_, link)| link.up).flat_map(|(index, link)| {
+            let global = link.addresses.iter().filter(|(address, _)| !is_link_local(*address));
+            global.map(|(_, network)| (*network, *index))
+        })
+    }
+
+    /// Our addresses on all links, whether up or not. An address on two links comes twice.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.links.values().flat_map(|link| link.addresses.iter().map(|(address, _)| *address))
+    }
+
+    /// Takes in what is about links and addresses; whether anything changed.
+    pub(super) fn observe(&mut self, observed: &Observed) -> bool {
+        match observed {
+            Observed::Link { index, name, up } => {
+                let link = self.links.entry(*index).or_default();
+                let changed = link.name != *name || link.up != *up;
+                link.name.clone_from(name);
+                link.up = *up;
+                changed
+            }
+            Observed::LinkGone { index } => self.links.remove(index).is_some(),
+            Observed::Address { interface, address, network } => {
+                let link = self.links.entry(*interface).or_default();
+                link.addresses.insert((*address, *network))
+            }
+            Observed::AddressGone { interface, address, network } => self
+                .links
+                .get_mut(interface)
+                .is_some_and(|link| link.addresses.remove(&(*address, *network))),
+            _ => false,
+        }
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}

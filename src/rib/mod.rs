@@ -1,0 +1,49 @@
+//! The RIB: what neighbours told us, which path of each prefix wins and why, and what each neighbour
+//! is to be told.
+//!
+//! ```text
+//!  UPDATE ── import() ── intern() ── learn() ──> Rib ── take_changes(), best() ──> kernel (multipath)
+//!            once per attribute set               │
+//!                                                 └──> export() ──> AdjRibOut::set() ── drain() ──> UPDATE
+//!                             own announcements ── originate() ──────┘
+//! ```
+//!
+//! **Data.** [`Rib`] is Adj-RIB-In and Loc-RIB in one: a [`PrefixTable`](crate::types::PrefixTable) whose entry
+//! holds all paths of a prefix. A path is 16 octets: the shared attribute set, the [`SourceId`] it came
+//! from and the refresh epoch it was last heard in. With one path, a prefix costs 24 octets beside
+//! the trie. Attribute sets are interned: equal sets are one allocation, so what can be done
+//! once per set (import, export, next hop resolution) is done once per set.
+//!
+//! **Decision.** There is no stored winner. Each path has a `Rank`, one total order with a unique
+//! last field (RFC 4271 §9.1.2.2, RFC 4456 §9); the least usable rank is best, and the first field
+//! that differs from it is the [`Reason`] why another lost. The order of arrival never matters.
+//! MED is always compared, also between different neighbouring ASes: only so is the order total.
+//!
+//! **Changes.** Each call that changes a path puts its prefix into an ordered set, and
+//! [`Rib::take_changes`] hands it out in portions. Nothing is called back.
+//!
+//! **Next hops** are resolved over connected networks only ([`Connected`]). A path whose next hop does not
+//! resolve stays in the table as unusable and comes back when the network does.
+//!
+//! **Stale** paths (graceful restart, RFC 4724; route refresh, RFC 7313) are those of an older epoch of their
+//! source. Marking is O(1); they take part in the decision like others until swept.
+//!
+//! **Out.** One [`AdjRibOut`] per neighbour knows what the neighbour has and what it should have, and
+//! hands out only the difference, packed per attribute set.
+//!
+//! Imports accept any prefix that the policy names: martians are not filtered here.
+
+mod connected;
+pub mod export;
+pub mod import;
+mod intern;
+mod out;
+mod rank;
+mod routes;
+mod source;
+
+pub use connected::{Connected, Resolved, Unusable};
+pub use out::{AdjRibOut, Batch, Urgency};
+pub use rank::Reason;
+pub use routes::{Candidate, Path, Rib, Standing};
+pub use source::{Source, SourceId, SourceKind};

@@ -1,0 +1,50 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::types::RouterId;
+
+/// Who a path came from. Chosen by the agent; stable as long as the neighbour is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+impl SourceId {
+    /// Our own announcements.
+    pub const LOCAL: SourceId = SourceId(0);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceKind {
+    Local,
+    Ebgp,
+    Ibgp,
+}
+
+/// What the decision needs to know of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub kind: SourceKind,
+    /// The neighbour's BGP identifier.
+    pub router_id: RouterId,
+    /// The neighbour's address on the session.
+    pub address: IpAddr,
+    /// Between protocols, the lower one wins: 0 for our own routes, 20 for BGP. It is one number for eBGP and
+    /// iBGP, because LOCAL_PREF decides between them (RFC 4271 §9.1.1).
+    pub distance: u8,
+}
+
+impl Source {
+    /// A BGP neighbour; `external` for eBGP.
+    pub fn neighbor(external: bool, router_id: RouterId, address: IpAddr) -> Source {
+        let kind = if external { SourceKind::Ebgp } else { SourceKind::Ibgp };
+        Source { kind, router_id, address, distance: 20 }
+    }
+
+    /// This node itself.
+    pub(super) fn local() -> Source {
+        Source {
+            kind: SourceKind::Local,
+            router_id: RouterId::from_bits(0),
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            distance: 0,
+        }
+    }
+}
