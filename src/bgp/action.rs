@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -67,4 +68,62 @@ pub enum Note {
     CannotRefresh { family: Family },
     /// A restarting neighbour took too long: its stale routes were swept by a timer.
     StaleExpired { family: Family },
+}
+
+impl DownReason {
+    /// Whether the neighbour would most likely do it again: it sent something wrong or too much.
+    pub(super) fn damps(&self) -> bool {
+        let DownReason::Sent(notification) = self else { return false };
+        let inner = notification.hard_reset_reason();
+        let notification = inner.as_ref().unwrap_or(notification);
+        // Errors in messages and of the state machine; Cease for too many prefixes or a neighbour
+        // that reads too slowly.
+        matches!((notification.code, notification.subcode), (1 | 2 | 3 | 5 | 7, _) | (6, 1 | 8))
+    }
+
+    /// One of two connections had to go (RFC 4271 §6.8).
+    pub(super) fn is_collision(&self) -> bool {
+        match self {
+            DownReason::Sent(notification) | DownReason::Received(notification) => {
+                (notification.code, notification.subcode) == (6, 7)
+            }
+            DownReason::Closed(_) | DownReason::Restarted => false,
+        }
+    }
+}
+
+impl fmt::Display for DownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DownReason::Sent(notification) => write!(f, "we sent {notification}"),
+            DownReason::Received(notification) => write!(f, "the neighbour sent {notification}"),
+            DownReason::Closed(reason) => write!(f, "the connection was lost: {reason}"),
+            DownReason::Restarted => {
+                f.write_str("the neighbour restarted: it opened a new connection")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::DialFailed { reason } => write!(f, "cannot connect: {reason}"),
+            Note::Ended { slot, reason } => {
+                write!(f, "the {slot} connection ended before it was up: {reason}")
+            }
+            Note::Refused { remote, notification } => {
+                write!(f, "a connection from {remote} was refused: {notification}")
+            }
+            Note::CannotRefresh { family } => {
+                write!(f, "the neighbour cannot be asked for its {family} routes again")
+            }
+            Note::StaleExpired { family } => {
+                write!(
+                    f,
+                    "the neighbour's stale {family} routes were removed: it took too long to send them again"
+                )
+            }
+        }
+    }
 }

@@ -41,11 +41,8 @@ impl Settings {
 
     /// The OPEN that we send with these settings.
     pub(super) fn open(&self) -> Open {
-        let mut capabilities: Vec<Capability> = self
-            .families
-            .iter()
-            .map(|family| Capability::Multiprotocol { afi: family.afi(), safi: 1 })
-            .collect();
+        let mut capabilities: Vec<Capability> =
+            self.families.iter().copied().map(Capability::multiprotocol).collect();
         if self.extended_next_hop && self.families.contains(&Family::Ipv4) {
             let (ipv4, ipv6) = (Family::Ipv4.afi(), Family::Ipv6.afi());
             capabilities.push(Capability::ExtendedNextHop(vec![(ipv4, 1, ipv6)]));
