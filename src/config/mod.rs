@@ -20,13 +20,20 @@
 //! Everything is in ordered maps and has `PartialEq`: a reload compares two values, and touches the
 //! neighbours that differ.
 
+mod groups;
 mod kernel;
 mod mistake;
 mod neighbor;
+mod neighbors;
 mod node;
+mod report;
 mod secret;
+mod section;
+mod value;
 
 use std::collections::BTreeMap;
+
+use toml::de::DeTable;
 
 pub use kernel::{Kernel, OnExit};
 pub use mistake::{Mistake, Place};
@@ -34,7 +41,14 @@ pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
 pub use secret::Secret;
 
+use groups::LevelNames;
+use node::NodeParts;
+use report::Report;
+use section::Section;
+
 use crate::group::{Definitions, Group, Levels, Mapping};
+
+const KEYS: &[&str] = &["node", "listen", "levels", "mapping", "group", "neighbor", "kernel"];
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +90,52 @@ pub fn parse(
     path: &str,
     read_secret: &mut dyn FnMut(&str) -> Result<Secret, String>,
 ) -> Result<Config, Vec<Mistake>> {
-    let _ = (read_secret, path, text);
-    Err(Vec::new())
+    let mut report = Report::new(path, text);
+    let (table, faults) = DeTable::parse_recoverable(text);
+    if !faults.is_empty() {
+        // What could be read past a fault of syntax is guesswork: not worth reporting on.
+        for fault in faults {
+            let span = fault.span().unwrap_or(0..0);
+            report.at(span, format!("not valid TOML: {}", fault.message()));
+        }
+        return Err(report.into_mistakes());
+    }
+    let root = Section::root(table.get_ref(), KEYS, &mut report);
+    let node = NodeParts::read(&root, &mut report);
+    let listen = Listen::read(&root, &mut report);
+    let names = LevelNames::read(&root, &mut report);
+    let mappings = groups::read_mappings(&root, &names, &mut report);
+    let groups = groups::read_groups(&root, &node, &names, &mut report);
+    let neighbors = neighbors::read(
+        &root,
+        &neighbors::Context {
+            asn: node.asn,
+            listen: listen.as_ref(),
+            classes: mappings.keys().map(String::as_str).collect(),
+        },
+        read_secret,
+        &mut report,
+    );
+    let kernel = Kernel::read(&root, &mut report);
+
+    let mistakes = report.into_mistakes();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    // With no mistake reported, everything was read.
+    match (node.complete(), listen, kernel) {
+        (Some(node), Some(listen), Some(kernel)) => Ok(Config {
+            node,
+            listen,
+            levels: names.levels,
+            mappings: mappings
+                .into_iter()
+                .filter_map(|(class, mapping)| Some((class, mapping?)))
+                .collect(),
+            groups,
+            neighbors,
+            kernel,
+        }),
+        _ => Err(mistakes),
+    }
 }

@@ -1,0 +1,206 @@
+//! Typed access to a table of the file. Every method that gives `None` for a value that is there
+//! has reported why.
+
+use std::ops::{Range, RangeInclusive};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::report::Report;
+use super::value::{self, Wrong};
+use crate::group::nearest;
+
+pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+
+/// A table whose keys are known: `[node]`, `[neighbor.isp-a]`, a step of a mapping.
+pub(super) struct Section<'t> {
+    /// As it is written: `[neighbor.isp-a]`.
+    pub name: String,
+    /// Where it begins.
+    pub span: Range<usize>,
+    table: &'t DeTable<'t>,
+}
+
+/// One entry of a table whose keys are names: a level, a group, a step.
+pub(super) struct Entry<'t> {
+    pub key: &'t str,
+    pub key_span: Range<usize>,
+    pub value: &'t Value<'t>,
+}
+
+impl<'t> Section<'t> {
+    /// The whole file.
+    pub fn root(table: &'t DeTable<'t>, keys: &[&str], report: &mut Report<'_>) -> Section<'t> {
+        let root = Section { name: "the configuration".to_owned(), span: 0..0, table };
+        root.report_unknown(keys, report);
+        root
+    }
+
+    /// A table with no other keys than `keys`.
+    pub fn open(
+        name: String,
+        value: &'t Value<'t>,
+        keys: &[&str],
+        report: &mut Report<'_>,
+    ) -> Option<Section<'t>> {
+        let table = table(&name, value, report)?;
+        let section = Section { name, span: value.span(), table };
+        section.report_unknown(keys, report);
+        Some(section)
+    }
+
+    fn report_unknown(&self, keys: &[&str], report: &mut Report<'_>) {
+        for key in self.table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
+            let name = key.get_ref();
+            report
+                .at(key.span(), format!("unknown key `{name}`"))
+                .label(match self.is_root() {
+                    true => "no such section".to_owned(),
+                    false => format!("not a key of {}", self.name),
+                })
+                .help(match nearest(name, keys.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the keys are: {}", keys.join(", ")),
+                });
+        }
+    }
+
+    pub fn value(&self, key: &str) -> Option<&'t Value<'t>> {
+        self.table.get(key)
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Where the value of `key` stands; the section's beginning if it is not there.
+    pub fn span_of(&self, key: &str) -> Range<usize> {
+        self.value(key).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+
+    /// The value of a key, converted.
+    pub fn get<T>(
+        &self,
+        key: &str,
+        report: &mut Report<'_>,
+        convert: impl FnOnce(&'t DeValue<'t>) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let value = self.value(key)?;
+        convert(value.get_ref()).map_err(|wrong| wrong.report(key, value.span(), report)).ok()
+    }
+
+    /// The same; that it is not there is a mistake. `example` is a line to add.
+    pub fn require<T>(
+        &self,
+        key: &str,
+        example: &str,
+        report: &mut Report<'_>,
+        convert: impl FnOnce(&'t DeValue<'t>) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            report
+                .at(self.span.clone(), format!("{} has no `{key}`", self.name))
+                .label(format!("`{key}` is missing"))
+                .help(format!("add a line such as `{example}`"));
+        }
+        self.get(key, report, convert)
+    }
+
+    pub fn text(&self, key: &str, report: &mut Report<'_>) -> Option<&'t str> {
+        self.get(key, report, value::text)
+    }
+
+    pub fn boolean(&self, key: &str, report: &mut Report<'_>) -> Option<bool> {
+        self.get(key, report, value::boolean)
+    }
+
+    pub fn number<N: TryFrom<u64>>(
+        &self,
+        key: &str,
+        range: RangeInclusive<u64>,
+        report: &mut Report<'_>,
+    ) -> Option<N> {
+        self.get(key, report, |value| value::number(value, range))
+    }
+
+    /// A list, each element converted. `None` if one of them is wrong or stands there twice.
+    pub fn list<T: PartialEq>(
+        &self,
+        key: &str,
+        report: &mut Report<'_>,
+        convert: impl Fn(&'t DeValue<'t>) -> Result<T, Wrong>,
+    ) -> Option<Vec<Spanned<T>>> {
+        let elements = self.get(key, report, value::list)?;
+        let mut converted: Vec<Spanned<T>> = Vec::with_capacity(elements.len());
+        for element in elements {
+            match convert(element.get_ref()) {
+                Err(wrong) => wrong.report(key, element.span(), report),
+                Ok(value) => match converted.iter().find(|earlier| *earlier.get_ref() == value) {
+                    Some(earlier) => {
+                        report
+                            .at(element.span(), format!("`{key}` names the same twice"))
+                            .label("again here")
+                            .related(earlier.span(), "first here");
+                    }
+                    None => converted.push(Spanned::new(element.span(), value)),
+                },
+            }
+        }
+        (converted.len() == elements.len()).then_some(converted)
+    }
+
+    /// The entries of a table of this section, in the order of the text; none if it is not there.
+    pub fn entries(&self, key: &str, report: &mut Report<'_>) -> Vec<Entry<'t>> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let name = match self.is_root() {
+            true => format!("[{key}]"),
+            false => format!("`{key}` of {}", self.name),
+        };
+        table(&name, value, report).map(entries).unwrap_or_default()
+    }
+
+    /// The sections below `key`, which have names: `[group.NAME]`. None if one has no name.
+    pub fn named(&self, key: &str, report: &mut Report<'_>) -> Vec<Entry<'t>> {
+        let entries = self.entries(key, report);
+        match entries.iter().find(|entry| !entry.value.get_ref().is_table()) {
+            None => entries,
+            Some(stray) => {
+                report
+                    .at(
+                        stray.key_span.clone(),
+                        format!("`{}` in [{key}], not in a [{key}.NAME]", stray.key),
+                    )
+                    .label("belongs to no name")
+                    .help(format!("write the section's head as [{key}.NAME]"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn is_root(&self) -> bool {
+        self.span.is_empty()
+    }
+}
+
+fn table<'t>(name: &str, value: &'t Value<'t>, report: &mut Report<'_>) -> Option<&'t DeTable<'t>> {
+    let table = value.get_ref().as_table();
+    if table.is_none() {
+        report
+            .at(
+                value.span(),
+                format!("{name} must be a table, not {}", value::kind(value.get_ref())),
+            )
+            .label("expected a table");
+    }
+    table
+}
+
+/// In the order of the text: the parser's table is sorted by key.
+pub(super) fn entries<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
+    let mut entries: Vec<Entry<'t>> = table
+        .iter()
+        .map(|(key, value)| Entry { key: key.get_ref(), key_span: key.span(), value })
+        .collect();
+    entries.sort_by_key(|entry| entry.key_span.start);
+    entries
+}
