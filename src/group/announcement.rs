@@ -33,7 +33,9 @@ pub enum Because {
 }
 
 /// The preference of every prefix of every group, and of every prefix that an intent names.
-/// An intent whose target is no longer configured, or no longer in our space, has no effect.
+///
+/// An intent whose target is no longer configured, or no longer in our space, has no effect;
+/// [`Definitions::target`] of its target is then an error that says why.
 pub fn effective(
     definitions: Definitions<'_>,
     intents: &Intents,
@@ -110,13 +112,145 @@ impl fmt::Display for Because {
                     Order::Prefer(_) => write!(f, "prefer {level}")?,
                 }
                 if let Some(reason) = &intent.reason {
-                    write!(f, ", reason \"{reason}\"")?;
+                    // Escaped: it is a stranger's text on the operator's terminal.
+                    write!(f, ", reason {reason:?}")?;
                 }
                 if let Some(expires) = intent.expires {
-                    write!(f, ", until {expires}")?;
+                    write!(f, ", until {}", seconds(expires))?;
                 }
-                write!(f, ", since {}", intent.since)
+                write!(f, ", since {}", seconds(intent.since))
             }
         }
+    }
+}
+
+/// Without the fraction, which only a machine reads.
+fn seconds(wall: Wall) -> String {
+    match jiff::Timestamp::from_second(wall.as_micros().div_euclid(1_000_000)) {
+        Ok(timestamp) => timestamp.to_string(),
+        Err(_) => wall.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::group::{Group, Levels};
+
+    const NOW: Wall = Wall::from_micros(1_795_298_296_000_250);
+
+    fn prefix(text: &str) -> Prefix {
+        text.parse().unwrap()
+    }
+
+    fn intent(target: Target, order: Order) -> Intent {
+        Intent {
+            target,
+            order,
+            owner: "alice (uid 1000)".to_owned(),
+            reason: None,
+            since: NOW,
+            expires: None,
+        }
+    }
+
+    fn payments() -> Target {
+        Target::Group("payments".to_owned())
+    }
+
+    /// What is announced at `site`, where payments is at home in dc1 and has a second prefix.
+    fn at(site: &str, intents: &Intents, now: Wall) -> BTreeMap<Prefix, Announcement> {
+        let group = Group {
+            prefixes: vec![prefix("198.51.100.7/32"), prefix("198.51.100.8/32")],
+            base: [("dc1".to_owned(), Preference(200)), ("dc2".to_owned(), Preference(100))].into(),
+        };
+        let definitions = Definitions {
+            site,
+            own_prefixes: &[prefix("198.51.100.0/24")],
+            levels: &Levels::default(),
+            groups: &[("payments".to_owned(), group)].into(),
+        };
+        effective(definitions, intents, now)
+    }
+
+    fn of(intents: impl IntoIterator<Item = Intent>) -> Intents {
+        let mut all = Intents::default();
+        for intent in intents {
+            all.insert(intent);
+        }
+        all
+    }
+
+    #[test]
+    fn without_intents_each_site_has_its_base() {
+        let base =
+            |site| at(site, &Intents::default(), NOW)[&prefix("198.51.100.7/32")].preference.0;
+        assert_eq!(["dc1", "dc2", "dc3"].map(base), [200, 100, 0]);
+    }
+
+    #[test]
+    fn a_prefix_intent_goes_before_a_group_intent_before_the_base() {
+        let intents = of([
+            intent(payments(), Order::Prefer(Preference(10))),
+            intent(Target::Prefix(prefix("198.51.100.7/32")), Order::Withdraw),
+        ]);
+        let announcements = at("dc1", &intents, NOW);
+        let seven = &announcements[&prefix("198.51.100.7/32")];
+        assert_eq!(seven.preference, Preference::NONE);
+        let because: Vec<String> = seven.because.iter().map(Because::to_string).collect();
+        assert_eq!(
+            because,
+            [
+                "base of site dc1: primary (200)",
+                "operator alice (uid 1000): prefer drain (10), since 2026-11-21T21:58:16Z",
+                "operator alice (uid 1000): withdraw, since 2026-11-21T21:58:16Z",
+            ]
+        );
+        assert_eq!(announcements[&prefix("198.51.100.8/32")].preference, Preference(10));
+    }
+
+    #[test]
+    fn announce_means_the_base_or_else_primary() {
+        let preference = |site, order| {
+            let intents = of([intent(payments(), order)]);
+            at(site, &intents, NOW)[&prefix("198.51.100.7/32")].preference.0
+        };
+        assert_eq!(preference("dc2", Order::Announce(None)), 100);
+        assert_eq!(preference("dc3", Order::Announce(None)), 200);
+        assert_eq!(preference("dc3", Order::Announce(Some(Preference(50)))), 50);
+    }
+
+    #[test]
+    fn a_prefix_of_no_group_is_announced_if_it_is_ours() {
+        let intents = of(["198.51.100.128/25", "203.0.113.0/24"]
+            .map(|text| intent(Target::Prefix(prefix(text)), Order::Announce(None))));
+        let announcements = at("dc1", &intents, NOW);
+        let adhoc = &announcements[&prefix("198.51.100.128/25")];
+        assert_eq!((adhoc.preference, &adhoc.group), (Preference(200), &None));
+        assert!(!announcements.contains_key(&prefix("203.0.113.0/24")));
+    }
+
+    #[test]
+    fn an_intent_ends_at_its_time() {
+        let end = NOW + Duration::from_secs(7200);
+        let intents = of([Intent {
+            reason: Some("move\u{7}".to_owned()),
+            expires: Some(end),
+            ..intent(payments(), Order::Prefer(Preference(100)))
+        }]);
+        let before = Wall::from_micros(end.as_micros() - 1);
+        let announced = &at("dc1", &intents, before)[&prefix("198.51.100.7/32")];
+        assert_eq!(announced.preference, Preference(100));
+        assert_eq!(
+            announced.because[1].to_string(),
+            "operator alice (uid 1000): prefer standby (100), reason \"move\\u{7}\", \
+             until 2026-11-21T23:58:16Z, since 2026-11-21T21:58:16Z"
+        );
+        assert_eq!(next_expiry(&intents, before), Some(end));
+        let announced = &at("dc1", &intents, end)[&prefix("198.51.100.7/32")];
+        assert_eq!((announced.preference, announced.because.len()), (Preference(200), 1));
+        assert_eq!(next_expiry(&intents, end), None);
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Levels, Target, nearest};
-use crate::types::{Preference, Prefix};
+use crate::types::{Preference, Prefix, PrefixError};
 
 /// Service prefixes that always move together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,6 @@ pub enum UnknownTarget {
 impl<'a> Definitions<'a> {
     /// What the operator names: `payments` or `198.51.100.7/32`.
     pub fn target(&self, text: &str) -> Result<Target, UnknownTarget> {
-        use crate::types::PrefixError;
         if self.groups.contains_key(text) {
             return Ok(Target::Group(text.to_owned()));
         }
@@ -112,5 +111,49 @@ impl fmt::Display for UnknownTarget {
                 f.write_str(&own.iter().map(Prefix::to_string).collect::<Vec<_>>().join(", "))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_group_or_a_prefix_of_ours() {
+        let own = ["198.51.100.0/24", "2001:db8::/32"].map(|text| text.parse().unwrap());
+        let groups = ["payments", "web"].map(|name| (name.to_owned(), Group::default())).into();
+        let levels = Levels::default();
+        let definitions =
+            Definitions { site: "dc1", own_prefixes: &own, levels: &levels, groups: &groups };
+        assert_eq!(definitions.target("web"), Ok(Target::Group("web".to_owned())));
+        let prefix = "198.51.100.7/32";
+        assert_eq!(definitions.target(prefix), Ok(Target::Prefix(prefix.parse().unwrap())));
+
+        let refused = |text| definitions.target(text).unwrap_err().to_string();
+        assert_eq!(refused("paymnts"), "no group or prefix `paymnts`; did you mean `payments`?");
+        assert_eq!(
+            refused("mail"),
+            "no group or prefix `mail`; the groups are: payments, web; \
+             a prefix is written like 198.51.100.7/32"
+        );
+        assert_eq!(
+            refused("198.51.100.7"),
+            "no group or prefix `198.51.100.7`; did you mean `198.51.100.7/32`?"
+        );
+        assert_eq!(
+            refused("198.51.100.7/24"),
+            "`198.51.100.7/24` has bits set behind the prefix length; \
+             did you mean `198.51.100.0/24`?"
+        );
+        assert_eq!(
+            refused("203.0.113.7/32"),
+            "203.0.113.7/32 is not ours to announce; own-prefixes has: \
+             198.51.100.0/24, 2001:db8::/32"
+        );
+        assert_eq!(
+            refused("198.51.0.0/16"),
+            "198.51.0.0/16 is not ours to announce; own-prefixes has: \
+             198.51.100.0/24, 2001:db8::/32"
+        );
     }
 }

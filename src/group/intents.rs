@@ -154,3 +154,107 @@ fn checksum(text: &str) -> String {
     }
     format!("{:08x}", !crc)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::Order;
+    use crate::types::Preference;
+
+    fn sample() -> Intents {
+        let mut intents = Intents::default();
+        let intent = |target, order| Intent {
+            target,
+            order,
+            owner: "alice (uid 1000)".to_owned(),
+            reason: None,
+            since: Wall::from_micros(1_795_298_296_000_250),
+            expires: None,
+        };
+        intents.insert(Intent {
+            reason: Some("a \"line\"\nand one more, été".to_owned()),
+            expires: Some(Wall::from_micros(1_795_305_496_000_000)),
+            ..intent(Target::Group("payments".to_owned()), Order::Prefer(Preference(100)))
+        });
+        for (prefix, order) in [
+            ("198.51.100.8/32", Order::Withdraw),
+            ("198.51.100.9/32", Order::Announce(None)),
+            ("2001:db8::9/128", Order::Announce(Some(Preference(7)))),
+        ] {
+            intents.insert(intent(Target::Prefix(prefix.parse().unwrap()), order));
+        }
+        intents
+    }
+
+    #[test]
+    fn the_text_is_readable_and_read_back() {
+        let mut intents = Intents::default();
+        let prefix = Target::Prefix("198.51.100.8/32".parse().unwrap());
+        intents.insert(sample().get(&prefix).unwrap().clone());
+        assert_eq!(
+            intents.to_text(),
+            r#"{"format":"shunt-intents","version":1}
+{"target":{"prefix":"198.51.100.8/32"},"order":"withdraw","owner":"alice (uid 1000)","since":"2026-11-21T21:58:16.000250Z"}
+{"intents":1,"checksum":"5060bd80"}
+"#
+        );
+        for intents in [Intents::default(), intents, sample()] {
+            assert_eq!(Intents::from_text(&intents.to_text()), Ok(intents));
+        }
+    }
+
+    #[test]
+    fn a_text_cut_anywhere_is_an_error() {
+        let text = sample().to_text();
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            assert!(Intents::from_text(&text[..end]).is_err(), "cut at {end}");
+            // What is left of a sector that was never written.
+            let zeros = "\0".repeat(text.len() - end);
+            assert!(Intents::from_text(&(text[..end].to_owned() + &zeros)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_change_of_any_byte_is_an_error() {
+        let text = sample().to_text();
+        for at in 0..text.len() {
+            for bit in 0..8 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                if let Ok(changed) = String::from_utf8(bytes) {
+                    assert!(Intents::from_text(&changed).is_err(), "bit {bit} of byte {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn damage_is_said_with_its_line() {
+        let message = |text: &str| Intents::from_text(text).unwrap_err().to_string();
+        let text = sample().to_text();
+        assert_eq!(message(""), "line 1: the file is cut off: its last line is missing");
+        assert_eq!(message(&text[..200]), "line 2: the file is cut off: its last line is missing");
+        assert_eq!(
+            message(&text.replace("uid 1000", "uid 1001")),
+            "line 6: the checksum does not match: a line was changed"
+        );
+        assert_eq!(
+            message(&text.replace("\"version\":1", "\"version\":2")),
+            "line 1: version 2 is not known here, only 1"
+        );
+        assert!(message("x = 1\n").starts_with("line 1: not a file of intents: "));
+    }
+
+    #[test]
+    fn the_checksum_is_the_usual_one() {
+        assert_eq!(checksum("123456789"), "cbf43926");
+    }
+
+    #[test]
+    fn what_is_over_is_taken_out_once() {
+        let mut intents = sample();
+        let end = Wall::from_micros(1_795_305_496_000_000);
+        assert_eq!(intents.remove_expired(end).len(), 1);
+        assert_eq!((intents.remove_expired(end).len(), intents.len()), (0, 3));
+    }
+}
