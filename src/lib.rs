@@ -2,6 +2,7 @@
 //!
 //! Rooms and their layers are described in `docs/architecture.md`; `tests/layering.rs` holds them.
 
+pub mod agent;
 pub mod api;
 pub mod bgp;
 pub mod config;

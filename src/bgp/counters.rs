@@ -22,6 +22,10 @@ pub struct Messages {
 }
 
 impl Messages {
+    pub fn total(&self) -> u64 {
+        self.open + self.update + self.notification + self.keepalive + self.route_refresh
+    }
+
     pub(super) fn count(&mut self, message: &Message) {
         match message {
             Message::Open(_) => self.open += 1,

@@ -86,11 +86,7 @@ impl Peer {
             (Some(_), None) => self.start(now),
             (None, Some(text)) => self.stop(Notification::administrative_shutdown(text), now),
             (None, None) => {
-                // The same OPENs, judged alike, would lead to the same session.
-                let alike = old.open() == new.open()
-                    && old.remote_asn == new.remote_asn
-                    && old.role_strict == new.role_strict;
-                if !alike {
+                if !old.keeps_session(new) {
                     self.renew(Notification::other_configuration_change(), now);
                 } else if old.passive != new.passive
                     && matches!(self.dialler, Dialler::Dialling | Dialler::Waiting)

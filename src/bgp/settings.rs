@@ -39,6 +39,15 @@ impl Settings {
         self.local_asn != self.remote_asn
     }
 
+    /// Whether a session made with these settings may go on under the new ones: the same OPENs, judged
+    /// alike, would lead to the same session.
+    pub fn keeps_session(&self, new: &Settings) -> bool {
+        self.open() == new.open()
+            && self.remote_asn == new.remote_asn
+            && self.role_strict == new.role_strict
+            && self.shutdown.is_some() == new.shutdown.is_some()
+    }
+
     /// The OPEN that we send with these settings.
     pub(super) fn open(&self) -> Open {
         let mut capabilities: Vec<Capability> =

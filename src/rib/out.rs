@@ -175,6 +175,11 @@ impl AdjRibOut {
         self.pending.len()
     }
 
+    /// Whether an announcement of our own is still to be drained.
+    pub fn is_urgent(&self) -> bool {
+        self.queue.first().is_some_and(|(urgency, ..)| *urgency == Urgency::Own)
+    }
+
     /// Routes of one family that the neighbour is to have.
     pub fn len(&self, family: Family) -> usize {
         self.wanted.len(family)

@@ -1,0 +1,277 @@
+//! Own announcements: the groups' effective preferences, and the orders that change them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::orders::{Awaiting, Delivery, Durable};
+use super::{Action, Agent, OrderId, Owner, PeerId, text};
+use crate::api::v1;
+use crate::group::{Announcement, Target, effective};
+use crate::rib::SourceId;
+use crate::types::{Prefix, Time};
+use crate::wire::bgp::{Attributes, NextHop};
+
+impl Agent {
+    /// Computes the effective preferences again, if something they depend on has changed, and
+    /// enters the difference.
+    pub(super) fn settle_announcements(&mut self, now: Time) {
+        if !std::mem::take(&mut self.groups_stale) {
+            return;
+        }
+        let wall = self.wall(now);
+        let new = effective(self.config.definitions(), self.orders.in_force(), wall);
+        let old = std::mem::replace(&mut self.own, new);
+        let prefixes: BTreeSet<Prefix> = old.keys().chain(self.own.keys()).copied().collect();
+        for prefix in prefixes {
+            let preference = |all: &BTreeMap<Prefix, Announcement>| {
+                all.get(&prefix).map(|announcement| announcement.preference).unwrap_or_default()
+            };
+            let (was, is) = (preference(&old), preference(&self.own));
+            if was == is {
+                continue;
+            }
+            self.own_changed.insert(prefix);
+            if is.is_announced() {
+                let next_hop = NextHop::from(std::net::IpAddr::from([0, 0, 0, 0]));
+                let attributes = self.rib.intern(Attributes::originated(next_hop));
+                self.rib.learn(SourceId::LOCAL, prefix, attributes);
+            } else {
+                self.rib.forget(SourceId::LOCAL, prefix);
+            }
+            let levels = &self.config.levels;
+            let because = self.own.get(&prefix).and_then(|own| own.because.last());
+            let because = because.map_or("no longer configured".to_owned(), ToString::to_string);
+            let text = format!("{} -> {}: {because}", levels.describe(was), levels.describe(is));
+            self.report(now, "announcement", &prefix.to_string(), "info", text);
+        }
+    }
+
+    /// A client's write: checked, then stored; it takes effect when the disk has it.
+    pub(super) fn ordered(
+        &mut self,
+        order: OrderId,
+        request: &v1::OrderRequest,
+        owner: &Owner,
+        now: Time,
+    ) {
+        if self.stopping.is_some() {
+            let status = tonic::Status::unavailable("the daemon is stopping");
+            self.actions.push_back(Action::Answer { order, answer: Err(status) });
+            return;
+        }
+        let wall = self.wall(now);
+        match self.orders.request(order, request, owner, &self.config, now, wall) {
+            Err(status) => self.actions.push_back(Action::Answer { order, answer: Err(status) }),
+            Ok(Some((version, text))) => {
+                self.actions.push_back(Action::StoreIntents { version, text });
+            }
+            Ok(None) => {
+                let announcements = match self.config.definitions().target(&request.target) {
+                    Ok(target) => self.announcements_of(&target),
+                    Err(_) => Vec::new(),
+                };
+                let reply = v1::OrderReply { announcements, unchanged: true, ..Default::default() };
+                self.actions.push_back(Action::Answer { order, answer: Ok(reply) });
+            }
+        }
+    }
+
+    /// The disk has the intents of this version, or has refused them.
+    pub(super) fn intents_stored(&mut self, version: u64, result: Result<(), String>, now: Time) {
+        let error = match result {
+            Ok(()) => {
+                let durable = self.orders.stored(version);
+                for order in &durable {
+                    self.report_intent(&order.target, now);
+                }
+                self.groups_stale |= !durable.is_empty();
+                self.durable.extend(durable.into_iter().map(|order| (order, now)));
+                return;
+            }
+            Err(error) => error,
+        };
+        let (failed, again) = self.orders.refused(version);
+        let text = format!("the intents could not be stored: {error}; nothing was changed");
+        self.report(now, "intent", "", "error", text.clone());
+        for order in failed {
+            let status = tonic::Status::internal(text.clone());
+            self.actions.push_back(Action::Answer { order, answer: Err(status) });
+        }
+        if let Some((version, text)) = again {
+            self.actions.push_back(Action::StoreIntents { version, text });
+        }
+    }
+
+    fn report_intent(&mut self, target: &Target, now: Time) {
+        let text = match self.orders.in_force().get(target) {
+            Some(intent) => text::intent(intent, &self.config.levels),
+            None => "released".to_owned(),
+        };
+        self.report(now, "intent", &target.to_string(), "info", text);
+    }
+
+    /// Intents that are over stop counting.
+    pub(super) fn expire(&mut self, now: Time) {
+        let wall = self.wall(now);
+        let (over, store) = self.orders.expire(wall);
+        self.groups_stale |= !over.is_empty();
+        for intent in over {
+            let text = format!("expired: {}", text::intent(&intent, &self.config.levels));
+            self.report(now, "intent", &intent.target.to_string(), "info", text);
+        }
+        if let Some((version, text)) = store {
+            self.actions.push_back(Action::StoreIntents { version, text });
+        }
+    }
+
+    /// When the next intent is over.
+    pub(super) fn next_expiry(&self) -> Option<Time> {
+        let expires = self.orders.in_force().iter().filter_map(|intent| intent.expires).min()?;
+        Some(Time::ZERO + expires.since(self.wall))
+    }
+
+    /// Orders that have just taken effect begin to wait for what was sent because of them; orders
+    /// that have waited long enough are answered.
+    pub(super) fn settle_orders(&mut self, now: Time) {
+        let told = std::mem::take(&mut self.told);
+        for (order, stored) in std::mem::take(&mut self.durable) {
+            self.begin_waiting(order, stored, &told);
+        }
+        let answered =
+            |awaiting: &Awaiting| awaiting.missing.is_empty() || awaiting.deadline <= now;
+        let done: Vec<OrderId> = self
+            .orders
+            .awaiting
+            .iter()
+            .filter(|(_, awaiting)| answered(awaiting))
+            .map(|(order, _)| *order)
+            .collect();
+        for order in done {
+            if let Some(awaiting) = self.orders.awaiting.remove(&order) {
+                let reply = self.reply(awaiting, now);
+                self.actions.push_back(Action::Answer { order, answer: Ok(reply) });
+            }
+        }
+    }
+
+    fn begin_waiting(
+        &mut self,
+        order: Durable,
+        stored: Time,
+        told: &BTreeMap<Prefix, BTreeSet<PeerId>>,
+    ) {
+        let prefixes = self.prefixes_of(&order.target);
+        let mut deliveries = BTreeMap::new();
+        let mut missing = BTreeSet::new();
+        for neighbor in self.neighbors.values() {
+            let was_told = |prefix: &&Prefix| {
+                told.get(*prefix).is_some_and(|peers| peers.contains(&neighbor.id))
+            };
+            let sent: Vec<v1::DeliveredPrefix> = prefixes
+                .iter()
+                .filter(was_told)
+                .map(|prefix| v1::DeliveredPrefix {
+                    prefix: prefix.to_string(),
+                    attributes: neighbor.out.wanted(*prefix).map(|set| text::attributes(set)),
+                })
+                .collect();
+            let outcome = if !neighbor.is_established() {
+                "not-established"
+            } else if !sent.is_empty() && order.wait {
+                missing.insert(neighbor.id);
+                "timeout"
+            } else if !sent.is_empty() {
+                "sent"
+            } else if prefixes
+                .iter()
+                .all(|prefix| self.export_obstacle(neighbor, *prefix).is_some())
+            {
+                "not-exported"
+            } else {
+                "unchanged"
+            };
+            let delivery = Delivery { outcome, prefixes: sent, acknowledged: Default::default() };
+            deliveries.insert(neighbor.id, delivery);
+        }
+        for peer in &missing {
+            self.actions
+                .push_back(Action::AwaitAcknowledgement { order: order.order, peer: *peer });
+        }
+        let awaiting = Awaiting {
+            arrived: order.arrived,
+            durable: stored - order.arrived,
+            deadline: order.arrived + order.timeout,
+            unchanged: !prefixes.iter().any(|prefix| told.contains_key(prefix)),
+            prefixes,
+            deliveries,
+            missing,
+        };
+        self.orders.awaiting.insert(order.order, awaiting);
+    }
+
+    /// A neighbour's TCP has all that this order sent.
+    pub(super) fn acknowledged(&mut self, order: OrderId, peer: PeerId, now: Time) {
+        let Some(awaiting) = self.orders.awaiting.get_mut(&order) else { return };
+        if awaiting.missing.remove(&peer)
+            && let Some(delivery) = awaiting.deliveries.get_mut(&peer)
+        {
+            delivery.outcome = "acknowledged";
+            delivery.acknowledged = now - awaiting.arrived;
+        }
+    }
+
+    /// A session went down: what was on its way to the neighbour is lost, and will be sent anew
+    /// with the next session.
+    pub(super) fn delivery_lost(&mut self, peer: PeerId) {
+        for awaiting in self.orders.awaiting.values_mut() {
+            if awaiting.missing.remove(&peer)
+                && let Some(delivery) = awaiting.deliveries.get_mut(&peer)
+            {
+                delivery.outcome = "lost";
+            }
+        }
+    }
+
+    fn reply(&self, awaiting: Awaiting, now: Time) -> v1::OrderReply {
+        let deliveries = awaiting.deliveries.into_iter().filter_map(|(peer, delivery)| {
+            Some(v1::Delivery {
+                neighbor: self.neighbors.get(&peer)?.name.clone(),
+                outcome: delivery.outcome.to_owned(),
+                prefixes: delivery.prefixes,
+                acknowledged_us: micros(delivery.acknowledged),
+            })
+        });
+        v1::OrderReply {
+            announcements: awaiting
+                .prefixes
+                .iter()
+                .filter_map(|prefix| self.own.get(prefix))
+                .map(|announcement| self.announcement(announcement))
+                .collect(),
+            deliveries: deliveries.collect(),
+            durable_us: micros(awaiting.durable),
+            total_us: micros(now - awaiting.arrived),
+            unchanged: awaiting.unchanged,
+        }
+    }
+
+    fn announcements_of(&self, target: &Target) -> Vec<v1::Announcement> {
+        self.prefixes_of(target)
+            .iter()
+            .filter_map(|prefix| self.own.get(prefix))
+            .map(|announcement| self.announcement(announcement))
+            .collect()
+    }
+
+    fn prefixes_of(&self, target: &Target) -> Vec<Prefix> {
+        match target {
+            Target::Prefix(prefix) => vec![*prefix],
+            Target::Group(name) => {
+                self.config.groups.get(name).map(|group| group.prefixes.clone()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+fn micros(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,129 @@
+use std::net::IpAddr;
+
+use bytes::Bytes;
+
+use crate::api::v1;
+use crate::bgp;
+use crate::config::Config;
+use crate::fib;
+use crate::types::Prefix;
+
+/// A configured neighbour, for the life of its configuration: a removed and re-added neighbour
+/// gets a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u32);
+
+/// A client's write that waits for its answer. Given by the driver, unique per process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(pub u64);
+
+/// Who gave an order, as the socket's credentials say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner(pub String);
+
+/// Something happened outside.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// To one neighbour's session. [`bgp::Event::RoutesEncoded`] and the administrative ones are the agent's own business and
+    /// never come from outside.
+    Peer { peer: PeerId, event: bgp::Event },
+    /// The kernel reported a link, address or route of ours.
+    Kernel(fib::Observed),
+    /// The kernel's answers to [`Action::Kernel`], one per change.
+    KernelApplied(Vec<(Prefix, Result<(), fib::KernelError>)>),
+    /// A client orders `announce`, `withdraw`, `prefer` or `release`.
+    Ordered { order: OrderId, request: v1::OrderRequest, owner: Owner },
+    /// The client of this order went away; nobody waits for the answer. The order itself stands.
+    OrderAbandoned(OrderId),
+    /// [`Action::StoreIntents`] of that version is on disk, or the disk refused it.
+    IntentsStored { version: u64, result: Result<(), String> },
+    /// The neighbour's TCP has acknowledged every byte sent to it before [`Action::AwaitAcknowledgement`].
+    Acknowledged { order: OrderId, peer: PeerId },
+    /// A client asks neighbours for their routes again: one, or all that are established.
+    RefreshWanted { peer: Option<PeerId> },
+    /// A new, valid configuration is to take effect.
+    Reconfigured(Box<Config>),
+    /// The daemon is to stop: close sessions, keep or withdraw kernel routes as configured, then
+    /// [`Action::Stopped`].
+    StopWanted,
+}
+
+/// Something is to be done outside. Actions are carried out in order.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Make or renew what the driver keeps per neighbour: TCP-MD5 key on the listeners, address to match
+    /// accepted connections.
+    AddPeer {
+        peer: PeerId,
+        endpoint: Box<PeerEndpoint>,
+    },
+    RemovePeer {
+        peer: PeerId,
+    },
+    Peer {
+        peer: PeerId,
+        action: PeerAction,
+    },
+    /// Write the intents durably (write, fsync, rename, fsync of the directory), then
+    /// [`Event::IntentsStored`]. A later version may replace an earlier one not yet begun; the answer for the later
+    /// covers it.
+    StoreIntents {
+        version: u64,
+        text: String,
+    },
+    /// Tell with [`Event::Acknowledged`] once all that was sent to this neighbour so far is acknowledged.
+    AwaitAcknowledgement {
+        order: OrderId,
+        peer: PeerId,
+    },
+    /// The order's answer for the client.
+    Answer {
+        order: OrderId,
+        answer: Result<v1::OrderReply, tonic::Status>,
+    },
+    /// Change routes in the kernel, then [`Event::KernelApplied`].
+    Kernel(Vec<fib::Change>),
+    /// Dump links, addresses and our routes again.
+    RescanKernel,
+    /// A fact for the log and for `shunt events`.
+    Report(v1::Event),
+    /// Everything is closed; the process may end.
+    Stopped,
+}
+
+/// What a session wants done to its connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerAction {
+    /// Open a TCP connection as the [`PeerEndpoint`] says: [`bgp::Event::Dialled`] or [`bgp::Event::DialFailed`].
+    Dial,
+    /// Give up a dial in progress; no result of it is reported any more.
+    StopDialling,
+    Send {
+        connection: bgp::ConnectionId,
+        bytes: Bytes,
+    },
+    /// Close after what is queued was written. Nothing of this connection is reported any more.
+    Close {
+        connection: bgp::ConnectionId,
+    },
+}
+
+/// How to reach a neighbour over TCP, and how to know it when it dials us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerEndpoint {
+    /// The configured name, for logs.
+    pub name: String,
+    pub address: IpAddr,
+    pub port: u16,
+    /// Source address when dialling; the address an accepted connection must have arrived at.
+    pub local_address: Option<IpAddr>,
+    /// IP TTL or hop limit to send with: 255 under GTSM, else 1 for a directly connected eBGP neighbour, 64 for iBGP,
+    /// or as `multihop` says.
+    pub ttl: u8,
+    /// Least TTL to accept (RFC 5082 §3): 256 − hops; `None` without GTSM.
+    pub min_ttl: Option<u8>,
+    /// TCP-MD5 key (RFC 2385).
+    pub md5: Option<crate::config::Secret>,
+    /// The OPEN that the decoder of a new connection needs.
+    pub open: crate::wire::bgp::Open,
+}

@@ -1,0 +1,274 @@
+//! The whole agent as one value: neighbours with their sessions, the RIB, the groups with the
+//! operators' orders, and the model of the kernel's routes. It has the four verbs of the cores and is
+//! the only room that knows them all. It has no I/O, no clock and no tasks: the driver and the simulator
+//! hand in [`Event`]s with the time and carry out [`Action`]s.
+//!
+//! Each input is settled before the next, in one order:
+//!
+//! ```text
+//!   event ─> session of one neighbour / order / kernel / configuration
+//!              │ routes learned and lost (imports.rs)
+//!              v
+//!             RIB  <── own announcements ── groups, intents (announcements.rs)
+//!              │
+//!              ├──> what each neighbour is to have (exports.rs) ──> UPDATEs ──> its session
+//!              └──> what the kernel is to have ──> difference ──> netlink
+//! ```
+//!
+//! What can be a whole table is done in portions: changed prefixes, tables on their way to a
+//! neighbour, kernel changes. While there is more to do and room to do it, [`Agent::deadline`] is in the past, so the driver
+//! takes in what has arrived between two portions. Our own announcements do not wait in that line.
+//!
+//! **Queues to neighbours.** The agent counts the octets that a connection has not taken yet and stops
+//! draining a neighbour's Adj-RIB-Out at [`exports::QUEUE_LIMIT`]; a slow neighbour therefore costs one entry per
+//! prefix, not one message per change.
+//!
+//! **Orders** have a life of their own: see `orders.rs`.
+
+mod announcements;
+mod event;
+mod exports;
+mod imports;
+mod kernel;
+mod neighbor;
+mod orders;
+mod reads;
+mod reload;
+mod text;
+mod transit;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+pub use event::{Action, Event, OrderId, Owner, PeerAction, PeerEndpoint, PeerId};
+use neighbor::Neighbor;
+use orders::{Durable, Orders};
+
+use crate::api::v1;
+use crate::bgp;
+use crate::config::{Config, OnExit};
+use crate::fib::Fib;
+use crate::group::{Announcement, Intents};
+use crate::rib::Rib;
+use crate::types::{Prefix, Rng, Time, Wall};
+
+/// How long the daemon waits for its last words to neighbours and kernel when it is told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// What an agent begins with.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub config: Config,
+    /// As they were on disk.
+    pub intents: Intents,
+    /// Calendar time at [`Time::ZERO`].
+    pub wall: Wall,
+    /// Of all jitter.
+    pub seed: u64,
+    /// The next four are only shown.
+    pub version: String,
+    pub configuration_path: String,
+    pub state_directory: String,
+    /// What the driver found wrong before there was an agent, for instance a damaged file of intents.
+    pub warnings: Vec<String>,
+}
+
+/// One node's agent. A clone is a dry run.
+#[derive(Clone)]
+pub struct Agent {
+    config: Config,
+    wall: Wall,
+    rng: Rng,
+    facts: Facts,
+    neighbors: BTreeMap<PeerId, Neighbor>,
+    next_peer: u32,
+    rib: Rib,
+    fib: Fib,
+    orders: Orders,
+    /// Every prefix that this node may announce, with its effective preference.
+    own: BTreeMap<Prefix, Announcement>,
+    /// Own announcements whose preference changed and which the neighbours are to be told of.
+    own_changed: BTreeSet<Prefix>,
+    /// Which neighbours are being told of which own announcements in this round of settling.
+    told: BTreeMap<Prefix, BTreeSet<PeerId>>,
+    /// Orders that took effect in this round, with the time the disk had them.
+    durable: Vec<(Durable, Time)>,
+    /// Whether configuration, intents or time may have changed a preference.
+    groups_stale: bool,
+    /// The neighbours have sent what they had after our start, so what they did not send may go.
+    converged: bool,
+    /// The kernel's last refusal.
+    kernel_error: String,
+    stopping: Option<Time>,
+    stopped: bool,
+    events: u64,
+    actions: VecDeque<Action>,
+}
+
+/// Shown and nothing else.
+#[derive(Clone)]
+struct Facts {
+    version: String,
+    configuration_path: String,
+    state_directory: String,
+    warnings: Vec<String>,
+}
+
+impl Agent {
+    /// An agent that begins to dial with its first [`Agent::poll`].
+    pub fn new(start: Start) -> Agent {
+        let mut agent = Agent {
+            fib: kernel::model(&start.config),
+            config: start.config,
+            wall: start.wall,
+            rng: Rng::new(start.seed),
+            facts: Facts {
+                version: start.version,
+                configuration_path: start.configuration_path,
+                state_directory: start.state_directory,
+                warnings: start.warnings,
+            },
+            neighbors: BTreeMap::new(),
+            next_peer: 0,
+            rib: Rib::new(),
+            orders: Orders::new(start.intents),
+            own: BTreeMap::new(),
+            own_changed: BTreeSet::new(),
+            told: BTreeMap::new(),
+            durable: Vec::new(),
+            groups_stale: true,
+            converged: false,
+            kernel_error: String::new(),
+            stopping: None,
+            stopped: false,
+            events: 0,
+            actions: VecDeque::new(),
+        };
+        let now = Time::ZERO;
+        for text in agent.facts.warnings.clone() {
+            agent.report(now, "daemon", "", "warning", text);
+        }
+        // What we announce is known before the first OPEN is sent.
+        agent.settle(now);
+        let names: Vec<String> = agent.config.neighbors.keys().cloned().collect();
+        for name in names {
+            agent.add_neighbor(&name, now);
+        }
+        agent.settle(now);
+        agent
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, event: Event, now: Time) {
+        match event {
+            Event::Peer { peer, event } => self.session_event(peer, event, now),
+            Event::Kernel(observed) => self.kernel_observed(observed, now),
+            Event::KernelApplied(results) => self.kernel_applied(results, now),
+            Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
+            Event::OrderAbandoned(order) => self.orders.abandon(order),
+            Event::IntentsStored { version, result } => self.intents_stored(version, result, now),
+            Event::Acknowledged { order, peer } => self.acknowledged(order, peer, now),
+            Event::RefreshWanted { peer } => self.refresh_wanted(peer, now),
+            Event::Reconfigured(config) => self.reconfigure(*config, now),
+            Event::StopWanted => self.stop(now),
+        }
+        self.settle(now);
+    }
+
+    /// Fires the timers that are due, and does the next portion of bulk work; a spurious call does nothing.
+    pub fn tick(&mut self, now: Time) {
+        let due = |neighbor: &&Neighbor| neighbor.peer.deadline().is_some_and(|at| at <= now);
+        let peers: Vec<PeerId> = self.neighbors.values().filter(due).map(|n| n.id).collect();
+        for peer in peers {
+            if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+                neighbor.peer.tick(now);
+            }
+            self.run_session(peer, now);
+        }
+        self.fib.tick(now);
+        self.expire(now);
+        self.settle(now);
+    }
+
+    /// When to tick next. Lies in the past while bulk work is waiting.
+    pub fn deadline(&self) -> Option<Time> {
+        if self.has_bulk_work() {
+            return Some(Time::ZERO);
+        }
+        let sessions = self.neighbors.values().filter_map(|neighbor| neighbor.peer.deadline());
+        sessions
+            .chain(self.fib.deadline())
+            .chain(self.orders.deadline())
+            .chain(self.next_expiry())
+            .chain(self.stopping)
+            .min()
+    }
+
+    /// What to do next, until `None`.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The calendar time of a moment.
+    fn wall(&self, now: Time) -> Wall {
+        self.wall + now.since(Time::ZERO)
+    }
+
+    fn settle(&mut self, now: Time) {
+        self.settle_announcements(now);
+        self.settle_exports(now);
+        self.settle_kernel(now);
+        self.settle_orders(now);
+        self.settle_stop(now);
+    }
+
+    fn has_bulk_work(&self) -> bool {
+        self.rib.has_changes() || self.neighbors.values().any(Neighbor::can_drain)
+    }
+
+    fn report(&mut self, now: Time, kind: &str, subject: &str, severity: &str, text: String) {
+        self.events += 1;
+        let event = v1::Event {
+            number: self.events,
+            at: self.wall(now).to_string(),
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            text,
+            severity: severity.to_owned(),
+        };
+        self.actions.push_back(Action::Report(event));
+    }
+
+    /// Takes leave of neighbours and, if so configured, of the kernel.
+    fn stop(&mut self, now: Time) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.stopping = Some(now + STOP_WITHIN);
+        self.report(now, "daemon", "", "info", "stopping".to_owned());
+        let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
+        for peer in peers {
+            let event = bgp::Event::Stopped { communication: "shuntd stops".to_owned() };
+            self.session_event(peer, event, now);
+        }
+        if self.config.kernel.on_exit == OnExit::Withdraw {
+            self.fib.withdraw_all();
+        }
+    }
+
+    fn settle_stop(&mut self, now: Time) {
+        let Some(by) = self.stopping else { return };
+        let kernel_done = self.config.kernel.on_exit == OnExit::Keep || self.fib.is_settled();
+        if !self.stopped && (kernel_done || now >= by) {
+            self.stopped = true;
+            self.actions.push_back(Action::Stopped);
+        }
+        if self.stopped {
+            self.stopping = Some(Time::from_micros(u64::MAX));
+        }
+    }
+}

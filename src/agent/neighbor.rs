@@ -1,0 +1,169 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::exports::{PORTION, QUEUE_LIMIT};
+use super::transit::Transit;
+use super::{PeerEndpoint, PeerId};
+use crate::bgp::{self, Peer, Settings};
+use crate::config::{self, Config, GracefulRestart, Ttl};
+use crate::rib::{AdjRibOut, SourceId};
+use crate::types::{Family, Preference, Prefix, Rng, Time};
+use crate::wire::bgp::{Attributes, Problem, Reaction};
+
+/// How many faults in UPDATEs are kept to be shown.
+const PROBLEMS_KEPT: usize = 10;
+
+/// One configured neighbour: its session, what it should be sent, and what there is to say of it.
+#[derive(Clone)]
+pub(super) struct Neighbor {
+    pub id: PeerId,
+    pub name: String,
+    pub config: config::Neighbor,
+    pub peer: Peer,
+    pub out: AdjRibOut,
+    /// Octets handed to the connection of the session and not yet taken by its TCP.
+    pub queued: usize,
+    /// Families whose whole table is on its way for the first time, to be ended by End-of-RIB.
+    pub initial: Vec<Family>,
+    /// Families that the neighbour has sent completely, so that routes of an earlier life of ours
+    /// need not wait for it.
+    pub received_all: Vec<Family>,
+    /// Families asked for again; answered once the first transmission is through.
+    pub refreshing: Vec<Family>,
+    /// Own announcements by preference, as this session sends them. Emptied with the session.
+    pub originated: BTreeMap<(Preference, Family), Option<Arc<Attributes>>>,
+    /// Learned attribute sets as this session passes them on. Emptied with the session.
+    pub transit: Transit,
+    /// The whole RIB is being gone through for this neighbour; the last prefix that was looked at.
+    pub walk: Option<Option<Prefix>>,
+    pub state: bgp::State,
+    pub state_since: Time,
+    /// Calendar time at which the last session ended, and why.
+    pub last_down: Option<(String, String)>,
+    pub last_error: String,
+    pub rejected: u64,
+    pub problems: VecDeque<String>,
+    pub problem_count: u64,
+}
+
+impl Neighbor {
+    pub fn new(
+        id: PeerId,
+        name: &str,
+        config: &Config,
+        neighbor: &config::Neighbor,
+        rng: Rng,
+    ) -> Neighbor {
+        Neighbor {
+            id,
+            name: name.to_owned(),
+            config: neighbor.clone(),
+            peer: Peer::new(settings(config, neighbor), rng),
+            out: AdjRibOut::new(),
+            queued: 0,
+            initial: Vec::new(),
+            received_all: Vec::new(),
+            refreshing: Vec::new(),
+            originated: BTreeMap::new(),
+            transit: Transit::default(),
+            walk: None,
+            state: bgp::State::Idle,
+            state_since: Time::ZERO,
+            last_down: None,
+            last_error: String::new(),
+            rejected: 0,
+            problems: VecDeque::new(),
+            problem_count: 0,
+        }
+    }
+
+    /// The source of its routes in the RIB; 0 is our own.
+    pub fn source(&self) -> SourceId {
+        SourceId(self.id.0 + 1)
+    }
+
+    pub fn is_established(&self) -> bool {
+        self.peer.session().is_some()
+    }
+
+    /// Whether there is something to be sent, and room for it.
+    pub fn can_drain(&self) -> bool {
+        let bulk = self.queued < QUEUE_LIMIT && (self.out.pending() > 0 || self.walk.is_some());
+        self.is_established() && (bulk || self.out.is_urgent())
+    }
+
+    /// Whether more of the RIB is to be looked at for this neighbour now.
+    pub fn can_walk(&self) -> bool {
+        self.walk.is_some() && self.out.pending() < PORTION
+    }
+
+    /// The session is gone, and with it all that was negotiated, queued and sent.
+    pub fn forget_session(&mut self) {
+        self.out.clear();
+        self.queued = 0;
+        self.initial.clear();
+        self.received_all.clear();
+        self.refreshing.clear();
+        self.originated.clear();
+        self.transit = Transit::default();
+        self.walk = None;
+    }
+
+    pub fn note_problem(&mut self, problem: &Problem) {
+        self.problem_count += 1;
+        self.problems.truncate(PROBLEMS_KEPT - 1);
+        self.problems.push_front(problem_text(problem));
+    }
+
+    pub fn endpoint(&self) -> PeerEndpoint {
+        let config = &self.config;
+        let (ttl, min_ttl) = match config.ttl {
+            // A neighbour of another AS is on the link unless the configuration says otherwise.
+            Ttl::Usual if config.internal => (64, None),
+            Ttl::Usual => (1, None),
+            Ttl::Multihop { ttl } => (ttl, None),
+            // RFC 5082 §3: the neighbour sends with 255, each hop takes one.
+            Ttl::Security { hops } => (255, Some(u8::MAX - (hops - 1))),
+        };
+        PeerEndpoint {
+            name: self.name.clone(),
+            address: config.address,
+            port: config.port,
+            local_address: config.local_address,
+            ttl,
+            min_ttl,
+            md5: config.password.clone(),
+            open: self.peer.open(),
+        }
+    }
+}
+
+/// What the session core needs of a neighbour's configuration.
+pub(super) fn settings(config: &Config, neighbor: &config::Neighbor) -> Settings {
+    let families: Vec<Family> = neighbor.families.iter().copied().collect();
+    Settings {
+        local_asn: config.node.asn,
+        remote_asn: neighbor.remote_as,
+        router_id: config.node.router_id,
+        passive: neighbor.passive,
+        hold_time: u16::try_from(neighbor.hold_time.as_secs()).unwrap_or(u16::MAX),
+        connect_retry: neighbor.connect_retry,
+        send_hold_time: neighbor.send_hold_time,
+        // IPv4 prefixes over an IPv6 session need RFC 8950, unless a next hop is configured.
+        extended_next_hop: neighbor.address.is_ipv6() && families.contains(&Family::Ipv4),
+        families,
+        role: neighbor.role,
+        role_strict: neighbor.role_strict,
+        graceful_restart_helper: neighbor.graceful_restart == GracefulRestart::Helper,
+        shutdown: neighbor.shutdown.clone(),
+    }
+}
+
+/// `treat as withdraw: MED has length 3, not 4`.
+pub(super) fn problem_text(problem: &Problem) -> String {
+    let reaction = match problem.reaction {
+        Reaction::AttributeDiscard => "attribute discarded",
+        Reaction::TreatAsWithdraw => "treated as withdrawn",
+    };
+    format!("{reaction}: {}", problem.what)
+}
