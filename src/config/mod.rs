@@ -139,3 +139,59 @@ pub fn parse(
         _ => Err(mistakes),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
+
+    /// The part of the documentation under one of its headings.
+    fn part(heading: &str) -> &'static str {
+        DOCUMENTATION
+            .split("\n## ")
+            .find_map(|part| part.strip_prefix(heading))
+            .unwrap_or_else(|| panic!("no part about {heading}"))
+    }
+
+    #[test]
+    fn the_documentation_has_each_key_and_no_other() {
+        let sections = [
+            ("`[node]`", node::NODE_KEYS),
+            ("`[listen]`", node::LISTEN_KEYS),
+            ("`[mapping.NAME]`", groups::STEP_KEYS),
+            ("`[group.NAME]`", groups::GROUP_KEYS),
+            ("`[neighbor.NAME]`", neighbors::KEYS),
+            ("`[kernel]`", kernel::KERNEL_KEYS),
+        ];
+        for (heading, keys) in sections {
+            let documented: BTreeSet<&str> = part(heading)
+                .lines()
+                .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+                .map(|(key, _)| key)
+                .collect();
+            assert_eq!(documented, keys.iter().copied().collect(), "{heading}");
+        }
+        // And each section has its part.
+        for key in KEYS {
+            let plain = format!("\n## `[{key}]`");
+            let named = format!("\n## `[{key}.NAME]`");
+            assert!(DOCUMENTATION.contains(&plain) || DOCUMENTATION.contains(&named), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_documentation_are_one_good_configuration() {
+        let text: String = DOCUMENTATION
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|block| block.split("```").next())
+            .collect();
+        let read = parse(&text, "docs", &mut |_| Secret::from_file(b"key", 0o600));
+        let config = read.unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(&text, false)));
+        assert!(config.neighbors["isp-a"].password.is_some());
+        assert_eq!(config.kernel.on_exit, OnExit::Withdraw);
+    }
+}
