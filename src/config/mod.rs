@@ -189,9 +189,35 @@ mod tests {
             .skip(1)
             .filter_map(|block| block.split("```").next())
             .collect();
-        let read = parse(&text, "docs", &mut |_| Secret::from_file(b"key", 0o600));
-        let config = read.unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(&text, false)));
+        let config =
+            read(&text).unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(&text, false)));
         assert!(config.neighbors["isp-a"].password.is_some());
         assert_eq!(config.kernel.on_exit, OnExit::Withdraw);
+    }
+
+    fn read(text: &str) -> Result<Config, Vec<Mistake>> {
+        parse(text, "shunt.toml", &mut |_| Secret::from_file(b"key", 0o600))
+    }
+
+    /// Nothing an editor can leave behind makes the reader or the drawing of its mistakes panic.
+    #[test]
+    fn a_file_damaged_anywhere_is_read_or_shown() {
+        let text = include_str!("../../config/edge.toml");
+        for (at, old) in text.char_indices().step_by(3) {
+            for new in ["", "\"", "é\t\u{7}", "\r\n[", "9999999999999999999999"] {
+                let damaged = [&text[..at], new, &text[at + old.len_utf8()..]].concat();
+                for mistake in read(&damaged).err().unwrap_or_default() {
+                    assert!(mistake.render(&damaged, true).contains("shunt.toml:"));
+                }
+            }
+        }
+    }
+
+    /// The file may have changed between reading it and showing the mistake.
+    #[test]
+    fn a_mistake_is_shown_beside_a_text_it_is_not_of() {
+        let mistakes = read("[node]\nasn = 0").unwrap_err();
+        let shown = mistakes.iter().map(|mistake| mistake.render("", false)).collect::<String>();
+        assert!(shown.contains("`asn` must be from 1"), "{shown}");
     }
 }

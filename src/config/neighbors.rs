@@ -150,7 +150,7 @@ fn read_one(
         role_strict,
         hold_time,
         connect_retry: connect_retry.unwrap_or(Duration::from_secs(5)),
-        // RFC 9687 §4: the greater of 8 minutes and twice the hold time.
+        // RFC 9687 recommends the greater of 8 minutes and twice the hold time.
         send_hold_time: send_hold_time
             .unwrap_or_else(|| Duration::from_secs(8 * 60).max(hold_time * 2)),
         maximum_prefixes: maximum_prefixes.unwrap_or(match import {
@@ -242,7 +242,7 @@ fn check(
             .label("nothing to be strict about")
             .help("add our own role, such as `role = \"customer\"`");
     }
-    // RFC 9687 §4: it must not end a session that the neighbour still has time to answer.
+    // RFC 9687: it must not end a session that the neighbour still has time to answer.
     if !neighbor.send_hold_time.is_zero() && neighbor.send_hold_time <= neighbor.hold_time {
         report
             .at(
