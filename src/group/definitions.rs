@@ -40,7 +40,7 @@ pub enum UnknownTarget {
     NotOurs { prefix: Prefix, own: Vec<Prefix> },
 }
 
-impl<'a> Definitions<'a> {
+impl Definitions<'_> {
     /// What the operator names: `payments` or `198.51.100.7/32`.
     pub fn target(&self, text: &str) -> Result<Target, UnknownTarget> {
         if self.groups.contains_key(text) {
@@ -71,14 +71,6 @@ impl<'a> Definitions<'a> {
     /// Whether `prefix` lies in our address space.
     pub fn is_ours(&self, prefix: Prefix) -> bool {
         self.own_prefixes.iter().any(|own| own.covers(prefix))
-    }
-
-    /// The group that `prefix` belongs to.
-    pub fn group_of(&self, prefix: Prefix) -> Option<(&'a str, &'a Group)> {
-        self.groups
-            .iter()
-            .find(|(_, group)| group.prefixes.contains(&prefix))
-            .map(|(name, group)| (name.as_str(), group))
     }
 }
 

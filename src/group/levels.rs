@@ -60,11 +60,6 @@ impl Levels {
             None => preference.to_string(),
         }
     }
-
-    /// Every name with its preference, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Preference)> {
-        self.0.iter().map(|(name, preference)| (name.as_str(), *preference))
-    }
 }
 
 impl fmt::Display for UnknownLevel {
