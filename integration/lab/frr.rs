@@ -1,0 +1,206 @@
+//! FRR: zebra and bgpd.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::daemon::Daemon;
+use super::node::Node;
+use super::peer::{Peer, Seen, Speaker, communities, family_of};
+use super::run::{must, run};
+use super::wait::{PATIENCE, wait_for};
+
+pub struct Frr {
+    node: Node,
+    speaker: Speaker,
+    /// bgpd first: it must end before zebra.
+    daemons: Vec<Daemon>,
+}
+
+impl Frr {
+    #[track_caller]
+    pub fn start(node: &Node, speaker: Speaker) -> Frr {
+        must("install", &["-d", "-o", "frr", "-g", "frr", &node.path("frr")]);
+        node.write("frr/zebra.conf", "");
+        node.write("frr/bgpd.conf", &config(&speaker));
+        let mut frr = Frr { node: node.clone(), speaker, daemons: Vec::new() };
+        Peer::start(&mut frr);
+        frr
+    }
+
+    /// Runs vtysh commands.
+    pub fn ask(&self, commands: &[&str]) -> Result<String, String> {
+        let dir = self.node.path("frr");
+        let mut arguments = vec!["--vty_socket", dir.as_str()];
+        for command in commands {
+            arguments.extend(["-c", command]);
+        }
+        run("vtysh", &arguments)
+    }
+
+    fn json(&self, command: &str) -> Result<Value, String> {
+        let text = self.ask(&[command])?;
+        serde_json::from_str(&text).map_err(|error| format!("{command}: {error}: {text}"))
+    }
+
+    /// Enters commands below `router bgp`.
+    #[track_caller]
+    fn configure(&self, commands: &[&str]) {
+        let router = format!("router bgp {}", self.speaker.asn);
+        let mut all = vec!["configure terminal", router.as_str()];
+        all.extend(commands);
+        if let Err(error) = self.ask(&all) {
+            panic!("{error}");
+        }
+    }
+
+    fn network(&self, prefix: &str, no: &str) {
+        let family = format!("address-family ipv{} unicast", family_of(prefix));
+        self.configure(&[&family, &format!("{no}network {prefix}")]);
+    }
+}
+
+fn config(speaker: &Speaker) -> String {
+    let mut text = format!(
+        "router bgp {}\n bgp router-id {}\n no bgp ebgp-requires-policy\n no bgp network import-check\n \
+         no bgp default ipv4-unicast\n",
+        speaker.asn, speaker.router_id
+    );
+    for session in &speaker.sessions {
+        let neighbor = format!(" neighbor {}", session.remote);
+        write!(
+            text,
+            "{neighbor} remote-as {}\n{neighbor} timers 3 9\n{neighbor} timers connect 2\n{neighbor} update-source {}\n",
+            session.remote_as, session.local
+        )
+        .unwrap();
+        if session.passive {
+            writeln!(text, "{neighbor} passive").unwrap();
+        }
+        if let Some(password) = &session.password {
+            writeln!(text, "{neighbor} password {password}").unwrap();
+        }
+        if session.gtsm {
+            writeln!(text, "{neighbor} ttl-security hops 1").unwrap();
+        }
+    }
+    for family in [4, 6] {
+        writeln!(text, " address-family ipv{family} unicast").unwrap();
+        for prefix in speaker.networks.iter().filter(|prefix| family_of(prefix) == family) {
+            writeln!(text, "  network {prefix}").unwrap();
+        }
+        for session in speaker.sessions.iter().filter(|session| session.family() == family) {
+            writeln!(text, "  neighbor {} activate", session.remote).unwrap();
+        }
+        text.push_str(" exit-address-family\n");
+    }
+    text
+}
+
+fn words(list: &Value) -> impl Iterator<Item = String> {
+    list.as_array().cloned().unwrap_or_default().into_iter().map(|word| match word {
+        Value::String(word) => word,
+        other => other.to_string(),
+    })
+}
+
+fn number(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
+}
+
+fn seen(path: &Value) -> Seen {
+    let segments = path["aspath"]["segments"].as_array().cloned().unwrap_or_default();
+    let next_hops = path["nexthops"].as_array().cloned().unwrap_or_default();
+    let global = next_hops.iter().find(|hop| hop["scope"] != "link-local");
+    Seen {
+        as_path: segments
+            .iter()
+            .flat_map(|segment| words(&segment["list"]))
+            .filter_map(|asn| asn.parse().ok())
+            .collect(),
+        next_hop: global.and_then(|hop| hop["ip"].as_str()).unwrap_or_default().to_owned(),
+        med: number(&path["metric"]),
+        communities: communities(words(&path["community"]["list"])),
+        large_communities: communities(words(&path["largeCommunity"]["list"])),
+    }
+}
+
+impl Peer for Frr {
+    fn state(&self, neighbor: IpAddr) -> Result<String, String> {
+        let shown = self.json(&format!("show bgp neighbors {neighbor} json"))?;
+        shown[neighbor.to_string()]["bgpState"].as_str().map(str::to_owned).ok_or(shown.to_string())
+    }
+
+    fn route(&self, prefix: &str) -> Result<Option<Seen>, String> {
+        let shown =
+            self.json(&format!("show bgp ipv{} unicast {prefix} json", family_of(prefix)))?;
+        let paths = shown["paths"].as_array().cloned().unwrap_or_default();
+        Ok(paths.iter().find(|path| path["bestpath"]["overall"] == true).map(seen))
+    }
+
+    fn announce(&mut self, prefix: &str) {
+        self.network(prefix, "");
+    }
+
+    fn withdraw(&mut self, prefix: &str) {
+        self.network(prefix, "no ");
+    }
+
+    fn refresh(&self, neighbor: IpAddr) -> bool {
+        let family = if neighbor.is_ipv4() { 4 } else { 6 };
+        if let Err(error) = self.ask(&[&format!("clear bgp ipv{family} unicast {neighbor} in")]) {
+            panic!("{error}");
+        }
+        true
+    }
+
+    fn shut(&self, neighbor: IpAddr, text: &str) {
+        self.configure(&[&format!("neighbor {neighbor} shutdown message {text}")]);
+    }
+
+    fn notified(&self, neighbor: IpAddr) -> String {
+        let shown = self.json(&format!("show bgp neighbors {neighbor} json")).unwrap_or_default();
+        let shown = &shown[neighbor.to_string()];
+        format!("{} {}", shown["lastNotificationReason"], shown["lastShutdownDescription"])
+    }
+
+    fn kill(&mut self) {
+        for daemon in &mut self.daemons {
+            daemon.kill();
+        }
+        self.daemons.clear();
+    }
+
+    fn start(&mut self) {
+        for name in ["zebra", "bgpd"] {
+            let dir = self.node.path("frr");
+            let daemon = self.node.spawn(
+                name,
+                &format!("/usr/lib/frr/{name}"),
+                &[
+                    "-P",
+                    "0",
+                    "-i",
+                    &format!("{dir}/{name}.pid"),
+                    "-z",
+                    &format!("{dir}/zserv.api"),
+                    "--vty_socket",
+                    &dir,
+                    "-f",
+                    &format!("{dir}/{name}.conf"),
+                    "--log",
+                    "stdout",
+                    "--log-level",
+                    "debug",
+                ],
+            );
+            self.daemons.insert(0, daemon);
+            // bgpd must find zebra, and the connection of a dead zebra is not to be taken for a new one.
+            wait_for(name, PATIENCE, || {
+                self.daemons[0].alive()?;
+                run("vtysh", &["--vty_socket", &dir, "-d", name, "-c", "show version"])
+            });
+        }
+    }
+}

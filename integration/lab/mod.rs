@@ -1,0 +1,30 @@
+//! What the tests are built from: networks, daemons, peers as witnesses, and captures.
+//!
+//! Everything a test makes has a name of its own (namespaces, scratch directory), so that tests run side by side,
+//! and goes away when its `Net` is dropped, also when the test panics. Nothing waits a fixed time: `wait_for` polls.
+
+mod bird;
+mod capture;
+mod daemon;
+mod exabgp;
+mod frr;
+mod gobgp;
+mod net;
+mod node;
+mod openbgpd;
+mod peer;
+mod run;
+mod shuntd;
+mod wait;
+
+pub use bird::Bird;
+pub use capture::{Capture, Update};
+pub use exabgp::Exabgp;
+pub use frr::Frr;
+pub use gobgp::Gobgp;
+pub use net::Net;
+pub use node::Node;
+pub use openbgpd::Openbgpd;
+pub use peer::{Peer, Seen, Session, Speaker};
+pub use shuntd::Shuntd;
+pub use wait::{PATIENCE, wait_for};

@@ -1,0 +1,13 @@
+//! The real daemon against real peers, in network namespaces.
+//!
+//! Needs root and the packages that `integration/setup test` installs. A peer or privilege that is missing fails a
+//! test, it is never skipped. `cargo test --test interop NAME` runs the tests whose name contains NAME.
+
+mod announcing;
+mod dialling;
+mod dying;
+mod edge;
+mod harness;
+mod lab;
+mod notifying;
+mod refreshing;
