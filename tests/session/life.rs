@@ -279,6 +279,53 @@ fn after_a_session_that_lasted_the_first_dial_comes_soon() {
 }
 
 #[test]
+fn a_session_that_lasted_makes_up_for_failures_before_it() {
+    let wait_after = |lifetime| {
+        let mut bench = Bench::new(Settings { hold_time: 0, ..settings(1) });
+        bench.handle(Event::Started);
+        for _ in 0..5 {
+            bench.handle(Event::DialFailed { reason: "refused".to_owned() });
+            bench.next_deadline();
+        }
+        let (connection, _) = bench.dial();
+        bench.receive(connection, Message::Open(their_open()));
+        bench.receive(connection, Message::Keepalive);
+        bench.write_all(connection);
+        bench.pass(seconds(lifetime));
+        bench.handle(Event::QueueFull { connection });
+        bench.next_deadline().0
+    };
+    assert!(wait_after(10) <= seconds(1));
+    assert!(wait_after(9) >= seconds(24), "the sixth wait is of 32 s");
+}
+
+#[test]
+fn routes_stand_in_for_keepalives() {
+    let (mut bench, connection) = Bench::up(settings(1));
+    bench.write_all(connection);
+    let keepalives = bench.peer.counters().sent.keepalive;
+    for _ in 0..8 {
+        bench.pass(seconds(20));
+        bench.receive(connection, Message::Keepalive);
+        bench.handle(Event::RoutesEncoded(bytes(&Message::Update(update("198.51.100.0/24")))));
+    }
+    assert_eq!(bench.peer.counters().sent.keepalive, keepalives);
+}
+
+#[test]
+fn a_reset_leads_to_a_session_in_whatever_order_its_messages_arrive() {
+    let mut world = World::up([settings(1), settings(2)]);
+    world.handle(0, Event::Reset { communication: String::new() });
+    let outcomes = world.every_order(|world| {
+        let mut world = world.clone();
+        world.pass(seconds(5));
+        world.assert_up();
+        assert_eq!(world.peers[0].counters().established, 2);
+    });
+    assert!(outcomes > 1);
+}
+
+#[test]
 fn a_neighbour_that_was_killed_is_up_again_soon_after_it_is_back() {
     for passive in [false, true] {
         let mut world = World::up([settings(1), Settings { passive, ..settings(2) }]);

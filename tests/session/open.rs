@@ -1,6 +1,5 @@
 //! How sessions come up: OPEN and its errors, collisions, hold time zero, passive neighbours.
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use bytes::BytesMut;
@@ -26,34 +25,13 @@ fn two_peers_come_up_and_stay_up() {
     assert_eq!((counters.established, counters.dropped), (1, 0));
 }
 
-/// Follows every order in which what is on the way can arrive, and checks each outcome.
-fn every_order(world: World, check: impl Fn(&World)) -> usize {
-    let (mut seen, mut outcomes) = (BTreeSet::new(), 0);
-    let mut open = vec![world];
-    while let Some(world) = open.pop() {
-        let ready = world.ready();
-        if ready.is_empty() {
-            check(&world);
-            outcomes += 1;
-        }
-        for stream in ready {
-            let mut next = world.clone();
-            next.deliver(stream);
-            if seen.insert(format!("{:?} {:?}", next.peers, next.links)) {
-                open.push(next);
-            }
-        }
-    }
-    outcomes
-}
-
 #[test]
 fn a_simultaneous_open_ends_with_one_session_in_every_order() {
     let id = |side| settings(side).router_id;
     for ids in [[id(1), id(2)], [id(2), id(1)], [id(1), id(1)]] {
         let both =
             [1, 2].map(|side| Settings { router_id: ids[usize::from(side) - 1], ..settings(side) });
-        let outcomes = every_order(World::started(both), |world| {
+        let outcomes = World::started(both).every_order(|world| {
             world.assert_up();
             // Not by a detour either: nobody was up and had to come down again.
             assert!(world.downs(0).is_empty() && world.downs(1).is_empty());

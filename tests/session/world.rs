@@ -1,6 +1,6 @@
 //! Two peers and the TCP between them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -202,6 +202,28 @@ impl World {
                 return;
             }
         }
+    }
+
+    /// Follows every order in which what is on the way can arrive, and checks each outcome. How
+    /// many different outcomes there are comes back.
+    pub fn every_order(self, check: impl Fn(&World)) -> usize {
+        let (mut seen, mut outcomes) = (BTreeSet::new(), 0);
+        let mut open = vec![self];
+        while let Some(world) = open.pop() {
+            let ready = world.ready();
+            if ready.is_empty() {
+                check(&world);
+                outcomes += 1;
+            }
+            for stream in ready {
+                let mut next = world.clone();
+                next.deliver(stream);
+                if seen.insert(format!("{:?} {:?}", next.peers, next.links)) {
+                    open.push(next);
+                }
+            }
+        }
+        outcomes
     }
 
     /// Lets time go by, deadline by deadline.
