@@ -39,10 +39,11 @@ impl Journal {
             event.at = clock::wall().to_string();
         }
         let v1::Event { kind, subject, text, .. } = &event;
+        let about = if subject.is_empty() { kind } else { &format!("{kind} {subject}") };
         match event.severity.as_str() {
-            "error" => tracing::error!(target: "shunt::event", "{kind} {subject}: {text}"),
-            "warning" => tracing::warn!(target: "shunt::event", "{kind} {subject}: {text}"),
-            _ => tracing::info!(target: "shunt::event", "{kind} {subject}: {text}"),
+            "error" => tracing::error!(target: "shunt::event", "{about}: {text}"),
+            "warning" => tracing::warn!(target: "shunt::event", "{about}: {text}"),
+            _ => tracing::info!(target: "shunt::event", "{about}: {text}"),
         }
         if kept.events.len() == KEPT {
             kept.events.pop_front();

@@ -1,15 +1,201 @@
-//! The only room with tokio, sockets, files and clocks: it hands events to the agent and carries
-//! out its actions.
+//! The only room with tokio, sockets, files and clocks. It hands [`Event`](crate::agent::Event)s to the agent
+//! and carries out its [`Action`](crate::agent::Action)s; it decides nothing about routes.
+//!
+//! ```text
+//!  clients ── server ──┐ control lane              ┌── store: a thread that waits for the disk
+//!  dials, signals ─────┼─────────────> pump ───────┼── watch: a thread that asks TCP what was acknowledged
+//!  listeners ──┐       │            (Agent)        ├── kernel: a task with three netlink sockets
+//!  connections ┴───────┴ messages lane             ├── peers: dials, listeners, connections
+//!                                                  └── journal, log
+//! ```
+//!
+//! - **pump.rs** is the one task that owns the [`Agent`]. It never waits for anything but input and the agent's
+//!   deadline. Reads of clients are closures that run in it and take a page at most.
+//! - **inbox.rs** has the two bounded lanes to it, and says how keepalives are protected.
+//! - **connection.rs** is one TCP connection: a reading task that decodes, a bounded queue, and a
+//!   writing task for what TCP did not take at once.
+//! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
+//!   service and **access.rs** says who may write.
+//! - **sockopt.rs** has the unsafe code: TCP-MD5, GTSM, and the count of unacknowledged octets.
+//!
+//! Everything runs on one thread but the disk, the watch for acknowledgements and the log. A change of threads costs
+//! about as much as all else that an order does (see [`run`]), and a session that sends a full table is
+//! worked off in portions, so that timers, clients and other neighbours have their turn.
 
-// Until the loop that uses them all is here.
-#![allow(dead_code, unused_imports)]
-
+mod access;
+mod acknowledge;
 mod clock;
+mod configuration;
+mod connection;
+mod dial;
 mod exit;
+mod inbox;
 mod journal;
+mod kernel_link;
+mod listen;
 mod log;
+mod peers;
+mod pump;
+mod server;
 mod socket;
 mod sockopt;
 mod store;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_stream::wrappers::UnixListenerStream;
+
 pub use exit::Exit;
+pub use log::{flush as flush_log, start as start_log};
+
+use crate::agent::{Agent, Event, Start};
+use crate::api::v1::control_server::ControlServer;
+use acknowledge::Watch;
+use clock::Clock;
+use inbox::{Inbox, Input};
+use journal::Journal;
+use kernel_link::KernelLink;
+use peers::Peers;
+use pump::Pump;
+use server::Server;
+use socket::ControlSocket;
+use store::{StateDirectory, Store};
+
+/// Where the daemon finds what it needs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub config: PathBuf,
+    pub socket: PathBuf,
+    pub state: PathBuf,
+}
+
+/// How long the last words to neighbours may take after the agent has stopped.
+const CLOSE_WITHIN: Duration = Duration::from_millis(2500);
+/// How long answers to clients may take then. A follower of events never ends by itself.
+const ANSWER_WITHIN: Duration = Duration::from_millis(100);
+
+/// Runs the daemon until it is told to stop.
+pub fn run(options: &Options) -> Result<(), Exit> {
+    let config = configuration::read(&options.config)?;
+    let socket = ControlSocket::claim(&options.socket)?;
+    let (store, restored) = Store::open(StateDirectory::open(&options.state)?)
+        .map_err(|error| Exit::State { path: options.state.clone(), problem: error.to_string() })?;
+    let clock = Clock::start();
+    let agent = Agent::new(Start {
+        config,
+        intents: restored.intents,
+        wall: clock.wall_at_start(),
+        // Two daemons that start together shall not jitter alike.
+        seed: clock.wall_at_start().as_micros().unsigned_abs() ^ u64::from(std::process::id()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        configuration_path: options.config.display().to_string(),
+        state_directory: options.state.display().to_string(),
+        warnings: restored.damage,
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::Other(format!("no runtime: {error}")))?;
+    let result = runtime.block_on(serve(options, agent, clock, store, &socket));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    result
+}
+
+async fn serve(
+    options: &Options,
+    agent: Agent,
+    clock: Clock,
+    store: Store<StateDirectory>,
+    socket: &ControlSocket,
+) -> Result<(), Exit> {
+    let other =
+        |what: &'static str| move |error: std::io::Error| Exit::Other(format!("{what}: {error}"));
+    let (inbox, lanes) = Inbox::new();
+    let journal = Journal::new();
+    let watch = Watch::start().map_err(other("the watch for acknowledgements did not start"))?;
+    let (open, mut all_closed) = mpsc::channel(1);
+    let mut peers = Peers::new(inbox.clone(), watch, open);
+    let bound = peers.listeners().bind_new(&agent.config().listen)?;
+    peers.listen(&agent.config().listen, bound);
+
+    let stored = inbox.clone();
+    let store = store::Writer::start(store, move |version, result| {
+        let event = Event::IntentsStored { version, result };
+        // An error says that the daemon ends.
+        let _ = stored.control.blocking_send(Input::Event(event));
+    })
+    .map_err(other("the thread of the store did not start"))?;
+
+    let server = Server {
+        inbox: inbox.clone(),
+        journal: journal.clone(),
+        configuration: options.config.clone(),
+        gid: socket.gid(),
+        orders: Arc::new(AtomicU64::new(1)),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let listener =
+        socket.listener().and_then(UnixListener::from_std).map_err(other("the socket"))?;
+    let (stop_serving, stopped) = oneshot::channel::<()>();
+    let mut serving = tokio::spawn(
+        tonic::transport::Server::builder()
+            .add_service(ControlServer::new(server.clone()))
+            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move {
+                let _ = stopped.await;
+            }),
+    );
+    tokio::spawn(signals(server, inbox));
+
+    let pump = Pump {
+        agent,
+        clock,
+        lanes,
+        peers,
+        kernel: KernelLink,
+        store,
+        journal,
+        answers: BTreeMap::new(),
+        stop_by: None,
+        stopped: false,
+    };
+    pump.run().await;
+    let _ = stop_serving.send(());
+    let _ = timeout(CLOSE_WITHIN, all_closed.recv()).await;
+    let _ = timeout(ANSWER_WITHIN, &mut serving).await;
+    Ok(())
+}
+
+/// SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
+async fn signals(server: Server, inbox: Inbox) {
+    let watched = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = watched else {
+        tracing::error!("signals cannot be watched; SIGTERM will not close sessions");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => drop(inbox.control.send(Input::Stop).await),
+            _ = interrupt.recv() => drop(inbox.control.send(Input::Stop).await),
+            _ = hangup.recv() => match server.reload().await {
+                Ok(reply) if reply.changes.is_empty() => tracing::info!("reload: nothing changed"),
+                Ok(reply) => for change in reply.changes {
+                    tracing::info!("reload: {change}");
+                },
+                // The journal has the refusal.
+                Err(_) => {}
+            },
+        }
+    }
+}

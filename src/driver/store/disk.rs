@@ -74,21 +74,22 @@ impl Disk for StateDirectory {
         Ok(bytes)
     }
 
+    fn create(&mut self, slot: Slot) -> io::Result<()> {
+        self.file(slot).map(drop)
+    }
+
     fn write(&mut self, slot: Slot, bytes: &[u8]) -> io::Result<()> {
         let file = self.file(slot)?;
-        file.write_all_at(bytes, 0)?;
-        // Blank what an earlier, longer text left behind.
         let length = bytes.len() as u64;
-        let rest = file.metadata()?.len().saturating_sub(length);
-        if rest > 0 {
-            let blank = vec![b'\n'; usize::try_from(rest).unwrap_or(0)];
-            file.write_all_at(&blank, length)?;
+        file.write_all_at(bytes, 0)?;
+        if file.metadata()?.len() > length {
+            file.set_len(length)?;
         }
         Ok(())
     }
 
     fn sync(&mut self, slot: Slot) -> io::Result<()> {
-        self.file(slot)?.sync_data()
+        self.file(slot)?.sync_all()
     }
 
     fn set_aside(&mut self, slot: Slot) -> io::Result<String> {

@@ -26,12 +26,14 @@ impl Disk for FakeDisk {
         Ok(self.0.borrow().seen[slot as usize].clone())
     }
 
+    fn create(&mut self, _slot: Slot) -> io::Result<()> {
+        Ok(())
+    }
+
     fn write(&mut self, slot: Slot, bytes: &[u8]) -> io::Result<()> {
         let file = &mut self.0.borrow_mut().seen[slot as usize];
-        let length = file.len().max(bytes.len());
         file.clear();
         file.extend_from_slice(bytes);
-        file.resize(length, b'\n');
         Ok(())
     }
 
@@ -69,7 +71,11 @@ impl FakeDisk {
                     0 => {}
                     1 => left[at..end].fill(0),
                     2 if rng.chance(20) => left[at..end].fill_with(|| rng.next_u64() as u8),
-                    _ => left[at..end].copy_from_slice(&seen[at..end]),
+                    _ => {
+                        let end = end.min(seen.len()).max(at.min(seen.len()));
+                        let at = at.min(end);
+                        left[at..end].copy_from_slice(&seen[at..end]);
+                    }
                 }
             }
             files.seen[slot] = left.clone();

@@ -1,0 +1,59 @@
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tonic::Status;
+
+use crate::agent::{Agent, Event, OrderId, Owner, PeerId};
+use crate::api::v1;
+use crate::config::Config;
+use crate::types::Time;
+
+/// What reaches the loop that owns the agent.
+pub enum Input {
+    /// For the agent as it is.
+    Event(Event),
+    /// The outcome of one attempt to dial; the number tells it from an attempt that was given up.
+    Dialled { peer: PeerId, attempt: u64, result: Result<TcpStream, String> },
+    /// Somebody dialled us.
+    Accepted(TcpStream),
+    /// A client asks for something that can be read at once.
+    Question(Question),
+    /// A client's write.
+    Order { order: OrderId, request: v1::OrderRequest, owner: Owner, answer: Answer },
+    /// The configuration file was read again and is valid.
+    Reload { config: Box<Config>, answer: oneshot::Sender<Result<v1::ReloadReply, Status>> },
+    /// SIGTERM or SIGINT.
+    Stop,
+}
+
+pub type Question = Box<dyn FnOnce(&mut Agent, Time) + Send>;
+pub type Answer = oneshot::Sender<Result<v1::OrderReply, Status>>;
+
+/// The two ways to the agent. Both are bounded: who sends faster than the agent works waits.
+///
+/// What neighbours send has a lane of its own, so that a flood from one of them delays neither an
+/// order nor the answer of the disk. In that lane senders are served in turn: each neighbour has at most
+/// one message waiting outside, and while it waits nothing is read from its socket, so TCP holds it back. A
+/// keepalive therefore waits for at most [`MESSAGES`] messages of others, some milliseconds of
+/// the three seconds that the shortest hold time leaves.
+#[derive(Clone)]
+pub struct Inbox {
+    pub control: mpsc::Sender<Input>,
+    pub messages: mpsc::Sender<Input>,
+}
+
+/// The other end.
+pub struct Lanes {
+    pub control: mpsc::Receiver<Input>,
+    pub messages: mpsc::Receiver<Input>,
+}
+
+const CONTROL: usize = 256;
+const MESSAGES: usize = 256;
+
+impl Inbox {
+    pub fn new() -> (Inbox, Lanes) {
+        let (control, control_lane) = mpsc::channel(CONTROL);
+        let (messages, messages_lane) = mpsc::channel(MESSAGES);
+        (Inbox { control, messages }, Lanes { control: control_lane, messages: messages_lane })
+    }
+}

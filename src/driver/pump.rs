@@ -1,0 +1,230 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+use tokio::time::sleep_until;
+use tonic::Status;
+
+use super::clock::Clock;
+use super::inbox::{Answer, Input, Lanes};
+use super::journal::Journal;
+use super::kernel_link::KernelLink;
+use super::peers::Peers;
+use super::store;
+use crate::agent::{Action, Agent, Event, OrderId, PeerAction};
+use crate::api::v1;
+use crate::bgp::ConnectionId;
+use crate::config::Config;
+
+/// The one task that owns the agent: events in, actions out. Nothing in it waits for anything but the next
+/// event or deadline.
+pub struct Pump {
+    pub agent: Agent,
+    pub clock: Clock,
+    pub lanes: Lanes,
+    pub peers: Peers,
+    pub kernel: KernelLink,
+    pub store: store::Writer,
+    pub journal: Journal,
+    /// Clients that wait for an order.
+    pub answers: BTreeMap<OrderId, Answer>,
+    /// When to end even if the agent has not stopped.
+    pub stop_by: Option<Instant>,
+    /// The agent has said its last word.
+    pub stopped: bool,
+}
+
+/// Messages of neighbours that are taken between two looks at the timers and the other lane: about a millisecond
+/// of work.
+const BATCH: usize = 64;
+/// The agent says goodbye to neighbours and kernel within two seconds; this is for an agent that does not.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+impl Pump {
+    /// Runs until the agent has stopped.
+    pub async fn run(mut self) {
+        loop {
+            self.carry_out();
+            if self.stopped {
+                return;
+            }
+            if self.stop_by.is_some_and(|by| Instant::now() >= by) {
+                tracing::error!("not everything was closed within {} s", STOP_WITHIN.as_secs());
+                return;
+            }
+            let full = self.take_batch().await;
+            let due = self.is_due();
+            if due {
+                self.agent.tick(self.clock.now());
+            }
+            if full || due {
+                // There may be more at once, and for long: the sockets have a turn in between.
+                self.carry_out();
+                yield_now().await;
+            }
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.agent.deadline().is_some_and(|at| at <= self.clock.now())
+    }
+
+    /// Waits for an input unless the agent has work of its own, then takes what else is there. Says
+    /// whether there may be more.
+    async fn take_batch(&mut self) -> bool {
+        if !self.is_due() {
+            let deadline = self.agent.deadline();
+            let until_deadline = async {
+                match deadline {
+                    Some(at) => sleep_until(self.clock.instant(at).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(input) = self.lanes.control.recv() => self.take(input),
+                Some(input) = self.lanes.messages.recv() => self.take(input),
+                () = until_deadline => return false,
+            }
+        }
+        while let Ok(input) = self.lanes.control.try_recv() {
+            self.take(input);
+        }
+        for _ in 0..BATCH {
+            let Ok(input) = self.lanes.messages.try_recv() else { return false };
+            self.take(input);
+        }
+        true
+    }
+
+    fn take(&mut self, input: Input) {
+        let event = match input {
+            Input::Event(event) => Some(event),
+            Input::Dialled { peer, attempt, result } => self.peers.dialled(peer, attempt, result),
+            Input::Accepted(stream) => self.peers.accepted(stream),
+            Input::Question(question) => {
+                question(&mut self.agent, self.clock.now());
+                None
+            }
+            Input::Order { order, request, owner, answer } => {
+                self.answers.insert(order, answer);
+                Some(Event::Ordered { order, request, owner })
+            }
+            Input::Reload { config, answer } => {
+                self.reload(config, answer);
+                None
+            }
+            Input::Stop => {
+                self.stop_by.get_or_insert(Instant::now() + STOP_WITHIN);
+                Some(Event::StopWanted)
+            }
+        };
+        if let Some(event) = event {
+            self.agent.handle(event, self.clock.now());
+        }
+    }
+
+    /// Does what the agent wants done, in order.
+    fn carry_out(&mut self) {
+        // Connections with something to write: one call per connection and round, not per message.
+        let mut unwritten = BTreeSet::new();
+        loop {
+            match self.agent.poll() {
+                Some(action) => self.carry(action, &mut unwritten),
+                None if unwritten.is_empty() => return,
+                // What is written may make room for more.
+                None => self.flush(&mut unwritten),
+            }
+        }
+    }
+
+    fn carry(&mut self, action: Action, unwritten: &mut BTreeSet<ConnectionId>) {
+        let event = match action {
+            Action::Peer { action: PeerAction::Send { connection, bytes }, .. } => {
+                unwritten.insert(connection);
+                self.peers.send(connection, bytes)
+            }
+            Action::Peer { action: PeerAction::Close { connection }, .. } => {
+                self.peers.close(connection);
+                None
+            }
+            Action::Peer { peer, action: PeerAction::Dial } => {
+                self.peers.dial(peer);
+                None
+            }
+            Action::Peer { peer, action: PeerAction::StopDialling } => {
+                self.peers.stop_dialling(peer);
+                None
+            }
+            Action::AddPeer { peer, endpoint } => {
+                self.peers.add(peer, *endpoint);
+                None
+            }
+            Action::RemovePeer { peer } => {
+                self.peers.remove(peer);
+                None
+            }
+            Action::StoreIntents { version, text } => {
+                self.store.store(version, text);
+                None
+            }
+            Action::AwaitAcknowledgement { order, peer } => {
+                self.flush(unwritten);
+                self.peers.await_acknowledgement(order, peer)
+            }
+            Action::Answer { order, answer } => {
+                if let Some(waiting) = self.answers.remove(&order) {
+                    // An error says that the client went away.
+                    let _ = waiting.send(answer);
+                }
+                None
+            }
+            Action::Kernel(changes) => self.kernel.apply(&changes),
+            Action::RescanKernel => {
+                self.kernel.rescan();
+                None
+            }
+            Action::Report(event) => {
+                self.journal.record(event);
+                None
+            }
+            Action::Stopped => {
+                self.stopped = true;
+                None
+            }
+        };
+        if let Some(event) = event {
+            self.agent.handle(event, self.clock.now());
+        }
+    }
+
+    fn flush(&mut self, unwritten: &mut BTreeSet<ConnectionId>) {
+        for connection in std::mem::take(unwritten) {
+            if let Some(event) = self.peers.flush(connection) {
+                self.agent.handle(event, self.clock.now());
+            }
+        }
+    }
+
+    fn reload(
+        &mut self,
+        config: Box<Config>,
+        answer: oneshot::Sender<Result<v1::ReloadReply, Status>>,
+    ) {
+        let changes = self.agent.preview_reload(&config);
+        let reply = match self.peers.listeners().bind_new(&config.listen) {
+            Ok(bound) => {
+                self.peers.listen(&config.listen, bound);
+                self.agent.handle(Event::Reconfigured(config), self.clock.now());
+                Ok(v1::ReloadReply { changes })
+            }
+            Err(exit) => {
+                let text = format!("nothing was changed: {exit}");
+                self.journal.warn("configuration", "", text.clone());
+                Err(Status::failed_precondition(text))
+            }
+        };
+        let _ = answer.send(reply);
+    }
+}

@@ -1,0 +1,264 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::UdsConnectInfo;
+use tonic::{Request, Response, Status};
+
+use super::access;
+use super::configuration;
+use super::inbox::{Inbox, Input};
+use super::journal::{self, Journal};
+use crate::agent::{Agent, Event, OrderId, Owner};
+use crate::api::v1;
+use crate::api::v1::control_server::Control;
+use crate::types::{Prefix, Time};
+
+/// The gRPC service: turns calls into questions and orders for the loop that owns the agent.
+#[derive(Clone)]
+pub struct Server {
+    pub inbox: Inbox,
+    pub journal: Journal,
+    pub configuration: PathBuf,
+    /// The group of the socket, whose members may write.
+    pub gid: u32,
+    pub orders: Arc<AtomicU64>,
+    pub version: String,
+}
+
+/// Prefixes that are looked at at a time.
+const PAGE: usize = 500;
+/// Messages of a stream that wait for a slow client; while they do, nothing more is read for it.
+const STREAM: usize = 64;
+
+impl Server {
+    /// What `question` reads from the agent.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Agent, Time) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let (answer, answered) = oneshot::channel();
+        let question = move |agent: &mut Agent, now: Time| drop(answer.send(question(agent, now)));
+        self.put(Input::Question(Box::new(question))).await?;
+        answered.await.map_err(|_| stopping())
+    }
+
+    async fn put(&self, input: Input) -> Result<(), Status> {
+        self.inbox.control.send(input).await.map_err(|_| stopping())
+    }
+
+    fn writer<T>(&self, request: &Request<T>) -> Result<Owner, Status> {
+        access::writer(request.extensions().get::<UdsConnectInfo>(), self.gid)
+    }
+
+    /// Reads the configuration file again, for a client or for SIGHUP.
+    pub async fn reload(&self) -> Result<v1::ReloadReply, Status> {
+        let path = self.configuration.clone();
+        let config = tokio::task::spawn_blocking(move || configuration::read(&path))
+            .await
+            .map_err(|error| Status::internal(format!("the configuration was not read: {error}")))?
+            .map_err(|exit| {
+                self.journal.warn(
+                    "configuration",
+                    &self.configuration.display().to_string(),
+                    format!("reload refused, nothing was changed: {exit}"),
+                );
+                Status::failed_precondition(format!("{exit}; nothing was changed"))
+            })?;
+        let (answer, answered) = oneshot::channel();
+        self.put(Input::Reload { config: Box::new(config), answer }).await?;
+        answered.await.map_err(|_| stopping())?
+    }
+}
+
+fn stopping() -> Status {
+    Status::unavailable("shuntd is stopping")
+}
+
+/// Tells the agent when the client of an order goes away: the future that holds this is then dropped.
+struct Abandon {
+    inbox: Inbox,
+    order: Option<OrderId>,
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        if let Some(order) = self.order {
+            let input = Input::Event(Event::OrderAbandoned(order));
+            // A full lane is no harm: the order ends by its own timeout.
+            let _ = self.inbox.control.try_send(input);
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Control for Server {
+    async fn status(
+        &self,
+        _request: Request<v1::StatusRequest>,
+    ) -> Result<Response<v1::StatusReply>, Status> {
+        self.ask(|agent, now| agent.status(now)).await.map(Response::new)
+    }
+
+    async fn neighbors(
+        &self,
+        request: Request<v1::NeighborsRequest>,
+    ) -> Result<Response<v1::NeighborsReply>, Status> {
+        let name = request.into_inner().name;
+        self.ask(move |agent, now| agent.neighbors(&name, now)).await?.map(Response::new)
+    }
+
+    async fn groups(
+        &self,
+        request: Request<v1::GroupsRequest>,
+    ) -> Result<Response<v1::GroupsReply>, Status> {
+        let name = request.into_inner().name;
+        self.ask(move |agent, now| agent.groups(&name, now)).await?.map(Response::new)
+    }
+
+    type RoutesStream = ReceiverStream<Result<v1::Route, Status>>;
+
+    async fn routes(
+        &self,
+        request: Request<v1::RoutesRequest>,
+    ) -> Result<Response<Self::RoutesStream>, Status> {
+        let request = Arc::new(request.into_inner());
+        // A wrong request is refused before the stream begins.
+        let first = self.page(request.clone(), None).await?;
+        let (sender, receiver) = mpsc::channel(STREAM);
+        let server = self.clone();
+        tokio::spawn(async move {
+            let mut page = Ok(first);
+            loop {
+                let (routes, next) = match page {
+                    Ok(page) => page,
+                    Err(status) => return drop(sender.send(Err(status)).await),
+                };
+                for route in routes {
+                    // An error says that the client has seen enough.
+                    if sender.send(Ok(route)).await.is_err() {
+                        return;
+                    }
+                }
+                if next.is_none() {
+                    return;
+                }
+                page = server.page(request.clone(), next).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn why(
+        &self,
+        request: Request<v1::WhyRequest>,
+    ) -> Result<Response<v1::WhyReply>, Status> {
+        let prefix = request.into_inner().prefix;
+        self.ask(move |agent, now| agent.why(&prefix, now)).await?.map(Response::new)
+    }
+
+    type EventsStream = ReceiverStream<Result<v1::Event, Status>>;
+
+    async fn events(
+        &self,
+        request: Request<v1::EventsRequest>,
+    ) -> Result<Response<Self::EventsStream>, Status> {
+        let v1::EventsRequest { follow, last } = request.into_inner();
+        let (past, mut live) = self.journal.follow(last);
+        let (sender, receiver) = mpsc::channel(STREAM);
+        tokio::spawn(async move {
+            for event in past {
+                if sender.send(Ok(event)).await.is_err() {
+                    return;
+                }
+            }
+            if !follow {
+                return;
+            }
+            loop {
+                let event = tokio::select! {
+                    event = live.recv() => match event {
+                        Ok(event) => event,
+                        Err(RecvError::Lagged(count)) => journal::missed(count),
+                        Err(RecvError::Closed) => return,
+                    },
+                    () = sender.closed() => return,
+                };
+                if sender.send(Ok(event)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn version(
+        &self,
+        _request: Request<v1::VersionRequest>,
+    ) -> Result<Response<v1::VersionReply>, Status> {
+        Ok(Response::new(v1::VersionReply { version: self.version.clone() }))
+    }
+
+    async fn order(
+        &self,
+        request: Request<v1::OrderRequest>,
+    ) -> Result<Response<v1::OrderReply>, Status> {
+        let owner = self.writer(&request)?;
+        let request = request.into_inner();
+        let order = OrderId(self.orders.fetch_add(1, Ordering::Relaxed));
+        let (answer, answered) = oneshot::channel();
+        let mut abandon = Abandon { inbox: self.inbox.clone(), order: Some(order) };
+        self.put(Input::Order { order, request, owner, answer }).await?;
+        let reply = answered.await.map_err(|_| stopping());
+        abandon.order = None;
+        reply?.map(Response::new)
+    }
+
+    async fn reload(
+        &self,
+        request: Request<v1::ReloadRequest>,
+    ) -> Result<Response<v1::ReloadReply>, Status> {
+        self.writer(&request)?;
+        Server::reload(self).await.map(Response::new)
+    }
+
+    async fn refresh(
+        &self,
+        request: Request<v1::RefreshRequest>,
+    ) -> Result<Response<v1::RefreshReply>, Status> {
+        self.writer(&request)?;
+        let name = request.into_inner().neighbor;
+        let refresh = move |agent: &mut Agent, now: Time| {
+            let peer = match name.as_str() {
+                "" => None,
+                name => Some(agent.peer_named(name)?),
+            };
+            let asked = agent
+                .neighbors(&name, now)?
+                .neighbors
+                .into_iter()
+                .filter(|neighbor| neighbor.state == "established")
+                .map(|neighbor| neighbor.name)
+                .collect();
+            agent.handle(Event::RefreshWanted { peer }, now);
+            Ok(v1::RefreshReply { asked })
+        };
+        self.ask(refresh).await?.map(Response::new)
+    }
+}
+
+/// Some routes, and where to go on.
+type Page = (Vec<v1::Route>, Option<Prefix>);
+
+impl Server {
+    async fn page(
+        &self,
+        request: Arc<v1::RoutesRequest>,
+        after: Option<Prefix>,
+    ) -> Result<Page, Status> {
+        self.ask(move |agent, _now| agent.routes(&request, after, PAGE)).await?
+    }
+}
