@@ -10,5 +10,6 @@ pub mod driver;
 pub mod fib;
 pub mod group;
 pub mod rib;
+pub mod sim;
 pub mod types;
 pub mod wire;

@@ -1,0 +1,29 @@
+//! Many agents in one process, on one virtual clock: simulated links, TCP, kernels and disks, all
+//! driven by one seed. The same seed and the same calls give the same transcript, byte for byte.
+//!
+//! [`World`] holds the nodes and a queue of things that will happen, ordered by time and then by the order in which they
+//! were put in. One step takes the earliest of them, or the earliest deadline of an agent, hands it to
+//! the agent, and carries out what the agent wants: exactly what the driver does with real sockets.
+//!
+//! What is simulated, and how far:
+//!
+//! - **Links** join two nodes. They have latency and loss, and can be cut: silently (packets vanish) or with loss of
+//!   carrier (both kernels report the link down as well).
+//! - **TCP** ([`stream`]): bytes arrive in order, in pieces of any size, late by retransmissions when the link loses packets
+//!   or is cut. A reader may stop reading; then the window fills and the writer's bytes stay where they are. A killed process
+//!   resets its connections; a node without power says nothing.
+//! - **Kernel** ([`kernel`]): a table of routes that survives the agent, links and addresses; requests are answered in order.
+//! - **Disk**: the intents, written after a while; a node that dies in between has the old or the new ones.
+//!
+//! Not simulated: IP fragments, path MTU, and the time that computing takes.
+
+mod kernel;
+mod link;
+mod node;
+mod stream;
+mod transport;
+mod world;
+
+pub use link::{Link, LinkId};
+pub use node::NodeId;
+pub use world::World;

@@ -1,0 +1,471 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::link::{Link, LinkId, Port, Wire};
+use super::node::{Node, NodeId, Process};
+use crate::agent::{Action, Agent, Event, OrderId, Owner, PeerId, Start};
+use crate::api::v1;
+use crate::bgp::{self, ConnectionId};
+use crate::config;
+use crate::fib::Route;
+use crate::group::Intents;
+use crate::types::{Prefix, Rng, Time, Wall};
+
+/// Calendar time at the beginning of every world: 2026-01-01T00:00:00Z.
+const EPOCH: Wall = Wall::from_micros(1_767_225_600_000_000);
+
+/// A write to the disk takes up to this long.
+const DISK: Duration = Duration::from_micros(300);
+/// A request to the kernel takes this long.
+const KERNEL: Duration = Duration::from_micros(50);
+/// An agent that wants to be ticked this often without time going on is stuck.
+const SPIN_LIMIT: u32 = 100_000;
+
+/// The whole simulated world. See the [module](super).
+pub struct World {
+    pub(super) now: Time,
+    pub(super) rng: Rng,
+    pub(super) nodes: Vec<Node>,
+    pub(super) wires: Vec<Wire>,
+    queue: BTreeMap<(Time, u64), Happening>,
+    pub(super) sequence: u64,
+    pub(super) connections: u64,
+    orders: u64,
+    spins: u32,
+    transcript: String,
+}
+
+/// What will happen.
+pub(super) enum Happening {
+    /// An attempt of a dial to get through.
+    Dial { node: NodeId, life: u64, peer: PeerId, number: u64, since: Time },
+    /// Bytes, or the end, reach the reader of what this end writes.
+    Arrival { node: NodeId, life: u64, connection: ConnectionId },
+    /// The reset of a connection reaches its end.
+    Reset { node: NodeId, life: u64, connection: ConnectionId },
+    /// Something reaches the agent.
+    Event { node: NodeId, life: u64, event: Event },
+    /// The disk is done.
+    Stored { node: NodeId, life: u64, version: u64, text: String },
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        World {
+            now: Time::ZERO,
+            rng: Rng::new(seed),
+            nodes: Vec::new(),
+            wires: Vec::new(),
+            queue: BTreeMap::new(),
+            sequence: 0,
+            connections: 0,
+            orders: 0,
+            spins: 0,
+            transcript: String::new(),
+        }
+    }
+
+    /// A machine that is off. `configuration` is the text of its file.
+    pub fn node(&mut self, configuration: &str) -> NodeId {
+        let name = parse(configuration).map(|config| config.node.name).unwrap_or_default();
+        self.nodes.push(Node {
+            name,
+            configuration: configuration.to_owned(),
+            kernel: Default::default(),
+            disk: Intents::default().to_text(),
+            disk_full: false,
+            deaf: false,
+            process: None,
+            lives: 0,
+        });
+        NodeId(self.nodes.len() - 1)
+    }
+
+    /// Joins two machines. Each address has a length: `10.0.0.1/24`.
+    pub fn link(&mut self, a: (NodeId, &str), b: (NodeId, &str), link: Link) -> LinkId {
+        let ends = [a, b].map(|(node, address)| self.port(node, address));
+        self.wires.push(Wire { link, ends, cut: false });
+        LinkId(self.wires.len() - 1)
+    }
+
+    fn port(&mut self, node: NodeId, text: &str) -> Port {
+        let (address, length) = text.split_once('/').unwrap_or((text, "24"));
+        let address: IpAddr = address.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let network = length.parse().ok().and_then(|length| Prefix::new(address, length));
+        let kernel = &mut self.nodes[node.0].kernel;
+        let port = Port {
+            node,
+            address,
+            network: network.unwrap_or(Prefix::host(address)),
+            interface: kernel.ports.len() as u32 + 1,
+        };
+        kernel.ports.push(port);
+        port
+    }
+
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// All that happened, a line each.
+    pub fn transcript(&self) -> &str {
+        &self.transcript
+    }
+
+    /// Starts the agent with the node's configuration and what is on its disk.
+    pub fn start(&mut self, id: NodeId) {
+        let node = &mut self.nodes[id.0];
+        let Ok(config) = parse(&node.configuration) else { return };
+        node.lives += 1;
+        let intents = Intents::from_text(&node.disk).unwrap_or_default();
+        let agent = Agent::new(Start {
+            config,
+            intents,
+            wall: EPOCH + self.now.since(Time::ZERO),
+            seed: self.rng.next_u64(),
+            version: String::new(),
+            configuration_path: String::new(),
+            state_directory: String::new(),
+            warnings: Vec::new(),
+        });
+        node.process = Some(Process {
+            agent,
+            started: self.now,
+            peers: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            events: Vec::new(),
+        });
+        self.note(id, "starts");
+        self.pump(id);
+    }
+
+    /// kill -9: the process is gone, its kernel resets the connections and keeps the routes.
+    pub fn kill(&mut self, id: NodeId) {
+        let Some(process) = self.nodes[id.0].process.take() else { return };
+        self.note(id, "is killed");
+        for end in process.connections.values().filter(|end| !end.closed) {
+            let wire = &self.wires[end.link.0];
+            let (arrives, cut) = (self.now + wire.link.latency, wire.cut);
+            if !cut {
+                let (node, life) = (end.remote, self.nodes[end.remote.0].lives);
+                self.push(arrives, Happening::Reset { node, life, connection: end.twin });
+            }
+        }
+    }
+
+    /// The power fails: the process is gone and nobody is told.
+    pub fn power_off(&mut self, id: NodeId) {
+        self.nodes[id.0].process = None;
+        self.note(id, "loses power");
+    }
+
+    /// Packets vanish from now on.
+    pub fn cut(&mut self, id: LinkId) {
+        self.wires[id.0].cut = true;
+        self.line(&format!("link {} is cut", id.0));
+    }
+
+    /// As [`World::cut`], and both kernels lose carrier.
+    pub fn unplug(&mut self, id: LinkId) {
+        self.cut(id);
+        self.carrier(id, false);
+    }
+
+    /// The link is whole again, with carrier.
+    pub fn mend(&mut self, id: LinkId) {
+        self.wires[id.0].cut = false;
+        self.line(&format!("link {} is mended", id.0));
+        self.carrier(id, true);
+    }
+
+    fn carrier(&mut self, id: LinkId, up: bool) {
+        for port in self.wires[id.0].ends {
+            let node = &mut self.nodes[port.node.0];
+            let was_down = node.kernel.down.contains(&port.interface);
+            node.kernel.down.retain(|interface| *interface != port.interface);
+            if !up {
+                node.kernel.down.push(port.interface);
+            }
+            if was_down == up {
+                let event = Event::Kernel(node.kernel.link(port.interface));
+                self.event_at(self.now + KERNEL, port.node, event);
+            }
+        }
+    }
+
+    /// The node's process reads nothing from its connections, or reads again.
+    pub fn set_deaf(&mut self, id: NodeId, deaf: bool) {
+        self.nodes[id.0].deaf = deaf;
+        if !deaf {
+            let writers: Vec<(NodeId, ConnectionId)> = self.writers_to(id);
+            for (node, connection) in writers {
+                self.schedule_arrival(node, connection);
+            }
+        }
+    }
+
+    fn writers_to(&self, reader: NodeId) -> Vec<(NodeId, ConnectionId)> {
+        let mut writers = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let connections = node.process.iter().flat_map(|process| &process.connections);
+            let to_reader = connections.filter(|(_, end)| end.remote == reader);
+            writers.extend(to_reader.map(|(connection, _)| (NodeId(index), *connection)));
+        }
+        writers
+    }
+
+    pub fn set_disk_full(&mut self, id: NodeId, full: bool) {
+        self.nodes[id.0].disk_full = full;
+    }
+
+    /// A client's write. The answer is found by [`World::answer`].
+    pub fn order(&mut self, id: NodeId, order: &str, target: &str, level: &str) -> OrderId {
+        let request = v1::OrderRequest {
+            order: order.to_owned(),
+            target: target.to_owned(),
+            level: level.to_owned(),
+            ..Default::default()
+        };
+        self.request(id, request)
+    }
+
+    pub fn request(&mut self, id: NodeId, request: v1::OrderRequest) -> OrderId {
+        self.orders += 1;
+        let order = OrderId(self.orders);
+        self.note(id, &format!("order {}: {} {}", order.0, request.order, request.target));
+        let owner = Owner("operator (uid 0)".to_owned());
+        self.deliver(id, Event::Ordered { order, request, owner });
+        order
+    }
+
+    /// A new configuration, as by `shunt reload`; a text with mistakes is not taken. Gives what changes.
+    pub fn reload(&mut self, id: NodeId, configuration: &str) -> Result<Vec<String>, Vec<String>> {
+        let config = parse(configuration)?;
+        self.nodes[id.0].configuration = configuration.to_owned();
+        let changes = self.agent(id).map(|agent| agent.preview_reload(&config));
+        self.deliver(id, Event::Reconfigured(Box::new(config)));
+        Ok(changes.unwrap_or_default())
+    }
+
+    /// Hands the agent an event of another kind.
+    pub fn deliver(&mut self, id: NodeId, event: Event) {
+        let Some(process) = self.nodes[id.0].process.as_mut() else { return };
+        let now = Time::ZERO + self.now.since(process.started);
+        process.agent.handle(event, now);
+        self.pump(id);
+    }
+
+    pub fn agent(&self, id: NodeId) -> Option<&Agent> {
+        self.nodes[id.0].process.as_ref().map(|process| &process.agent)
+    }
+
+    /// The agent's own time.
+    pub fn agent_now(&self, id: NodeId) -> Time {
+        let started = self.nodes[id.0].process.as_ref().map_or(self.now, |p| p.started);
+        Time::ZERO + self.now.since(started)
+    }
+
+    pub fn answer(
+        &self,
+        id: NodeId,
+        order: OrderId,
+    ) -> Option<&Result<v1::OrderReply, tonic::Status>> {
+        self.nodes[id.0].process.as_ref()?.answers.get(&order)
+    }
+
+    /// What the node's agent reported in its present life.
+    pub fn events(&self, id: NodeId) -> &[v1::Event] {
+        self.nodes[id.0].process.as_ref().map_or(&[], |process| &process.events)
+    }
+
+    /// Routes of ours in the node's kernel, in order.
+    pub fn kernel_routes(&self, id: NodeId) -> Vec<Route> {
+        self.nodes[id.0].kernel.routes.values().cloned().collect()
+    }
+
+    /// A route of another program.
+    pub fn add_foreign_route(&mut self, id: NodeId, prefix: Prefix, metric: u32) {
+        self.nodes[id.0].kernel.foreign.push((prefix, metric));
+    }
+
+    /// Lets time go by.
+    pub fn run_for(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Lets time go by until `reached`, but no longer than `span`. Says whether it was reached.
+    pub fn run_until(&mut self, span: Duration, mut reached: impl FnMut(&World) -> bool) -> bool {
+        let end = self.now + span;
+        loop {
+            if reached(self) {
+                return true;
+            }
+            if !self.step(end) {
+                self.now = end;
+                return reached(self);
+            }
+        }
+    }
+
+    /// The next happening or deadline up to `end`; false if there is none.
+    fn step(&mut self, end: Time) -> bool {
+        let deadline = self.next_deadline();
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let due = [deadline.map(|(at, _)| at), queued].into_iter().flatten().min();
+        let Some(at) = due.filter(|at| *at <= end) else { return false };
+        self.spins = if at > self.now { 0 } else { self.spins + 1 };
+        if self.spins > SPIN_LIMIT {
+            self.line("an agent is stuck: it wants to be ticked again and again");
+            return false;
+        }
+        self.now = self.now.max(at);
+        if queued == Some(at)
+            && let Some((_, happening)) = self.queue.pop_first()
+        {
+            self.happen(happening);
+        } else if let Some((_, id)) = deadline {
+            let now = self.agent_now(id);
+            if let Some(process) = self.nodes[id.0].process.as_mut() {
+                process.agent.tick(now);
+            }
+            self.pump(id);
+        }
+        true
+    }
+
+    fn next_deadline(&self) -> Option<(Time, NodeId)> {
+        let of = |(index, node): (usize, &Node)| {
+            let process = node.process.as_ref()?;
+            let at = process.started + process.agent.deadline()?.since(Time::ZERO);
+            Some((at.max(self.now), NodeId(index)))
+        };
+        self.nodes.iter().enumerate().filter_map(of).min()
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Dial { node, life, peer, number, since } => {
+                let current = self.process(node, life).and_then(|p| p.dials.get(&peer).copied());
+                if current == Some(number) {
+                    self.dial(node, peer, number, since);
+                }
+            }
+            Happening::Arrival { node, life, connection } => self.arrive(node, life, connection),
+            Happening::Reset { node, life, connection } => {
+                let known =
+                    self.process(node, life).and_then(|p| p.connections.remove(&connection));
+                if let Some(end) = known.filter(|end| !end.closed) {
+                    let reason = "connection reset by the neighbour".to_owned();
+                    let event = bgp::Event::Closed { connection, reason };
+                    self.deliver(node, Event::Peer { peer: end.peer, event });
+                }
+            }
+            Happening::Event { node, life, event } => {
+                if self.process(node, life).is_some() {
+                    self.deliver(node, event);
+                }
+            }
+            Happening::Stored { node, life, version, text } => {
+                let machine = &mut self.nodes[node.0];
+                let result = match machine.disk_full {
+                    true => Err("No space left on device".to_owned()),
+                    false => Ok(()),
+                };
+                // What was given to the disk may get there even if the process died meanwhile.
+                if result.is_ok() && (machine.lives == life || self.rng.chance(50)) {
+                    machine.disk = text;
+                }
+                if self.process(node, life).is_some() {
+                    self.deliver(node, Event::IntentsStored { version, result });
+                }
+            }
+        }
+    }
+
+    pub(super) fn process(&mut self, node: NodeId, life: u64) -> Option<&mut Process> {
+        let node = &mut self.nodes[node.0];
+        node.process.as_mut().filter(|_| node.lives == life)
+    }
+
+    /// Carries out what an agent wants.
+    fn pump(&mut self, id: NodeId) {
+        loop {
+            let node = &mut self.nodes[id.0];
+            let life = node.lives;
+            let Some(process) = node.process.as_mut() else { return };
+            let Some(action) = process.agent.poll() else { return };
+            match action {
+                Action::AddPeer { peer, endpoint } => {
+                    process.peers.insert(peer, endpoint);
+                }
+                Action::RemovePeer { peer } => {
+                    process.peers.remove(&peer);
+                }
+                Action::Peer { peer, action } => self.on_connection(id, peer, action),
+                Action::StoreIntents { version, text } => {
+                    let at = self.now + self.rng.jitter(DISK, 20, 100);
+                    self.push(at, Happening::Stored { node: id, life, version, text });
+                }
+                Action::AwaitAcknowledgement { order, peer } => self.await_read(id, order, peer),
+                Action::Answer { order, answer } => {
+                    process.answers.insert(order, answer);
+                    self.note(id, &format!("order {} is answered", order.0));
+                }
+                Action::Kernel(changes) => {
+                    let kernel = &mut node.kernel;
+                    let results: Vec<_> = changes
+                        .into_iter()
+                        .map(|change| (change.prefix(), kernel.apply(change)))
+                        .collect();
+                    self.event_at(self.now + KERNEL, id, Event::KernelApplied(results));
+                }
+                Action::RescanKernel => {
+                    for line in node.kernel.dump() {
+                        self.event_at(self.now + KERNEL, id, Event::Kernel(line));
+                    }
+                }
+                Action::Report(event) => {
+                    let text = format!("{} {}: {}", event.kind, event.subject, event.text);
+                    process.events.push(event);
+                    self.note(id, &text);
+                }
+                Action::Stopped => {
+                    self.note(id, "stops");
+                    self.kill(id);
+                }
+            }
+        }
+    }
+
+    pub(super) fn event_at(&mut self, at: Time, node: NodeId, event: Event) {
+        let life = self.nodes[node.0].lives;
+        self.push(at, Happening::Event { node, life, event });
+    }
+
+    pub(super) fn push(&mut self, at: Time, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), happening);
+    }
+
+    pub(super) fn note(&mut self, id: NodeId, text: &str) {
+        let line = format!("{} {text}", self.nodes[id.0].name);
+        self.line(&line);
+    }
+
+    fn line(&mut self, text: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.transcript, "{} {text}", self.now);
+    }
+}
+
+fn parse(text: &str) -> Result<config::Config, Vec<String>> {
+    let mut no_secret = |_: &str| Err("cannot be read in a simulation".to_owned());
+    config::parse(text, "simulated.toml", &mut no_secret)
+        .map_err(|mistakes| mistakes.iter().map(|mistake| mistake.message.clone()).collect())
+}

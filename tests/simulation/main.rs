@@ -1,0 +1,7 @@
+//! Whole agents on a virtual clock. Every test names its seeds; a failing one is run again with
+//! the same seed and prints the same transcript.
+
+mod announcing;
+mod determinism;
+mod faults;
+mod topology;
