@@ -28,6 +28,8 @@ pub struct Edge<P> {
     pub shuntd: Shuntd,
     pub isp: P,
     pub capture: Capture,
+    /// Where shuntd runs.
+    pub node: Node,
     /// Last, so that it goes last.
     _net: Net,
 }
@@ -106,7 +108,7 @@ impl<P: Peer> Edge<P> {
             let isp = theirs();
             (ours(), isp)
         };
-        let edge = Edge { shuntd, isp, capture, _net: net };
+        let edge = Edge { shuntd, isp, capture, node: edge, _net: net };
         edge.established();
         edge
     }
