@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod api;
 pub mod bgp;
+pub mod cli;
 pub mod config;
 pub mod driver;
 pub mod fib;

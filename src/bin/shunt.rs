@@ -1,1 +1,5 @@
-fn main() {}
+//! The operator's command. See `shunt::cli`.
+
+fn main() -> std::process::ExitCode {
+    shunt::cli::run()
+}

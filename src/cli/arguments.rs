@@ -1,0 +1,215 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use jiff::{Span, SpanRelativeTo};
+
+use super::failure::EXIT_CODES;
+
+/// Orders the local shuntd to announce, withdraw or prefer prefixes, and shows what it does.
+#[derive(Parser)]
+#[command(name = "shunt", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    /// The daemon's UNIX socket
+    #[arg(
+        long,
+        global = true,
+        env = "SHUNT_SOCKET",
+        hide_env_values = true,
+        default_value = "/run/shunt/shunt.sock",
+        value_name = "PATH",
+        value_hint = ValueHint::FilePath
+    )]
+    pub socket: PathBuf,
+    /// Print the answer as JSON: one object, or one per line for routes and events
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Announce a group or prefix, at its base preference or at a level
+    ///
+    /// The order is on disk before it acts and outlives restarts until it is released or expires.
+    /// The command returns when the TCP of each established neighbor has acknowledged the change.
+    Announce {
+        /// A group's name, or a prefix within the node's own prefixes
+        target: String,
+        /// A level's name or a number from 1 to 255; higher attracts more traffic
+        #[arg(long)]
+        level: Option<String>,
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        expiry: Expiry,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Withdraw a group or prefix from every neighbor
+    ///
+    /// The order is on disk before it acts and outlives restarts until it is released or expires.
+    Withdraw {
+        /// A group's name or a prefix
+        target: String,
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        expiry: Expiry,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Set the preference of a group or prefix: higher attracts more traffic
+    ///
+    /// Each class of neighbors sees it as the configuration's mapping says: MED, prepending,
+    /// communities, local preference.
+    Prefer {
+        /// A group's name or a prefix
+        target: String,
+        /// A level's name or a number from 1 to 255
+        level: String,
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        expiry: Expiry,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Drop the order on a group or prefix: back to what the configuration says
+    Release {
+        /// A group's name or a prefix
+        target: String,
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Show the node at a glance, and what needs attention
+    Status,
+    /// List the BGP neighbors, or show one in full
+    Neighbors {
+        /// Only this neighbor, with everything known about it
+        name: Option<String>,
+    },
+    /// List groups and prefixes with their preference, or show one group with the reasons
+    Groups {
+        /// Only this group, with the reasons for its preference
+        name: Option<String>,
+    },
+    /// List routes in prefix order
+    Routes(Selection),
+    /// Explain a prefix: why this preference, what was sent to whom, which path won and why
+    Why {
+        /// A prefix, or an address whose longest match is explained
+        prefix: String,
+    },
+    /// Print events, oldest first
+    Events {
+        /// Go on printing events as they happen
+        #[arg(long, short)]
+        follow: bool,
+        /// At most this many of the past
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        last: Option<u32>,
+    },
+    /// Read the configuration file again; a file with mistakes changes nothing
+    Reload,
+    /// Ask neighbors to send their routes again
+    Refresh {
+        /// Only this neighbor; without it, every established one
+        neighbor: Option<String>,
+    },
+    /// Look for mistakes in a configuration file, without a daemon
+    Check {
+        /// The configuration file
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Print the versions of this command and of the daemon
+    Version,
+    /// Print a completion script for a shell
+    Completions { shell: Shell },
+    /// Write the manual pages into a directory
+    Man {
+        /// Made if it is missing
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub struct Because {
+    /// Why, for those who look at it later
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+}
+
+#[derive(Args)]
+pub struct Expiry {
+    /// Let the order expire by itself after this time: 2h, 30m, 1d12h
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub expires_after: Option<Duration>,
+}
+
+#[derive(Args)]
+pub struct Wait {
+    /// Return as soon as the order is on disk and applied
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long to wait for the neighbors' acknowledgements
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = span)]
+    pub timeout: Duration,
+}
+
+#[derive(Args)]
+pub struct Selection {
+    /// Only this prefix and what it covers
+    #[arg(long, value_name = "PREFIX")]
+    pub within: Option<String>,
+    /// Only routes learned from this neighbor
+    #[arg(long, value_name = "NAME")]
+    pub neighbor: Option<String>,
+    /// Only the best path of each prefix
+    #[arg(long)]
+    pub best: bool,
+    /// Only one address family
+    #[arg(long)]
+    pub family: Option<AddressFamily>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum AddressFamily {
+    Ipv4,
+    Ipv6,
+}
+
+/// A span of time above zero, as in `90s`, `2h`, `1d12h` or `1 hour 30 minutes`. Days have 24 hours.
+fn span(text: &str) -> Result<Duration, String> {
+    let expected = || "write a time such as 90s, 2h or 1d12h".to_owned();
+    let span: Span = text.parse().map_err(|_| expected())?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours())
+        .ok()
+        .and_then(|span| Duration::try_from(span).ok())
+        .filter(|span| !span.is_zero())
+        .ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_as_people_write_them() {
+        for (text, seconds) in
+            [("90s", 90), ("2h", 7200), ("1d12h", 129_600), ("1 hour 30 minutes", 5400)]
+        {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(span("300ms"), Ok(Duration::from_millis(300)));
+        for text in ["", "2", "0s", "-2h", "2h ago", "soon", "1 month"] {
+            assert!(span(text).is_err(), "{text}");
+        }
+    }
+}

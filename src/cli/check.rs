@@ -1,0 +1,62 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::failure::{Exit, Failure};
+use super::output::{self, Output, plain};
+use crate::config::{self, Mistake, Secret};
+
+#[derive(Serialize)]
+struct Verdict {
+    mistakes: Vec<Mistake>,
+}
+
+/// `shunt check FILE`: what `shuntd` would say to it, with exit code 6 if there are mistakes.
+///
+/// As with a compiler, the mistakes are the errors: they go to standard error, unless as JSON.
+pub fn check(file: &Path, out: Output) -> Result<(), Failure> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        Failure::failed(format!("cannot read {}: {}", file.display(), plain(&error)))
+    })?;
+    let directory = file.parent().unwrap_or(Path::new(""));
+    let mut read_secret = |name: &str| read_secret(&directory.join(name));
+    let parsed = config::parse(&text, &file.display().to_string(), &mut read_secret);
+    let (summary, mistakes) = match parsed {
+        Ok(config) => (
+            format!(
+                "{}: good, {}, {}",
+                file.display(),
+                output::count(config.neighbors.len() as u64, "neighbor", "neighbors"),
+                output::count(config.groups.len() as u64, "group", "groups"),
+            ),
+            Vec::new(),
+        ),
+        Err(mistakes) => (String::new(), mistakes),
+    };
+    let verdict = Verdict { mistakes };
+    let json = out.json;
+    out.answer(&verdict, |out| match summary.as_str() {
+        "" => Ok(()),
+        summary => writeln!(out, "{summary}"),
+    })?;
+    if verdict.mistakes.is_empty() {
+        return Ok(());
+    }
+    if json {
+        return Err(Failure::silent(Exit::Configuration));
+    }
+    let rendered: Vec<String> =
+        verdict.mistakes.iter().map(|mistake| mistake.render(&text, true)).collect();
+    let count = output::count(verdict.mistakes.len() as u64, "mistake", "mistakes");
+    Err(Failure::new(Exit::Configuration, format!("{} has {count}", file.display()))
+        .details(rendered.join("\n\n")))
+}
+
+fn read_secret(path: &Path) -> Result<Secret, String> {
+    let read = || Ok((fs::read(path)?, fs::metadata(path)?.permissions().mode()));
+    let (content, mode) =
+        read().map_err(|error: std::io::Error| format!("cannot be read: {}", plain(&error)))?;
+    Secret::from_file(&content, mode)
+}

@@ -1,0 +1,166 @@
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::UnixStream;
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::{Code, Status};
+
+use super::failure::{Exit, Failure};
+use super::output::{harmless, plain};
+use crate::api::v1::control_client::ControlClient;
+
+/// How long a read may take before the daemon counts as silent.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the daemon listens. Connected to by the one call that a command makes.
+pub struct Daemon {
+    socket: PathBuf,
+}
+
+impl Daemon {
+    pub fn new(socket: PathBuf) -> Daemon {
+        Daemon { socket }
+    }
+
+    /// Connects and makes one call. `patience` covers both, up to the start of the answer.
+    pub async fn call<T, F>(
+        &self,
+        patience: Duration,
+        call: impl FnOnce(ControlClient<Connection>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let answer = async {
+            let client = self.connect().await.map_err(|error| self.unreachable(&error))?;
+            call(client).await.map_err(|status| self.refused(&status))
+        };
+        match tokio::time::timeout(patience, answer).await {
+            Ok(answer) => answer.map(tonic::Response::into_inner),
+            Err(_) => Err(Failure::new(
+                Exit::NoDaemon,
+                format!(
+                    "the daemon at {} has not answered within {}",
+                    self.socket.display(),
+                    super::output::span(patience)
+                ),
+            )
+            .advise("See what it does: `systemctl status shuntd`, `journalctl -u shuntd`.")),
+        }
+    }
+
+    async fn connect(&self) -> io::Result<ControlClient<Connection>> {
+        let stream = UnixStream::connect(&self.socket).await?;
+        let (requests, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        // Its failure is also the failure of the call that runs over it.
+        tokio::spawn(async { connection.await.ok() });
+        // HTTP/2 wants an authority; over a UNIX socket it means nothing.
+        let origin = Uri::from_static("http://localhost");
+        Ok(ControlClient::with_origin(Connection(requests), origin))
+    }
+
+    fn unreachable(&self, error: &io::Error) -> Failure {
+        let socket = self.socket.display();
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::new(
+                Exit::NoDaemon,
+                format!("no shuntd at {socket}: {}", plain(error)),
+            )
+            .advise(
+                "Start it with `systemctl start shuntd`, or name its socket with --socket PATH or SHUNT_SOCKET.",
+            ),
+            io::ErrorKind::PermissionDenied => Failure::new(
+                Exit::Denied,
+                format!("you may not open {socket}: {}", plain(error)),
+            )
+            .advise(format!(
+                "Run it as root, or as a member of the group that owns the socket (`ls -l {socket}`)."
+            )),
+            _ => Failure::failed(format!("cannot connect to {socket}: {}", plain(error))),
+        }
+    }
+
+    /// What a failed call, or a stream that broke off, means.
+    pub fn refused(&self, status: &Status) -> Failure {
+        // A status with a source was made on our side, out of a broken connection.
+        if std::error::Error::source(status).is_some() || status.code() == Code::Cancelled {
+            return Failure::new(
+                Exit::NoDaemon,
+                format!("the daemon at {} went away in the middle", self.socket.display()),
+            )
+            .advise("If this was an order, see with `shunt groups` whether it is in force.");
+        }
+        let message = harmless(status.message());
+        match status.code() {
+            Code::Unavailable => Failure::new(Exit::NoDaemon, message),
+            Code::PermissionDenied | Code::Unauthenticated => Failure::new(Exit::Denied, message),
+            // The mistakes, as `shunt check` shows them.
+            Code::FailedPrecondition => Failure::new(
+                Exit::Configuration,
+                "the configuration file has mistakes: the daemon goes on with the one it has",
+            )
+            .details(message),
+            Code::Unimplemented => Failure::failed(format!(
+                "the daemon at {} does not know this command",
+                self.socket.display()
+            ))
+            .advise("It is older than this shunt (see `shunt version`): restart it."),
+            code if message.is_empty() => Failure::failed(code.description()),
+            _ => Failure::failed(message),
+        }
+    }
+}
+
+/// An HTTP/2 connection as the generated client wants it. tonic's own channel adds a buffer task,
+/// reconnection and balancing, which one call does not need.
+#[derive(Clone)]
+pub struct Connection(SendRequest<Body>);
+
+impl Service<Request<Body>> for Connection {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1::StatusRequest;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_daemon_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("shunt.sock");
+        // Connections queue up, and nobody reads.
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let daemon = Daemon::new(socket.clone());
+        let call = async move |mut client: ControlClient<Connection>| {
+            client.status(StatusRequest {}).await
+        };
+        let failure = daemon.call(PATIENCE, call).await.unwrap_err();
+        assert_eq!(
+            failure.message(),
+            format!("the daemon at {} has not answered within 10 s", socket.display())
+        );
+        assert_eq!(failure.exit(), Exit::NoDaemon);
+    }
+}

@@ -1,0 +1,101 @@
+//! The operator's command, `shunt`.
+//!
+//! One call over the daemon's UNIX socket per command, then the answer as text or, with `--json`,
+//! as the message of `proto/shunt/v1`. Commands are short-lived and often scripted, so the way
+//! from start to answer is kept short: one thread, one connection, one round trip.
+//!
+//! - `arguments`: what may be typed, and its help.
+//! - `daemon`: the connection, and what a failed call means.
+//! - `failure`: what is printed when a command fails, and the exit codes.
+//! - `output`: standard output, columns, colours, spans of time.
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `why`, `events`, `check`, `pages`: one file
+//!   per command or family of commands, each asking and rendering.
+//!
+//! Answers go to standard output, everything else to standard error. A reader that goes away
+//! (`shunt routes | head`) ends the command quietly.
+
+mod arguments;
+mod attributes;
+mod check;
+mod daemon;
+mod events;
+mod failure;
+mod groups;
+mod neighbors;
+mod node;
+mod order;
+mod output;
+mod pages;
+mod routes;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command, Expiry};
+use daemon::Daemon;
+use failure::Failure;
+use order::Order;
+use output::Output;
+
+/// Runs the command given on the command line and returns its exit code.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match execute(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn execute(arguments: Arguments) -> Result<(), Failure> {
+    let out = Output::new(arguments.json);
+    match arguments.command {
+        // These need no daemon, hence no runtime either.
+        Command::Check { file } => check::check(&file, out),
+        Command::Completions { shell } => pages::completions(shell, out),
+        Command::Man { directory } => pages::man(&directory),
+        command => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .enable_time()
+                .build()
+                .map_err(|error| Failure::failed(format!("no event loop: {error}")))?;
+            let daemon = Daemon::new(arguments.socket);
+            runtime.block_on(converse(command, daemon, out))
+        }
+    }
+}
+
+async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), Failure> {
+    match command {
+        Command::Announce { target, level, because, expiry, wait } => {
+            Order { order: "announce", target, level, because, expiry, wait }
+                .give(daemon, out)
+                .await
+        }
+        Command::Withdraw { target, because, expiry, wait } => {
+            let order = Order { order: "withdraw", target, level: None, because, expiry, wait };
+            order.give(daemon, out).await
+        }
+        Command::Prefer { target, level, because, expiry, wait } => {
+            let level = Some(level);
+            Order { order: "prefer", target, level, because, expiry, wait }.give(daemon, out).await
+        }
+        Command::Release { target, because, wait } => {
+            let expiry = Expiry { expires_after: None };
+            let order = Order { order: "release", target, level: None, because, expiry, wait };
+            order.give(daemon, out).await
+        }
+        Command::Status => node::status(daemon, out).await,
+        Command::Version => node::version(daemon, out).await,
+        Command::Reload => node::reload(daemon, out).await,
+        Command::Refresh { neighbor } => neighbors::refresh(neighbor, daemon, out).await,
+        Command::Neighbors { name } => neighbors::neighbors(name, daemon, out).await,
+        Command::Groups { name } => groups::groups(name, daemon, out).await,
+        Command::Routes(selection) => routes::routes(selection, daemon, out).await,
+        Command::Why { prefix } => why::why(prefix, daemon, out).await,
+        Command::Events { follow, last } => events::events(follow, last, daemon, out).await,
+        Command::Check { .. } | Command::Completions { .. } | Command::Man { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,118 @@
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::daemon::{Daemon, PATIENCE};
+use super::failure::Failure;
+use super::output::{self, BOLD, Output, WARN, harmless};
+use crate::api::v1::{
+    KernelStatus, ReloadReply, ReloadRequest, StatusReply, StatusRequest, VersionRequest,
+};
+
+/// `shunt status`
+pub async fn status(daemon: Daemon, out: Output) -> Result<(), Failure> {
+    let reply = daemon
+        .call(PATIENCE, async move |mut client| client.status(StatusRequest {}).await)
+        .await?;
+    out.answer(&reply, |out| print_status(&reply, out))?;
+    Ok(())
+}
+
+fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
+    let StatusReply { node, site, asn, router_id, version, started, .. } = reply;
+    writeln!(out, "{BOLD}{node}{BOLD:#}, site {site}, AS {asn}, router id {router_id}")?;
+    let up = output::span(std::time::Duration::from_micros(reply.uptime_us));
+    let orders = match reply.intents {
+        0 => "no orders in force".to_owned(),
+        intents => output::count(intents.into(), "order in force", "orders in force"),
+    };
+    output::list(
+        &[
+            ("daemon", format!("shuntd {version}, up {up} since {started}")),
+            (
+                "neighbors",
+                format!(
+                    "{} of {} established",
+                    reply.neighbors_established, reply.neighbors_configured
+                ),
+            ),
+            (
+                "prefixes",
+                format!(
+                    "{} of {} announced, {orders}",
+                    reply.prefixes_announced, reply.prefixes_known
+                ),
+            ),
+            ("routes", format!("{} learned", reply.routes_learned)),
+            ("kernel", reply.kernel.as_ref().map(kernel).unwrap_or_default()),
+            ("configuration", reply.configuration.clone()),
+            ("state", reply.state_directory.clone()),
+        ],
+        out,
+    )?;
+    for warning in &reply.warnings {
+        writeln!(out, "{WARN}warning:{WARN:#} {}", harmless(warning))?;
+    }
+    Ok(())
+}
+
+fn kernel(kernel: &KernelStatus) -> String {
+    if kernel.state == "off" {
+        return "off: no routes are installed".to_owned();
+    }
+    let KernelStatus { state, routes_wanted, routes_installed, difference, last_error } = kernel;
+    let mut text = format!("{state}, {routes_installed} of {routes_wanted} routes installed");
+    if *difference > 0 {
+        text.push_str(&format!(", {difference} to change"));
+    }
+    if !last_error.is_empty() {
+        text.push_str(&format!(", last refusal: {last_error}"));
+    }
+    text
+}
+
+#[derive(Serialize)]
+struct Versions {
+    shunt: &'static str,
+    /// `None` if no daemon answered.
+    shuntd: Option<String>,
+}
+
+/// `shunt version`: our own is printed even if there is no daemon to ask.
+pub async fn version(daemon: Daemon, out: Output) -> Result<(), Failure> {
+    let reply = daemon
+        .call(PATIENCE, async move |mut client| client.version(VersionRequest {}).await)
+        .await;
+    let (shuntd, failure) = match reply {
+        Ok(reply) => (Some(reply.version), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    let versions = Versions { shunt: env!("CARGO_PKG_VERSION"), shuntd };
+    out.answer(&versions, |out| {
+        writeln!(out, "shunt {}", versions.shunt)?;
+        match &versions.shuntd {
+            Some(version) => writeln!(out, "shuntd {version}"),
+            None => Ok(()),
+        }
+    })?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// `shunt reload`
+pub async fn reload(daemon: Daemon, out: Output) -> Result<(), Failure> {
+    let reply = daemon
+        .call(PATIENCE, async move |mut client| client.reload(ReloadRequest {}).await)
+        .await?;
+    out.answer(&reply, |out| print_reload(&reply, out))?;
+    Ok(())
+}
+
+fn print_reload(reply: &ReloadReply, out: &mut dyn Write) -> io::Result<()> {
+    if reply.changes.is_empty() {
+        writeln!(out, "reloaded: nothing has changed")?;
+    }
+    for change in &reply.changes {
+        writeln!(out, "{change}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use super::arguments::{Because, Expiry, Wait};
+use super::attributes;
+use super::daemon::{Daemon, PATIENCE};
+use super::failure::{Exit, Failure};
+use super::groups;
+use super::output::{self, BAD, BOLD, Cell, Column, GOOD, Output, PLAIN, Table, WARN, left, right};
+use crate::api::v1::{Announcement, Delivery, Intent, OrderReply, OrderRequest};
+
+/// What the operator wants changed: announce, withdraw, prefer or release.
+pub struct Order {
+    pub order: &'static str,
+    pub target: String,
+    pub level: Option<String>,
+    pub because: Because,
+    pub expiry: Expiry,
+    pub wait: Wait,
+}
+
+impl Order {
+    /// Gives the order to the daemon and prints who has seen it.
+    pub async fn give(self, daemon: Daemon, out: Output) -> Result<(), Failure> {
+        let Wait { no_wait, timeout } = self.wait;
+        // A fraction of a second is rounded up: 0 would mean that the order never expires.
+        let for_seconds = self
+            .expiry
+            .expires_after
+            .map_or(0, |span| span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0)));
+        let request = OrderRequest {
+            target: self.target,
+            order: self.order.to_owned(),
+            level: self.level.unwrap_or_default(),
+            reason: self.because.reason,
+            for_seconds,
+            no_wait,
+            timeout_us: u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX).max(1),
+        };
+        let patience = if no_wait { PATIENCE } else { timeout.saturating_add(PATIENCE) };
+        let call = daemon.call(patience, async move |mut client| client.order(request).await);
+        let reply = with_progress(timeout, call).await?;
+
+        let missing = unacknowledged(&reply);
+        out.answer(&reply, |out| print(&reply, out))?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Unacknowledged,
+            format!(
+                "the order is in force, but not acknowledged within {} by {}",
+                output::span(timeout),
+                missing.join(", ")
+            ),
+        )
+        .advise("It goes out as soon as the neighbor reads or comes back: see `shunt neighbors`."))
+    }
+}
+
+/// Awaits `call`; tells a person at a terminal what it waits for when that takes over a second.
+async fn with_progress<T>(timeout: Duration, call: impl Future<Output = T>) -> T {
+    let mut call = std::pin::pin!(call);
+    let second = tokio::time::sleep(Duration::from_secs(1));
+    tokio::select! {
+        // First the answer: it is nearly always there within the second.
+        biased;
+        reply = &mut call => return reply,
+        () = second => {}
+    }
+    let mut terminal = io::stderr();
+    let shown = terminal.is_terminal();
+    if shown {
+        let limit = output::span(timeout);
+        // Only a hint: nothing is lost if it cannot be shown.
+        let _ = write!(terminal, "waiting for the neighbors' acknowledgements, up to {limit} ...");
+    }
+    let reply = call.await;
+    if shown {
+        let _ = write!(terminal, "\r\x1b[K");
+    }
+    reply
+}
+
+fn unacknowledged(reply: &OrderReply) -> Vec<&str> {
+    reply
+        .deliveries
+        .iter()
+        .filter(|delivery| matches!(delivery.outcome.as_str(), "timeout" | "lost"))
+        .map(|delivery| delivery.neighbor.as_str())
+        .collect()
+}
+
+fn print(reply: &OrderReply, out: &mut dyn Write) -> io::Result<()> {
+    let mut rest = reply.announcements.as_slice();
+    while let Some((first, others)) = rest.split_first() {
+        // A group's prefixes normally share preference and order: one line for all of them.
+        let same = others.iter().take_while(|other| alike(first, other)).count();
+        rest = &others[same..];
+        let name = if first.group.is_empty() || (same == 0 && !others.is_empty()) {
+            &first.prefix
+        } else {
+            &first.group
+        };
+        write!(out, "{BOLD}{name}{BOLD:#}: ")?;
+        let level = groups::level(first);
+        match &first.intent {
+            None => writeln!(out, "{level}, no order in force")?,
+            Some(intent) if reply.unchanged => {
+                writeln!(out, "already {level}, {}", groups::order_in_words(intent))?;
+            }
+            // The operator knows what has just been ordered.
+            Some(Intent { owner, expires, .. }) => {
+                write!(out, "{level}, ordered by {owner}")?;
+                if !expires.is_empty() {
+                    write!(out, " until {expires}")?;
+                }
+                writeln!(out)?;
+            }
+        }
+    }
+    deliveries(&reply.deliveries, out)?;
+    if reply.unchanged {
+        return Ok(());
+    }
+    write!(out, "on disk after {}", output::span(Duration::from_micros(reply.durable_us)))?;
+    let acknowledged = |delivery: &Delivery| delivery.outcome == "acknowledged";
+    if reply.deliveries.iter().any(acknowledged) && unacknowledged(reply).is_empty() {
+        let total = output::span(Duration::from_micros(reply.total_us));
+        write!(out, ", acknowledged by all after {total}")?;
+    }
+    writeln!(out)?;
+    if reply.deliveries.iter().all(|delivery| delivery.outcome == "not-established") {
+        writeln!(out, "{WARN}no neighbor is established: nobody has seen it yet{WARN:#}")?;
+    }
+    Ok(())
+}
+
+fn alike(one: &Announcement, other: &Announcement) -> bool {
+    !one.group.is_empty()
+        && one.group == other.group
+        && one.preference == other.preference
+        && one.intent == other.intent
+}
+
+fn deliveries(deliveries: &[Delivery], out: &mut dyn Write) -> io::Result<()> {
+    static COLUMNS: [Column; 4] =
+        [left("NEIGHBOR"), left("OUTCOME"), right("AFTER"), left("ATTRIBUTES")];
+    let mut table = Table::new(&COLUMNS);
+    for delivery in deliveries {
+        let style = match delivery.outcome.as_str() {
+            "acknowledged" => GOOD,
+            "timeout" | "lost" => BAD,
+            "not-established" => WARN,
+            _ => PLAIN,
+        };
+        let after = match delivery.acknowledged_us {
+            0 => String::new(),
+            after => output::compact_span(after),
+        };
+        let mut row = |what: String| {
+            table.row([
+                delivery.neighbor.clone().into(),
+                Cell::styled(delivery.outcome.clone(), style),
+                after.clone().into(),
+                what.into(),
+            ]);
+        };
+        if delivery.prefixes.is_empty() {
+            row(String::new());
+        }
+        for sent in &delivery.prefixes {
+            let what = match &sent.attributes {
+                Some(attributes) => attributes::summary(attributes),
+                None => "withdrawn".to_owned(),
+            };
+            row(format!("{} {what}", sent.prefix));
+        }
+    }
+    table.print(out)
+}

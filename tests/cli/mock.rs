@@ -1,0 +1,611 @@
+//! A daemon that only pretends: it answers the control API with fixed replies, on a socket of its own.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use shunt::api::v1::control_server::{Control, ControlServer};
+use shunt::api::v1::*;
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status};
+
+/// The pretended daemon, stopped when dropped.
+pub struct Mock {
+    directory: TempDir,
+    /// The orders received so far.
+    pub orders: Arc<Mutex<Vec<OrderRequest>>>,
+    /// Whether its configuration file has mistakes.
+    pub mistaken: Arc<AtomicBool>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Mock {
+    pub fn start() -> Mock {
+        let directory = TempDir::new().unwrap();
+        let orders = Arc::new(Mutex::new(Vec::new()));
+        let (stop, stopped) = oneshot::channel();
+        let (ready, listening) = std::sync::mpsc::channel();
+        let socket = directory.path().join("shunt.sock");
+        let mistaken = Arc::new(AtomicBool::new(false));
+        let service =
+            ControlServer::new(Service { orders: orders.clone(), mistaken: mistaken.clone() });
+        let server = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = UnixListener::bind(socket).unwrap();
+                ready.send(()).unwrap();
+                let serve = tonic::transport::Server::builder()
+                    .add_service(service)
+                    .serve_with_incoming(UnixListenerStream::new(listener));
+                // Not a graceful stop: a call that hangs would hold it up for ever.
+                tokio::select! {
+                    result = serve => result.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        listening.recv().unwrap();
+        Mock { directory, orders, mistaken, stop: Some(stop), server: Some(server) }
+    }
+
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("shunt.sock")
+    }
+
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.server.take() {
+            server.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Service {
+    orders: Arc<Mutex<Vec<OrderRequest>>>,
+    mistaken: Arc<AtomicBool>,
+}
+
+type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+fn text(value: &str) -> String {
+    value.to_owned()
+}
+
+fn texts(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| text(value)).collect()
+}
+
+pub fn status() -> StatusReply {
+    StatusReply {
+        node: text("edge1"),
+        site: text("dc1"),
+        asn: 64500,
+        router_id: text("192.0.2.1"),
+        version: text("0.1.0"),
+        started: text("2026-11-21T19:56:56Z"),
+        uptime_us: 7_384_000_000,
+        neighbors_configured: 3,
+        neighbors_established: 2,
+        prefixes_announced: 3,
+        prefixes_known: 4,
+        intents: 1,
+        routes_learned: 3,
+        kernel: Some(KernelStatus {
+            state: text("synced"),
+            routes_wanted: 1,
+            routes_installed: 1,
+            difference: 0,
+            last_error: String::new(),
+        }),
+        warnings: texts(&[
+            "neighbor core has no import policy: nothing is accepted from it (RFC 8212)",
+        ]),
+        configuration: text("/etc/shunt/shunt.toml"),
+        state_directory: text("/var/lib/shunt"),
+    }
+}
+
+pub fn neighbors() -> Vec<Neighbor> {
+    let isp_a = Neighbor {
+        name: text("isp-a"),
+        address: text("192.0.2.254"),
+        remote_as: 64496,
+        state: text("established"),
+        state_us: 7_380_500_000,
+        local_address: text("192.0.2.1"),
+        router_id: text("198.18.0.1"),
+        hold_time_s: 90,
+        keepalive_s: 30,
+        families: texts(&["ipv4"]),
+        capabilities: texts(&["multiprotocol", "route refresh", "4-octet AS", "role"]),
+        class: text("isp"),
+        import: text("default-only"),
+        export: text("groups"),
+        role: text("customer"),
+        prefixes_received: 1,
+        prefixes_rejected: 2,
+        prefixes_sent: 2,
+        updates_received: 3,
+        updates_sent: 2,
+        messages_received: 250,
+        messages_sent: 248,
+        established_count: 2,
+        last_down: text("Hold Timer Expired"),
+        last_down_at: text("2026-11-21T19:58:01Z"),
+        last_error: String::new(),
+        problems: texts(&["2026-11-21T20:01:09Z 203.0.113.0/24 treated as withdrawn: ORIGIN 7"]),
+        update_problems: 1,
+        md5: true,
+        ttl_security: 1,
+    };
+    let isp_b = Neighbor {
+        name: text("isp-b"),
+        address: text("2001:db8:ffff::254"),
+        remote_as: 4_200_000_001,
+        state_us: 12_000_000,
+        router_id: text("198.18.0.2"),
+        families: texts(&["ipv4", "ipv6"]),
+        prefixes_received: 2,
+        prefixes_rejected: 0,
+        prefixes_sent: 3,
+        md5: false,
+        // What a neighbor may send as its shutdown message.
+        last_down: text("Cease/Administrative Shutdown: \u{1b}[2Jbye"),
+        ..isp_a.clone()
+    };
+    let core = Neighbor {
+        name: text("core"),
+        address: text("10.0.0.9"),
+        remote_as: 64500,
+        state: text("active"),
+        state_us: 4_200_000,
+        export: text("groups"),
+        last_error: text("cannot connect to 10.0.0.9 port 179: connection refused"),
+        ..Neighbor::default()
+    };
+    vec![isp_a, isp_b, core]
+}
+
+fn intent() -> Intent {
+    Intent {
+        target: text("payments"),
+        order: text("prefer"),
+        preference: 100,
+        owner: text("root (uid 0)"),
+        reason: text("ticket 4711"),
+        since: text("2026-11-21T22:00:00Z"),
+        expires: text("2026-11-22T00:00:00Z"),
+    }
+}
+
+fn payments(prefix: &str) -> Announcement {
+    Announcement {
+        prefix: text(prefix),
+        group: text("payments"),
+        preference: 100,
+        level: text("standby"),
+        because: texts(&[
+            "base of site dc1: primary (200)",
+            "operator root (uid 0): prefer standby (100), reason \"ticket 4711\", \
+             until 2026-11-22T00:00:00Z, since 2026-11-21T22:00:00Z",
+        ]),
+        sent_to: texts(&["isp-a", "isp-b"]),
+        intent: Some(intent()),
+    }
+}
+
+pub fn groups() -> GroupsReply {
+    let site = |preference| [(text("dc1"), preference), (text("dc2"), 100)].into();
+    GroupsReply {
+        groups: vec![
+            Group {
+                name: text("payments"),
+                announcements: vec![payments("198.51.100.7/32"), payments("2001:db8:7::1/128")],
+                base: 200,
+                base_by_site: site(200),
+            },
+            Group {
+                name: text("reports"),
+                announcements: vec![Announcement {
+                    prefix: text("198.51.100.9/32"),
+                    group: text("reports"),
+                    because: texts(&["base of site dc1: 0"]),
+                    ..Announcement::default()
+                }],
+                base: 0,
+                base_by_site: site(0),
+            },
+        ],
+        prefixes: vec![Announcement {
+            prefix: text("198.51.100.128/25"),
+            preference: 150,
+            because: texts(&[
+                "operator alice (uid 1000): announce at 150, since 2026-11-21T21:00:00Z",
+            ]),
+            sent_to: texts(&["isp-b"]),
+            intent: Some(Intent {
+                target: text("198.51.100.128/25"),
+                order: text("announce"),
+                preference: 150,
+                owner: text("alice (uid 1000)"),
+                since: text("2026-11-21T21:00:00Z"),
+                ..Intent::default()
+            }),
+            ..Announcement::default()
+        }],
+    }
+}
+
+fn attributes(as_path: &str, next_hop: &str, med: Option<u32>) -> Attributes {
+    Attributes {
+        origin: text("igp"),
+        as_path: text(as_path),
+        next_hop: text(next_hop),
+        med,
+        ..Attributes::default()
+    }
+}
+
+fn path(source: &str, standing: &str, reason: &str, attributes: Attributes) -> Path {
+    Path {
+        source: text(source),
+        standing: text(standing),
+        reason: text(reason),
+        attributes: Some(attributes),
+        stale: false,
+    }
+}
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route {
+            prefix: text("0.0.0.0/0"),
+            paths: vec![
+                path("isp-a", "best", "", attributes("64496", "192.0.2.254", Some(0))),
+                path(
+                    "isp-b",
+                    "lost",
+                    "AS_PATH is longer: 2 against 1",
+                    attributes("4200000001 64497", "192.0.2.250", None),
+                ),
+            ],
+            installed: true,
+        },
+        Route {
+            prefix: text("2001:db8:900::/40"),
+            paths: vec![Path {
+                stale: true,
+                ..path(
+                    "isp-b",
+                    "best",
+                    "",
+                    attributes("4200000001", "2001:db8:ffff::254", Some(50)),
+                )
+            }],
+            installed: false,
+        },
+    ]
+}
+
+pub fn why() -> WhyReply {
+    let ours = Attributes {
+        communities: texts(&["64500:100"]),
+        ..attributes("64500 64500 64500", "192.0.2.1", Some(100))
+    };
+    WhyReply {
+        prefix: text("198.51.100.7/32"),
+        announcement: Some(payments("198.51.100.7/32")),
+        sent: vec![
+            Sent {
+                neighbor: text("isp-a"),
+                attributes: Some(ours),
+                because: text("class isp, level standby (100): med 100, prepend 2"),
+            },
+            Sent {
+                neighbor: text("core"),
+                attributes: None,
+                because: text("the session is not established"),
+            },
+        ],
+        paths: vec![
+            path("local", "best", "", attributes("", "0.0.0.0", None)),
+            path(
+                "isp-b",
+                "lost",
+                "our own announcement comes first",
+                attributes("4200000001 64499", "192.0.2.250", None),
+            ),
+        ],
+        kernel: String::new(),
+    }
+}
+
+pub fn events() -> Vec<Event> {
+    let event = |number, at: &str, kind: &str, subject: &str, words: &str, severity: &str| Event {
+        number,
+        at: text(at),
+        kind: text(kind),
+        subject: text(subject),
+        text: text(words),
+        severity: text(severity),
+    };
+    vec![
+        event(1, "2026-11-21T19:56:56Z", "daemon", "", "started, version 0.1.0", "info"),
+        event(
+            2,
+            "2026-11-21T19:58:01Z",
+            "neighbor",
+            "isp-a",
+            "down: Hold Timer Expired",
+            "warning",
+        ),
+        event(7, "2026-11-21T19:58:04Z", "neighbor", "isp-a", "established", "info"),
+        event(8, "2026-11-21T22:00:00Z", "kernel", "0.0.0.0/0", "refused: permission", "error"),
+    ]
+}
+
+fn acknowledged(neighbor: &str, prefixes: &[&str], attributes: Option<&Attributes>) -> Delivery {
+    Delivery {
+        neighbor: text(neighbor),
+        outcome: text("acknowledged"),
+        prefixes: prefixes
+            .iter()
+            .map(|prefix| DeliveredPrefix { prefix: text(prefix), attributes: attributes.cloned() })
+            .collect(),
+        acknowledged_us: 1_234,
+    }
+}
+
+fn not_delivered(neighbor: &str, outcome: &str) -> Delivery {
+    Delivery { neighbor: text(neighbor), outcome: text(outcome), ..Delivery::default() }
+}
+
+/// The reply to an order; what it says depends on the target, so that each kind of answer can be had.
+pub fn order(request: &OrderRequest) -> Result<OrderReply, Status> {
+    let standby = attributes("64500 64500 64500", "192.0.2.1", Some(100));
+    let both = ["198.51.100.7/32", "2001:db8:7::1/128"];
+    let in_force = |preference, level: &str, announcement: Announcement| Announcement {
+        preference,
+        level: text(level),
+        intent: Some(Intent {
+            target: request.target.clone(),
+            order: request.order.clone(),
+            preference,
+            reason: request.reason.clone(),
+            expires: if request.for_seconds > 0 { intent().expires } else { String::new() },
+            ..intent()
+        }),
+        ..announcement
+    };
+    let done = OrderReply {
+        announcements: both.map(|prefix| in_force(100, "standby", payments(prefix))).into(),
+        deliveries: vec![
+            acknowledged("isp-a", &both[..1], Some(&standby)),
+            acknowledged("isp-b", &both, Some(&standby)),
+            not_delivered("core", "not-established"),
+        ],
+        durable_us: 412,
+        total_us: 1_301,
+        unchanged: false,
+    };
+    match (request.target.as_str(), request.order.as_str()) {
+        ("payments", "withdraw") => Ok(OrderReply {
+            announcements: both.map(|prefix| in_force(0, "", payments(prefix))).into(),
+            deliveries: vec![
+                acknowledged("isp-a", &both[..1], None),
+                acknowledged("isp-b", &both, None),
+            ],
+            ..done
+        }),
+        ("payments", "release") => Ok(OrderReply {
+            announcements: both
+                .map(|prefix| Announcement {
+                    preference: 200,
+                    level: text("primary"),
+                    intent: None,
+                    ..payments(prefix)
+                })
+                .into(),
+            deliveries: vec![
+                acknowledged("isp-a", &both[..1], Some(&attributes("64500", "192.0.2.1", Some(0)))),
+                Delivery { acknowledged_us: 0, ..not_delivered("isp-b", "unchanged") },
+            ],
+            ..done
+        }),
+        ("payments", _) if request.no_wait => Ok(OrderReply {
+            deliveries: done
+                .deliveries
+                .into_iter()
+                .map(|delivery| match delivery.outcome.as_str() {
+                    "acknowledged" => {
+                        Delivery { outcome: text("sent"), acknowledged_us: 0, ..delivery }
+                    }
+                    _ => delivery,
+                })
+                .collect(),
+            ..done
+        }),
+        ("payments", _) => Ok(done),
+        ("198.51.100.128/25", _) => Ok(OrderReply {
+            announcements: vec![in_force(150, "", groups().prefixes[0].clone())],
+            deliveries: vec![not_delivered("isp-b", "unchanged")],
+            unchanged: true,
+            ..done
+        }),
+        ("deaf", _) => Ok(OrderReply {
+            deliveries: vec![
+                acknowledged("isp-a", &both[..1], Some(&standby)),
+                not_delivered("isp-b", "timeout"),
+                not_delivered("core", "lost"),
+            ],
+            ..done
+        }),
+        ("alone", _) => {
+            Ok(OrderReply { deliveries: vec![not_delivered("isp-a", "not-established")], ..done })
+        }
+        ("secret", _) => Err(Status::permission_denied(
+            "you (uid 1000) may not change anything: that takes root or a member of group shunt",
+        )),
+        ("full-disk", _) => {
+            Err(Status::internal("cannot store the order: disk full; nothing was changed"))
+        }
+        ("192.0.2.0/24", _) => Err(Status::invalid_argument(
+            "192.0.2.0/24 is not within own-prefixes (198.51.100.0/24, 2001:db8::/32)",
+        )),
+        (target, _) => Err(Status::not_found(format!(
+            "no group or prefix `{target}`; did you mean `payments`?"
+        ))),
+    }
+}
+
+#[tonic::async_trait]
+impl Control for Service {
+    type RoutesStream = Replies<Route>;
+    type EventsStream = Replies<Event>;
+
+    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
+        Ok(Response::new(status()))
+    }
+
+    async fn neighbors(
+        &self,
+        request: Request<NeighborsRequest>,
+    ) -> Result<Response<NeighborsReply>, Status> {
+        let name = request.into_inner().name;
+        let mut found = neighbors();
+        found.retain(|neighbor| name.is_empty() || neighbor.name == name);
+        if found.is_empty() {
+            return Err(Status::not_found(format!(
+                "no neighbor `{name}` is configured; did you mean `isp-a`?"
+            )));
+        }
+        Ok(Response::new(NeighborsReply { neighbors: found }))
+    }
+
+    async fn groups(
+        &self,
+        request: Request<GroupsRequest>,
+    ) -> Result<Response<GroupsReply>, Status> {
+        let name = request.into_inner().name;
+        let mut reply = groups();
+        if !name.is_empty() {
+            reply.groups.retain(|group| group.name == name);
+            reply.prefixes.clear();
+        }
+        Ok(Response::new(reply))
+    }
+
+    async fn routes(
+        &self,
+        request: Request<RoutesRequest>,
+    ) -> Result<Response<Self::RoutesStream>, Status> {
+        let request = request.into_inner();
+        let all = match request.within.as_str() {
+            // More than a pipe holds.
+            "10.0.0.0/8" => (0..50_000u32)
+                .map(|number| Route {
+                    prefix: format!("10.{}.{}.0/24", number / 256 % 256, number % 256),
+                    ..routes()[0].clone()
+                })
+                .collect(),
+            // Its daemon dies in the middle.
+            "192.0.2.0/24" => {
+                let broken = tokio_stream::iter([
+                    Ok(routes()[0].clone()),
+                    Err(Status::unavailable("shuntd is stopping")),
+                ]);
+                return Ok(Response::new(Box::pin(broken)));
+            }
+            "" => routes(),
+            _ => Vec::new(),
+        };
+        let kept = all.into_iter().map(move |mut route| {
+            route.paths.retain(|path| {
+                (!request.best || path.standing == "best")
+                    && (request.neighbor.is_empty() || path.source == request.neighbor)
+            });
+            Ok(route)
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(kept))))
+    }
+
+    async fn why(&self, request: Request<WhyRequest>) -> Result<Response<WhyReply>, Status> {
+        match request.into_inner().prefix.as_str() {
+            "198.51.100.7" | "198.51.100.7/32" => Ok(Response::new(why())),
+            "0.0.0.0/0" => Ok(Response::new(WhyReply {
+                prefix: text("0.0.0.0/0"),
+                paths: routes().swap_remove(0).paths,
+                kernel: text("via 192.0.2.254 dev eth0"),
+                ..WhyReply::default()
+            })),
+            other => Err(Status::invalid_argument(format!("`{other}` is not a prefix"))),
+        }
+    }
+
+    async fn events(
+        &self,
+        request: Request<EventsRequest>,
+    ) -> Result<Response<Self::EventsStream>, Status> {
+        let EventsRequest { follow, last } = request.into_inner();
+        let mut past = events();
+        if last > 0 {
+            past.drain(..past.len().saturating_sub(last as usize));
+        }
+        let past = tokio_stream::iter(past.into_iter().map(Ok));
+        Ok(Response::new(if follow {
+            Box::pin(past.chain(tokio_stream::pending()))
+        } else {
+            Box::pin(past)
+        }))
+    }
+
+    async fn version(&self, _: Request<VersionRequest>) -> Result<Response<VersionReply>, Status> {
+        Ok(Response::new(VersionReply { version: text("0.1.0") }))
+    }
+
+    async fn order(&self, request: Request<OrderRequest>) -> Result<Response<OrderReply>, Status> {
+        let request = request.into_inner();
+        self.orders.lock().unwrap().push(request.clone());
+        order(&request).map(Response::new)
+    }
+
+    async fn reload(&self, _: Request<ReloadRequest>) -> Result<Response<ReloadReply>, Status> {
+        if self.mistaken.load(Ordering::Relaxed) {
+            return Err(Status::failed_precondition(
+                "error: unknown key `adress`\n --> shunt.toml:3:1",
+            ));
+        }
+        Ok(Response::new(ReloadReply {
+            changes: texts(&[
+                "neighbor isp-b: hold time changed, session is reset",
+                "group reports: base preference at dc1 is now 100",
+            ]),
+        }))
+    }
+
+    async fn refresh(
+        &self,
+        request: Request<RefreshRequest>,
+    ) -> Result<Response<RefreshReply>, Status> {
+        let name = request.into_inner().neighbor;
+        let asked = if name.is_empty() { texts(&["isp-a", "isp-b"]) } else { vec![name] };
+        Ok(Response::new(RefreshReply { asked }))
+    }
+}

@@ -1,0 +1,9 @@
+//! The BGP session core: single peers on a bench, and pairs of peers wired by a network in memory
+//! with a virtual clock.
+
+mod bench;
+mod life;
+mod open;
+mod random;
+mod restart;
+mod world;
