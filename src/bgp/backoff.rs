@@ -55,7 +55,9 @@ mod tests {
             let wait = backoff.next(retry, &mut rng);
             assert!(wait >= full * 3 / 4 && wait <= full, "{wait:?} of {full:?}");
         }
-        (0..100).for_each(|_| drop(backoff.next(retry, &mut rng)));
+        for _ in 0..100 {
+            backoff.next(retry, &mut rng);
+        }
         assert_eq!(backoff.current(retry), CEILING);
         backoff.reset();
         assert_eq!(backoff.current(retry), retry);

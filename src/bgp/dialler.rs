@@ -185,8 +185,11 @@ impl Peer {
         }
         if let Some((slot, session)) = self.up() {
             // An established connection wins (RFC 4271 §6.8), unless the neighbour's restarts are
-            // its way to lose one without telling (RFC 4724 §5).
-            if session.restart.as_ref().is_some_and(|restart| !restart.families.is_empty()) {
+            // its way to lose one without telling (RFC 4724 §5). Over a young one it is rather the
+            // late half of a simultaneous open.
+            let restarts = session.restart.as_ref().is_some_and(|r| !r.families.is_empty());
+            let lifetime = self.established_since().map(|since| now.since(since));
+            if restarts && lifetime.is_some_and(|lifetime| lifetime >= STABLE) {
                 self.fail(slot, DownReason::Restarted, now);
             }
         } else if self.accepted.as_ref().is_some_and(|old| old.state() == State::OpenSent) {

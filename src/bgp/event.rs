@@ -44,9 +44,9 @@ pub enum Event {
     Accepted { connection: ConnectionId, local: SocketAddr, remote: SocketAddr },
     /// A connection ended, by the neighbour or an error \[18\].
     Closed { connection: ConnectionId, reason: String },
-    /// A message came in \[19, 25–27\].
+    /// A message came in \[19, 24–27\].
     Received { connection: ConnectionId, message: Message },
-    /// Something that is no valid message came in; `notification` answers it \[21, 22, 24, 28\].
+    /// Something that is no valid message came in; `notification` answers it \[21, 22, 28\].
     Malformed { connection: ConnectionId, notification: Notification },
     /// TCP took this many octets of what we sent (RFC 9687).
     Written { connection: ConnectionId, octets: usize },

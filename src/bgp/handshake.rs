@@ -10,7 +10,7 @@ impl Peer {
         self.counters.received.count(&message);
         let Some(connection) = self.place(slot).as_mut() else { return };
         if let Message::Notification(notification) = message {
-            // Never answered, in whatever state (RFC 4271 §6).
+            // Never answered, in whatever state (RFC 4271 §6.4).
             self.fail(slot, DownReason::Received(notification), now);
             return;
         }

@@ -26,8 +26,8 @@
 //! at once, the choice falls between two connections in OpenSent, by router id
 //! (`collision::survivor`); the one that would lose waits in Colliding, without a KEEPALIVE,
 //! until the other one has its OPEN or is gone. An accepted connection replaces an older accepted
-//! one in OpenSent, and an established one only if the neighbour announced that it restarts
-//! gracefully (RFC 4724 §5).
+//! one in OpenSent; an established one only after ten seconds and if the neighbour announced that
+//! it restarts gracefully (RFC 4724 §5).
 //!
 //! # Waits
 //!
@@ -36,7 +36,7 @@
 //! the first dial after it waits a quarter of connect-retry, at most a second. After an error of
 //! the neighbour in an established session, too many prefixes included, the peer is Idle for the
 //! wait (DampPeerOscillations); otherwise it is Active, so a neighbour that comes back and
-//! dials us is up at once. DelayOpen (RFC 4271 §8.1.3, optional) is not implemented.
+//! dials us is up at once. DelayOpen (RFC 4271 §8.1.1, optional) is not implemented.
 //!
 //! # Timers
 //!

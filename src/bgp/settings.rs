@@ -64,7 +64,7 @@ impl Settings {
             capabilities.push(Capability::Role(role));
         }
         if self.graceful_restart_helper {
-            // Helper only: no family, so nobody keeps routes of ours (RFC 4724 §4.1). The N bit
+            // Helper only: no family, so nobody keeps routes of ours (RFC 4724 §3). The N bit
             // lets the neighbour's NOTIFICATION begin a restart as well (RFC 8538 §2).
             capabilities.push(Capability::GracefulRestart(GracefulRestart {
                 restarting: false,

@@ -28,7 +28,8 @@ pub(super) const LARGE_HOLD: Duration = Duration::from_secs(240);
 pub(super) const SHORTEST_DIAL: Duration = Duration::from_secs(2);
 /// Enough for a lost segment of the other connection to be repeated.
 pub(super) const COLLISION_WAIT: Duration = Duration::from_secs(5);
-/// A session that was up for less counts as one more failed attempt: the waits go on growing.
+/// A session that was up for less counts as one more failed attempt: the waits go on growing. Nor
+/// is a connection that comes this soon taken for a sign that the neighbour restarted.
 pub(super) const STABLE: Duration = Duration::from_secs(10);
 /// How long a neighbour that is back may take to send its routes again (RFC 4724 §4.2: "upper
 /// bound"; RFC 7313 §4).

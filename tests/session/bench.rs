@@ -72,6 +72,7 @@ pub fn end_of_rib(family: Family) -> Message {
 }
 
 /// The peer of side 1, the neighbour being side 2.
+#[derive(Clone, Debug)]
 pub struct Bench {
     pub peer: Peer,
     pub now: Time,

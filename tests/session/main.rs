@@ -6,4 +6,5 @@ mod life;
 mod open;
 mod random;
 mod restart;
+mod strict;
 mod world;

@@ -261,7 +261,7 @@ fn the_open_says_what_we_can() {
     assert!(has(|c| *c == Capability::EnhancedRouteRefresh));
     assert!(has(|c| *c == Capability::ExtendedMessage));
     assert!(has(|c| *c == Capability::ExtendedNextHop(vec![(1, 1, 2)])));
-    // Helper only: no family of ours is to be kept (RFC 4724 §4.1).
+    // Helper only: no family of ours is to be kept (RFC 4724 §3).
     assert!(has(|c| matches!(c, Capability::GracefulRestart(restart)
         if restart.families.is_empty() && restart.restart_time == 0 && !restart.restarting)));
     let parsed = Message::parse(&bytes(&Message::Open(open.clone())), &facts()).unwrap();

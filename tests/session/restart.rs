@@ -108,6 +108,18 @@ fn which_ends_of_a_session_keep_routes() {
     assert_eq!(down(&lose(&mut bench, connection)).unwrap().1, []);
 }
 
+/// RFC 8538 §4: with the N bit the expiry of the hold timer is no different from a lost connection.
+#[test]
+fn an_expired_hold_timer_keeps_routes_with_the_n_bit() {
+    for (n_bit, kept) in [(false, vec![]), (true, Family::ALL.to_vec())] {
+        let helper = Settings { hold_time: 9, ..helper() };
+        let (mut bench, _) = Bench::up_with(helper, restarter(60, n_bit, true));
+        let actions = bench.pass(seconds(9));
+        let expired = DownReason::Sent(Notification::hold_timer_expired());
+        assert_eq!(down(&actions), Some((expired, kept)));
+    }
+}
+
 #[test]
 fn an_end_that_is_meant_is_a_hard_reset_for_those_who_know_it() {
     let shutdown = Notification::administrative_shutdown("bye");
@@ -193,6 +205,11 @@ fn a_stop_while_the_neighbour_is_away_sweeps() {
 #[test]
 fn a_new_connection_of_a_restarting_neighbour_replaces_the_established_one() {
     let (mut bench, old) = up(restarter(60, false, true));
+    bench.pass(seconds(9));
+    let (late, actions) = bench.accept();
+    assert_ended(&actions, late, &Notification::connection_collision());
+    assert_eq!(down(&actions), None, "too soon for a restart");
+    bench.pass(seconds(1));
     let (new, actions) = bench.accept();
     assert_eq!(sent(&actions, old), [], "no NOTIFICATION (RFC 4724 §5)");
     assert!(actions.contains(&Action::Close { connection: old }));
@@ -206,6 +223,7 @@ fn a_new_connection_of_a_restarting_neighbour_replaces_the_established_one() {
         families: vec![],
     }));
     let (mut bench, _) = up(no_families);
+    bench.pass(seconds(10));
     let (new, actions) = bench.accept();
     assert_ended(&actions, new, &Notification::connection_collision());
 }
