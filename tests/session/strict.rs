@@ -87,7 +87,7 @@ impl Pair {
         }
     }
 
-    fn to_us(&mut self, which: usize) {
+    fn we_get(&mut self, which: usize) {
         let Some(item) = self.links[which].to_us.pop_front() else { return };
         let actions = match (item, self.links[which].id) {
             (Item::Up, _) => {
@@ -111,7 +111,7 @@ impl Pair {
         self.carry_out(actions);
     }
 
-    fn to_them(&mut self, which: usize) {
+    fn they_get(&mut self, which: usize) {
         let Some(item) = self.links[which].to_them.pop_front() else { return };
         let other = 1 - which;
         match (item, self.theirs[which]) {
@@ -181,9 +181,9 @@ fn a_strict_neighbour_gets_one_session_in_every_order() {
                     stuck = false;
                     let mut next = pair.clone();
                     if to_us {
-                        next.to_us(which)
+                        next.we_get(which)
                     } else {
-                        next.to_them(which)
+                        next.they_get(which)
                     }
                     if seen.insert(format!("{next:?}")) {
                         open.push(next);
