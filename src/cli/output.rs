@@ -198,7 +198,7 @@ pub fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
         0 if span.as_micros() < 1000 => format!("{} us", span.as_micros()),
-        0 => format!("{:.1} ms", span.as_secs_f64() * 1e3),
+        0 => format!("{:.1} ms", span.as_secs_f64() * 1e3).replace(".0 ms", " ms"),
         1..10 => format!("{:.1} s", span.as_secs_f64()).replace(".0 s", " s"),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
@@ -250,6 +250,7 @@ mod tests {
             (0, "0 us"),
             (999, "999 us"),
             (1_240, "1.2 ms"),
+            (300_000, "300 ms"),
             (4_500_000, "4.5 s"),
             (5_000_000, "5 s"),
             (59_900_000, "59 s"),
