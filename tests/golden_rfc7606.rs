@@ -452,6 +452,17 @@ fn routes_of_a_family_that_was_not_negotiated_are_ignored() {
 }
 
 #[test]
+fn multicast_prefixes_are_ignored_and_the_others_stay() {
+    // RFC 4271 §6.3. 224.0.0.0/3 is more than class D.
+    let nlri = format!("04e0 20e0000001 {NLRI} 03e0");
+    let update = parse(&update("", BASE, &nlri), &external()).unwrap();
+    let kept: Vec<String> =
+        update.announced[0].nlri.iter().map(|route| route.prefix.to_string()).collect();
+    assert_eq!(kept, ["198.51.100.0/24", "224.0.0.0/3"]);
+    assert_eq!(update.problems.len(), 2);
+}
+
+#[test]
 fn host_bits_are_cut_and_both_forms_of_link_local_next_hop_are_read() {
     let update_ = parse(&update("", BASE, "17c63365 0155"), &external()).unwrap();
     let prefixes: Vec<String> =

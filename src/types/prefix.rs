@@ -84,6 +84,14 @@ impl Prefix {
         }
     }
 
+    /// Whether every address of it is a multicast address.
+    pub fn is_multicast(self) -> bool {
+        match self {
+            Prefix::V4(net) => net.addr().is_multicast() && net.prefix_len() >= 4,
+            Prefix::V6(net) => net.addr().is_multicast() && net.prefix_len() >= 8,
+        }
+    }
+
     pub fn contains(self, address: IpAddr) -> bool {
         self.covers(Prefix::host(address))
     }

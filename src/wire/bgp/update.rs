@@ -77,7 +77,7 @@ impl Update {
         let mut withdrawn = read(body.withdrawn)?;
         let mut nlri = read(body.nlri)?;
         let in_body = !withdrawn.is_empty() || !nlri.is_empty();
-        let reach = list.reach.take();
+        let mut reach = list.reach.take();
         let reaches = !nlri.is_empty() || reach.as_ref().is_some_and(announces);
 
         if in_body && !facts.has(Family::Ipv4) {
@@ -90,6 +90,11 @@ impl Update {
         } else if list.has_more_than_unreach() && problems.withdraws() {
             // RFC 7606 §5.2: an error may have hidden the routes that it spoils.
             return Err(Notification::malformed_attribute_list());
+        }
+
+        ignore_multicast(&mut nlri, &mut problems);
+        if let Some(Multiprotocol { routes: Some(routes), .. }) = &mut reach {
+            ignore_multicast(&mut routes.nlri, &mut problems);
         }
 
         let unreach = list.unreach.take();
@@ -132,6 +137,17 @@ fn append(to: &mut Vec<Nlri>, mut more: Vec<Nlri>) {
     } else {
         to.append(&mut more);
     }
+}
+
+/// RFC 4271 §6.3: a prefix that cannot be a unicast route is ignored, the others stay.
+fn ignore_multicast(nlri: &mut Vec<Nlri>, problems: &mut Problems) {
+    nlri.retain(|route| {
+        let multicast = route.prefix.is_multicast();
+        if multicast {
+            problems.discard(None, format!("{} is a multicast prefix", route.prefix));
+        }
+        !multicast
+    });
 }
 
 /// Whether the attribute holds prefixes, ours or not.
