@@ -411,7 +411,10 @@ fn following_events_ends_with_the_daemon() {
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
-    assert_eq!(line, "2026-11-21T22:00:00Z  error    kernel 0.0.0.0/0: refused: permission\n");
+    assert_eq!(
+        line,
+        "2026-11-21T22:00:00.5Z       error    configuration shunt.toml: reload refused: two mistakes ...\n"
+    );
     mock.stop();
     let output = child.wait_with_output().unwrap();
     assert_eq!(code(&output), 3, "{}", stderr(&output));

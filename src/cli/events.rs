@@ -59,11 +59,16 @@ fn print(event: &Event, out: &mut dyn Write) -> io::Result<()> {
         "warning" => WARN,
         _ => PLAIN,
     };
-    write!(out, "{DIM}{at}{DIM:#}  {style}{severity:7}{style:#}  {kind}")?;
+    // Fractions of a second come in different lengths.
+    write!(out, "{DIM}{at:27}{DIM:#}  {style}{severity:7}{style:#}  {kind}")?;
     if !subject.is_empty() {
         write!(out, " {subject}")?;
     }
-    writeln!(out, ": {}", harmless(text))
+    // One line for each event; `--json` has all of a longer text.
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let more = if lines.next().is_some() { " ..." } else { "" };
+    writeln!(out, ": {}{more}", harmless(first))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use super::daemon::{Daemon, PATIENCE};
 use super::failure::Failure;
-use super::output::{BOLD, Cell, Column, GOOD, Output, Table, WARN, harmless, left};
+use super::output::{BOLD, Cell, Column, GOOD, Output, Table, WARN, harmless, left, moment};
 use crate::api::v1::{Announcement, Group, GroupsReply, GroupsRequest, Intent};
 
 /// `shunt groups [NAME]`
@@ -25,14 +25,15 @@ pub fn level(announcement: &Announcement) -> String {
 
 /// `ordered by root (uid 0) at 2026-11-21T22:00:00Z: prefer 100 until ... (maintenance)`
 pub fn order_in_words(intent: &Intent) -> String {
-    let Intent { order, preference, owner, since, .. } = intent;
+    let Intent { order, preference, owner, .. } = intent;
+    let since = moment(&intent.since);
     let mut text = match order.as_str() {
         "prefer" => format!("ordered by {owner} at {since}: prefer {preference}"),
         order => format!("ordered by {owner} at {since}: {order}"),
     };
     if !intent.expires.is_empty() {
         text.push_str(" until ");
-        text.push_str(&intent.expires);
+        text.push_str(&moment(&intent.expires));
     }
     if !intent.reason.is_empty() {
         text.push_str(" (");

@@ -119,7 +119,7 @@ fn details(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     }
     let last_down = match (neighbor.last_down.as_str(), neighbor.last_down_at.as_str()) {
         ("", _) => String::new(),
-        (why, at) => format!("{} at {at}", harmless(why)),
+        (why, at) => format!("{} at {}", harmless(why), output::moment(at)),
     };
     output::list(
         &[

@@ -114,7 +114,7 @@ fn print(reply: &OrderReply, out: &mut dyn Write) -> io::Result<()> {
             Some(Intent { owner, expires, .. }) => {
                 write!(out, "{level}, ordered by {owner}")?;
                 if !expires.is_empty() {
-                    write!(out, " until {expires}")?;
+                    write!(out, " until {}", output::moment(expires))?;
                 }
                 writeln!(out)?;
             }

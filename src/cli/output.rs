@@ -226,6 +226,14 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
+/// A calendar time of a reply without the fraction of its second.
+pub fn moment(at: &str) -> Cow<'_, str> {
+    match at.split_once('.') {
+        Some((seconds, _)) => Cow::Owned(format!("{seconds}Z")),
+        None => Cow::Borrowed(at),
+    }
+}
+
 /// `1 prefix`, `2 prefixes`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
@@ -260,6 +268,12 @@ mod tests {
         ] {
             assert_eq!(span(Duration::from_micros(microseconds)), expected);
         }
+    }
+
+    #[test]
+    fn moments_are_whole_seconds() {
+        assert_eq!(moment("2026-11-21T22:52:31.435435Z"), "2026-11-21T22:52:31Z");
+        assert_eq!(moment("2026-11-21T22:52:31Z"), "2026-11-21T22:52:31Z");
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub fn status() -> StatusReply {
         asn: 64500,
         router_id: text("192.0.2.1"),
         version: text("0.1.0"),
-        started: text("2026-11-21T19:56:56Z"),
+        started: text("2026-11-21T19:56:56.1Z"),
         uptime_us: 7_384_000_000,
         neighbors_configured: 3,
         neighbors_established: 2,
@@ -191,7 +191,7 @@ fn intent() -> Intent {
         owner: text("root (uid 0)"),
         reason: text("ticket 4711"),
         since: text("2026-11-21T22:00:00Z"),
-        expires: text("2026-11-22T00:00:00Z"),
+        expires: text("2026-11-22T00:00:00.000250Z"),
     }
 }
 
@@ -347,17 +347,24 @@ pub fn events() -> Vec<Event> {
         severity: text(severity),
     };
     vec![
-        event(1, "2026-11-21T19:56:56Z", "daemon", "", "started, version 0.1.0", "info"),
+        event(1, "2026-11-21T19:56:56.104Z", "daemon", "", "started, version 0.1.0", "info"),
         event(
             2,
-            "2026-11-21T19:58:01Z",
+            "2026-11-21T19:58:01.435435Z",
             "neighbor",
             "isp-a",
             "down: Hold Timer Expired",
             "warning",
         ),
-        event(7, "2026-11-21T19:58:04Z", "neighbor", "isp-a", "established", "info"),
-        event(8, "2026-11-21T22:00:00Z", "kernel", "0.0.0.0/0", "refused: permission", "error"),
+        event(7, "2026-11-21T19:58:04.000250Z", "neighbor", "isp-a", "established", "info"),
+        event(
+            8,
+            "2026-11-21T22:00:00.5Z",
+            "configuration",
+            "shunt.toml",
+            "reload refused: two mistakes\nline 3: unknown key",
+            "error",
+        ),
     ]
 }
 
