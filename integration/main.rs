@@ -12,6 +12,7 @@ mod harness;
 mod kernel;
 mod lab;
 mod malformed;
+mod netlink;
 mod notifying;
 mod refreshing;
 mod reloading;

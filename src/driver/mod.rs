@@ -14,6 +14,7 @@
 //! - **inbox.rs** has the two bounded lanes to it, and says how keepalives are protected.
 //! - **connection.rs** is one TCP connection: a reading task that decodes, a bounded queue, and a
 //!   writing task for what TCP did not take at once.
+//! - **kernel/** watches and changes links, addresses and routes.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service and **access.rs** says who may write.
 //! - **sockopt.rs** has the unsafe code: TCP-MD5, GTSM, and the count of unacknowledged octets.
@@ -31,7 +32,7 @@ mod dial;
 mod exit;
 mod inbox;
 mod journal;
-mod kernel_link;
+pub mod kernel;
 mod listen;
 mod log;
 mod peers;
@@ -62,7 +63,6 @@ use acknowledge::Watch;
 use clock::Clock;
 use inbox::{Inbox, Input};
 use journal::Journal;
-use kernel_link::KernelLink;
 use peers::Peers;
 use pump::Pump;
 use server::Server;
@@ -134,6 +134,11 @@ async fn serve(
     })
     .map_err(other("the thread of the store did not start"))?;
 
+    // Two reports: one being worked off, one waiting. The rest waits in the kernel.
+    let (to_agent, reports) = mpsc::channel(2);
+    let settings = kernel::Settings::from(&agent.config().kernel);
+    let kernel = kernel::spawn(settings, to_agent).map_err(other("no netlink socket"))?;
+
     let server = Server {
         inbox: inbox.clone(),
         journal: journal.clone(),
@@ -159,7 +164,8 @@ async fn serve(
         clock,
         lanes,
         peers,
-        kernel: KernelLink,
+        kernel,
+        reports,
         store,
         journal,
         answers: BTreeMap::new(),

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 use tonic::Status;
@@ -9,7 +9,7 @@ use tonic::Status;
 use super::clock::Clock;
 use super::inbox::{Answer, Input, Lanes};
 use super::journal::Journal;
-use super::kernel_link::KernelLink;
+use super::kernel::{Kernel, Report};
 use super::peers::Peers;
 use super::store;
 use crate::agent::{Action, Agent, Event, OrderId, PeerAction};
@@ -24,7 +24,8 @@ pub struct Pump {
     pub clock: Clock,
     pub lanes: Lanes,
     pub peers: Peers,
-    pub kernel: KernelLink,
+    pub kernel: Kernel,
+    pub reports: mpsc::Receiver<Report>,
     pub store: store::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
@@ -84,12 +85,16 @@ impl Pump {
             tokio::select! {
                 biased;
                 Some(input) = self.lanes.control.recv() => self.take(input),
+                Some(report) = self.reports.recv() => self.take_report(report),
                 Some(input) = self.lanes.messages.recv() => self.take(input),
                 () = until_deadline => return false,
             }
         }
         while let Ok(input) = self.lanes.control.try_recv() {
             self.take(input);
+        }
+        if let Ok(report) = self.reports.try_recv() {
+            self.take_report(report);
         }
         for _ in 0..BATCH {
             let Ok(input) = self.lanes.messages.try_recv() else { return false };
@@ -122,6 +127,19 @@ impl Pump {
         };
         if let Some(event) = event {
             self.agent.handle(event, self.clock.now());
+        }
+    }
+
+    fn take_report(&mut self, report: Report) {
+        match report {
+            Report::Observed(all) => {
+                for observed in all {
+                    self.agent.handle(Event::Kernel(observed), self.clock.now());
+                }
+            }
+            Report::Applied(results) => {
+                self.agent.handle(Event::KernelApplied(results), self.clock.now());
+            }
         }
     }
 
@@ -180,7 +198,10 @@ impl Pump {
                 }
                 None
             }
-            Action::Kernel(changes) => self.kernel.apply(&changes),
+            Action::Kernel(changes) => {
+                self.kernel.apply(changes);
+                None
+            }
             Action::RescanKernel => {
                 self.kernel.rescan();
                 None
