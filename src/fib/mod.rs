@@ -24,7 +24,8 @@
 //! whose route it replaces. So a new route is a [`Change::Create`] (fails if there is any with the same key), and
 //! [`Change::Replace`] is only said of a route that was seen to be ours. A create that fails because the
 //! key is taken is a conflict: it is reported, tried again with the same wait, and meanwhile a
-//! scan shows whether the route was ours after all. A delete names our protocol number, which the kernel checks.
+//! scan shows whether the route was ours after all. A delete names our protocol number, which the kernel checks. One
+//! race is left, as the kernel has no conditional replace: another program takes our key in the moment before our replace.
 //!
 //! **Scans.** A dump is the truth. It is asked for at the start, when events were lost, when a link goes down
 //! or an address goes away (the kernel then drops IPv4 routes without telling), after a conflict, and now and then as

@@ -71,7 +71,8 @@ pub enum Observed {
     },
     /// Event: a route with our protocol number was added or replaced. Hops that the kernel marks as dead are left out.
     Route(Route),
-    /// Event: a route with our protocol number was deleted.
+    /// Event: a route with our protocol number is no more: deleted, or replaced by another program's, of which the
+    /// kernel tells only the new route (RTM_NEWROUTE with NLM_F_REPLACE and another protocol).
     RouteGone {
         prefix: Prefix,
         metric: u32,

@@ -1,0 +1,204 @@
+//! A full table: a million IPv4 prefixes over 125 000 attribute sets, and what the RIB, an Adj-RIB-Out and the
+//! model of the kernel's routes take for it in time and memory.
+//!
+//!     cargo bench --bench rib
+//!
+//! Without `--bench` (as `cargo test --benches` runs it) it is a check on a small table.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::time::{Duration, Instant};
+
+use shunt::fib::{Fib, Hop, Hops, Observed, Settings};
+use shunt::rib::export::{Memo, Neighbor, export};
+use shunt::rib::{AdjRibOut, Connected, Rib, Source, SourceId, SourceKind, Urgency};
+use shunt::types::{Asn, Family, Prefix, Rng, RouterId, Time};
+use shunt::wire::bgp::{AsPath, Attributes, Community, NextHop};
+
+/// The system allocator, counting the octets in use.
+struct Counting;
+
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: every call is passed on unchanged to the system allocator; the counter touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn live() -> isize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+/// Runs `work` and prints what it took per route.
+fn measure<T>(what: &str, routes: usize, work: impl FnOnce() -> T) -> T {
+    let (memory, start) = (live(), Instant::now());
+    let result = work();
+    let (took, grown) = (start.elapsed(), live() - memory);
+    let per_route = took.as_nanos() as f64 / routes as f64;
+    let octets = grown as f64 / routes as f64;
+    println!(
+        "{what:<44} {:>8.1} ms {per_route:>8.0} ns/route {octets:>8.1} octets/route",
+        millis(took)
+    );
+    result
+}
+
+fn millis(span: Duration) -> f64 {
+    span.as_secs_f64() * 1000.0
+}
+
+/// Distinct prefixes with about the length mix of the default-free zone, in an order as announced.
+fn prefixes(count: usize, rng: &mut Rng) -> Vec<Prefix> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut prefixes = Vec::with_capacity(count);
+    while prefixes.len() < count {
+        let length = match rng.below(100) {
+            0..60 => 24,
+            60..72 => 23,
+            72..84 => 22,
+            84..90 => 21,
+            90..95 => 20,
+            95..98 => 19,
+            _ => 16,
+        };
+        let bits = 0x0100_0000 + rng.below(0xdf00_0000 - 0x0100_0000) as u32;
+        let prefix = Prefix::new(IpAddr::V4(Ipv4Addr::from_bits(bits)), length);
+        if let Some(prefix) = prefix.filter(|prefix| seen.insert(*prefix)) {
+            prefixes.push(prefix);
+        }
+    }
+    prefixes
+}
+
+/// As a neighbour would send it: a path of four, two communities.
+fn attributes(next_hop: Ipv4Addr, first: u32, rng: &mut Rng) -> Attributes {
+    let mut attributes = Attributes::originated(NextHop::V4(next_hop));
+    let path = [first, 3356, 1 + rng.below(400_000) as u32, 1 + rng.below(400_000) as u32];
+    attributes.as_path = AsPath::sequence(path.map(Asn));
+    attributes.communities =
+        Box::new([Community(first << 16), Community(rng.below(1 << 31) as u32)]);
+    attributes
+}
+
+fn main() {
+    let full = std::env::args().any(|argument| argument == "--bench");
+    let (routes, sets) = if full { (1_000_000, 125_000) } else { (8_000, 1_000) };
+    println!("{routes} IPv4 prefixes over {sets} attribute sets");
+    let mut rng = Rng::new(1);
+    let prefixes = prefixes(routes, &mut rng);
+    let network = Prefix::new(IpAddr::from([192, 0, 2, 0]), 24);
+    let mut rib = Rib::new();
+    rib.set_connected(Connected::new(network.map(|network| (network, 2)), []));
+    let neighbors = [(SourceId(1), 64496), (SourceId(2), 64497)];
+    for (id, asn) in neighbors {
+        let address = Ipv4Addr::new(192, 0, 2, id.0 as u8);
+        rib.add_source(id, Source::neighbor(true, RouterId(address), IpAddr::V4(address)));
+        let received: Vec<Attributes> =
+            (0..sets).map(|_| attributes(address, asn, &mut rng)).collect();
+        measure(&format!("neighbour {}: intern and learn", id.0), routes, || {
+            let per_set = routes.div_ceil(sets);
+            for (set, prefixes) in received.into_iter().zip(prefixes.chunks(per_set)) {
+                let set = rib.intern(set);
+                for prefix in prefixes {
+                    rib.learn(id, *prefix, Arc::clone(&set));
+                }
+            }
+        });
+        measure(
+            "  changes taken",
+            routes,
+            || {
+                while !black_box(rib.take_changes(1000)).is_empty() {}
+            },
+        );
+        let best = || prefixes.iter().filter(|prefix| rib.best(**prefix).is_some()).count();
+        assert_eq!(measure("  best path of each prefix", routes, best), routes);
+    }
+    measure("multipath of each prefix, two paths each", routes, || {
+        for prefix in &prefixes {
+            black_box(rib.multipath(*prefix, 8));
+        }
+    });
+    measure("longest match of each network address", routes, || {
+        for prefix in &prefixes {
+            black_box(rib.longest_match(prefix.address()));
+        }
+    });
+
+    let mut out = AdjRibOut::new();
+    let mut memo = Memo::new();
+    let to = Neighbor { id: SourceId(3), kind: SourceKind::Ebgp, own_asn: Asn(64512), role: None };
+    let ours = NextHop::V4(Ipv4Addr::new(192, 0, 2, 254));
+    measure("export to a neighbour, all pending", routes, || {
+        for prefix in rib.page(None, usize::MAX) {
+            let Some(best) = rib.best(prefix) else { continue };
+            let (set, from) = (Arc::clone(best.attributes), best.source);
+            let exported = memo.export(&set, from, prefix.family(), |set| {
+                export(set, from, SourceKind::Ebgp, &to, ours).map(|set| rib.intern(set))
+            });
+            out.set(prefix, exported.ok(), Urgency::Bulk);
+        }
+    });
+    let groups = measure("  drained", routes, || {
+        let mut groups = 0;
+        loop {
+            let batch = out.drain(1000);
+            if batch.is_empty() {
+                break groups;
+            }
+            groups += batch.announced.len();
+        }
+    });
+    println!("  in {groups} groups of one attribute set");
+    measure("  route refresh queued", routes, || out.resend(Family::Ipv4));
+    drop((out, memo));
+
+    let settings =
+        Settings { metric: 20, grace: Duration::from_secs(60), rescan: Duration::from_secs(600) };
+    let mut fib = Fib::new(settings, Time::ZERO);
+    fib.observe(Observed::DumpBegun, Time::ZERO);
+    fib.observe(Observed::DumpDone, Time::ZERO);
+    measure("kernel model: wanted, created, acknowledged", routes, || {
+        for prefix in &prefixes {
+            let hop = rib.best(*prefix).and_then(|best| best.hop.ok().flatten());
+            let hops: Hops = hop
+                .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
+                .into_iter()
+                .collect();
+            fib.want(*prefix, Some(hops));
+            for change in fib.poll(100) {
+                fib.applied(change.prefix(), Ok(()), Time::ZERO);
+            }
+        }
+    });
+    assert!(fib.is_settled());
+    drop(fib);
+
+    let near = Prefix::new(IpAddr::from([192, 0, 2, 2]), 32);
+    measure("a connected network goes: next hops, changes", routes, || {
+        rib.set_connected(Connected::new(near.map(|network| (network, 2)), []));
+    });
+    rib.take_changes(usize::MAX);
+    measure("neighbour 1 is lost", routes, || rib.remove_source(SourceId(1)));
+    measure("  changes taken, best path of each", routes, || {
+        for prefix in rib.take_changes(usize::MAX) {
+            black_box(rib.best(prefix));
+        }
+    });
+    measure("neighbour 2 is lost, the table is empty", routes, || rib.remove_source(SourceId(2)));
+    assert!(rib.is_empty());
+}
