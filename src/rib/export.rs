@@ -134,8 +134,8 @@ struct Remembered {
 }
 
 impl Memo {
-    /// Sets that are remembered; when it is full, all are forgotten.
-    const LIMIT: usize = 16_384;
+    /// Sets that are remembered, some 100 octets each: those of a full table. When it is full, all are forgotten.
+    const LIMIT: usize = 131_072;
 
     pub fn new() -> Memo {
         Memo::default()

@@ -21,7 +21,12 @@ pub struct AdjRibOut {
     groups: BTreeMap<usize, Group>,
     sets: BTreeMap<Group, Set>,
     last_group: u64,
+    /// Families to be sent again, and the last prefix of each that has been queued for it.
+    refresh: BTreeMap<Family, Option<Prefix>>,
 }
+
+/// Routes that a refresh queues at a time: enough to pack, few enough not to hold up anybody.
+const REFRESH_PORTION: usize = 16_384;
 
 /// What is sent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +109,9 @@ impl AdjRibOut {
 
     /// Takes up to `limit` prefixes that are still to be sent. From here on they count as sent.
     pub fn drain(&mut self, limit: usize) -> Batch {
+        if self.queue.len() < limit {
+            self.queue_refresh();
+        }
         let mut batch = Batch::default();
         let mut open: Option<(Group, Family)> = None;
         for _ in 0..limit {
@@ -126,25 +134,9 @@ impl AdjRibOut {
         batch
     }
 
-    /// Sends all routes of the family again (RFC 2918 §4).
+    /// Sends all routes of the family again (RFC 2918 §4), little by little and behind what is queued already.
     pub fn resend(&mut self, family: Family) {
-        let routes: Vec<(Prefix, Arc<Attributes>)> = self
-            .wanted
-            .family(family)
-            .map(|(prefix, attributes)| (prefix, Arc::clone(attributes)))
-            .collect();
-        for (prefix, attributes) in routes {
-            let pending = match self.unqueue(prefix) {
-                Some(pending) => Pending { again: true, ..pending },
-                None => Pending {
-                    sent: Some(Arc::clone(&attributes)),
-                    again: true,
-                    urgency: Urgency::Bulk,
-                    group: WITHDRAWALS,
-                },
-            };
-            self.enqueue(prefix, Some(attributes), pending);
-        }
+        self.refresh.insert(family, None);
     }
 
     /// The session is gone: the neighbour has nothing and is to have nothing, until it is set again.
@@ -170,7 +162,7 @@ impl AdjRibOut {
         self.pending.contains_key(&prefix)
     }
 
-    /// Prefixes still to be drained.
+    /// Prefixes queued. A refresh has more to come.
     pub fn pending(&self) -> usize {
         self.pending.len()
     }
@@ -178,6 +170,11 @@ impl AdjRibOut {
     /// Whether an announcement of our own is still to be drained.
     pub fn is_urgent(&self) -> bool {
         self.queue.first().is_some_and(|(urgency, ..)| *urgency == Urgency::Own)
+    }
+
+    /// Nothing is to be drained.
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.refresh.is_empty()
     }
 
     /// Routes of one family that the neighbour is to have.
@@ -193,6 +190,35 @@ impl AdjRibOut {
     /// Up to `limit` routes the neighbour is to have, behind `after`, in order.
     pub fn page(&self, after: Option<Prefix>, limit: usize) -> Vec<(Prefix, &Arc<Attributes>)> {
         self.wanted.iter_after(after).take(limit).collect()
+    }
+
+    /// Queues the next portion of a refresh.
+    fn queue_refresh(&mut self) {
+        let Some((family, last)) = self.refresh.pop_first() else { return };
+        let shared = |(prefix, set): (Prefix, &Arc<Attributes>)| (prefix, Arc::clone(set));
+        let routes: Vec<(Prefix, Arc<Attributes>)> = match last {
+            None => self.wanted.family(family).take(REFRESH_PORTION).map(shared).collect(),
+            Some(_) => {
+                let rest = self.wanted.iter_after(last);
+                let rest = rest.take_while(|(prefix, _)| prefix.family() == family);
+                rest.take(REFRESH_PORTION).map(shared).collect()
+            }
+        };
+        if let Some((last, _)) = routes.last().filter(|_| routes.len() == REFRESH_PORTION) {
+            self.refresh.insert(family, Some(*last));
+        }
+        for (prefix, attributes) in routes {
+            let pending = match self.unqueue(prefix) {
+                Some(pending) => Pending { again: true, ..pending },
+                None => Pending {
+                    sent: Some(Arc::clone(&attributes)),
+                    again: true,
+                    urgency: Urgency::Bulk,
+                    group: WITHDRAWALS,
+                },
+            };
+            self.enqueue(prefix, Some(attributes), pending);
+        }
     }
 
     fn enqueue(

@@ -322,8 +322,11 @@ impl Rib {
 
     /// The longest prefix with a usable path that holds `address`, and its best path.
     pub fn longest_match(&self, address: IpAddr) -> Option<(Prefix, Path<'_>)> {
-        let covering = self.table.covering(address);
-        covering.filter_map(|(prefix, paths)| Some((prefix, self.best_of(prefix, paths)?))).last()
+        let covering: SmallVec<[(Prefix, &Paths); 8]> = self.table.covering(address).collect();
+        let longest_first = covering.into_iter().rev();
+        longest_first
+            .filter_map(|(prefix, paths)| Some((prefix, self.best_of(prefix, paths)?)))
+            .next()
     }
 
     /// Up to `limit` prefixes behind `after`, in order: a walk in portions, between which anything may change.
