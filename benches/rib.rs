@@ -6,6 +6,7 @@
 //! Without `--bench` (as `cargo test --benches` runs it) it is a check on a small table.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
 use shunt::fib::{Fib, Hop, Hops, Observed, Settings};
-use shunt::rib::export::{Memo, Neighbor, export};
+use shunt::rib::export::{Neighbor, export};
 use shunt::rib::{AdjRibOut, Connected, Rib, Source, SourceId, SourceKind, Urgency};
 use shunt::types::{Asn, Family, Prefix, Rng, RouterId, Time};
 use shunt::wire::bgp::{AsPath, Attributes, Community, NextHop};
@@ -155,17 +156,18 @@ fn main() {
     });
 
     let mut out = AdjRibOut::new();
-    let mut memo = Memo::new();
+    let mut memo: BTreeMap<usize, Option<Arc<Attributes>>> = BTreeMap::new();
     let to = Neighbor { id: SourceId(3), kind: SourceKind::Ebgp, own_asn: Asn(64512), role: None };
     let ours = NextHop::V4(Ipv4Addr::new(192, 0, 2, 254));
     measure("export to a neighbour, all pending", routes, || {
         for prefix in rib.page(None, usize::MAX) {
             let Some(best) = rib.best(prefix) else { continue };
             let (set, from) = (Arc::clone(best.attributes), best.source);
-            let exported = memo.export(&set, from, prefix.family(), |set| {
-                export(set, from, SourceKind::Ebgp, &to, ours).map(|set| rib.intern(set))
+            let exported = memo.entry(Arc::as_ptr(&set).addr()).or_insert_with(|| {
+                let exported = export(&set, from, SourceKind::Ebgp, &to, ours).ok()?;
+                Some(rib.intern(exported))
             });
-            out.set(prefix, exported.ok(), Urgency::Bulk);
+            out.set(prefix, exported.clone(), Urgency::Bulk);
         }
     });
     let groups = measure("  drained", routes, || {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use shunt::rib::export::{Memo, Neighbor, Originated, Withheld, export, originate};
+use shunt::rib::export::{Neighbor, Originated, Withheld, export, originate};
 use shunt::rib::import::{Policy, Rejected, Session, import};
 use shunt::rib::{
     AdjRibOut, Batch, Connected, Reason, Rib, Source, SourceId, SourceKind, Standing, Unusable,
@@ -816,26 +816,6 @@ mod exporting {
         assert_eq!((internal.local_pref, internal.as_path.length()), (Some(100), 0));
         let external = originate(&plain, &neighbor(true, None), hop("192.0.2.1"));
         assert_eq!((external.local_pref, external.as_path.length()), (None, 1));
-    }
-
-    #[test]
-    fn the_memo_asks_once_per_set_source_and_family() {
-        let mut memo = Memo::new();
-        let (one, other) = (Arc::new(learned()), Arc::new(learned()));
-        let mut asked = 0;
-        let mut ask = |set: &Arc<Attributes>, from: u32, family| {
-            let _ = memo.export(set, SourceId(from), family, |set| {
-                asked += 1;
-                Ok(Arc::new(set.clone()))
-            });
-        };
-        ask(&one, 1, Family::Ipv4);
-        ask(&one, 1, Family::Ipv4);
-        ask(&other, 1, Family::Ipv4);
-        ask(&one, 2, Family::Ipv4);
-        ask(&one, 1, Family::Ipv6);
-        ask(&one, 1, Family::Ipv6);
-        assert_eq!(asked, 4);
     }
 }
 

@@ -111,7 +111,7 @@ impl Agent {
     /// Says where a first or repeated transmission of a table ends.
     fn finish_tables(&mut self, peer: PeerId, now: Time) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
-        if neighbor.out.pending() > 0 || neighbor.walk.is_some() {
+        if !neighbor.out.is_settled() || neighbor.walk.is_some() {
             return;
         }
         let initial = std::mem::take(&mut neighbor.initial);
@@ -188,7 +188,7 @@ fn wanted(
     let Some(from) = rib.source(source).map(|source| source.kind) else { return nothing(urgency) };
     let to = to(neighbor, config);
     let hop = next_hop(neighbor, session, prefix.family());
-    let exported = neighbor.transit.get_or_make(&set, from, || {
+    let exported = neighbor.transit.get_or_make(&set, from, prefix.family(), || {
         let exported = export(&set, source, from, &to, hop.ok()?).ok()?;
         Some(rib.intern(exported))
     });

@@ -115,6 +115,8 @@ impl Agent {
             self.rib.clear(source);
         } else {
             for family in Family::ALL {
+                // Kept over an earlier restart and not heard again since: gone now (RFC 4724 §4.2).
+                self.rib.sweep_stale(source, family);
                 self.rib.mark_stale(source, family);
                 if !retained.contains(&family) {
                     self.rib.sweep_stale(source, family);

@@ -88,7 +88,7 @@ impl Neighbor {
 
     /// Whether there is something to be sent, and room for it.
     pub fn can_drain(&self) -> bool {
-        let bulk = self.queued < QUEUE_LIMIT && (self.out.pending() > 0 || self.walk.is_some());
+        let bulk = self.queued < QUEUE_LIMIT && (!self.out.is_settled() || self.walk.is_some());
         self.is_established() && (bulk || self.out.is_urgent())
     }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use crate::rib::SourceKind;
+use crate::types::Family;
 use crate::wire::bgp::Attributes;
 
 /// Size from which the cache first looks for sets that nobody has any more.
@@ -10,11 +11,12 @@ const FIRST_SWEEP: usize = 1024;
 /// Learned attribute sets as one session passes them on, so that the work is done once per set and not
 /// once per route.
 ///
-/// A set is known by its address, and by whether it came from inside or outside the AS. The weak reference beside it keeps the address from being used
-/// again without keeping the set from being dropped.
+/// A set is known by its address, by whether it came from inside or outside the AS, and by the family of the prefix: with
+/// IPv6 next hops for IPv4 (RFC 8950) both families can share a set, but our own next hop differs. The weak reference
+/// beside it keeps the address from being used again without keeping the set from being dropped.
 #[derive(Clone)]
 pub(super) struct Transit {
-    sets: BTreeMap<(usize, SourceKind), Passed>,
+    sets: BTreeMap<(usize, SourceKind, Family), Passed>,
     sweep_at: usize,
 }
 
@@ -37,9 +39,10 @@ impl Transit {
         &mut self,
         set: &Arc<Attributes>,
         from: SourceKind,
+        family: Family,
         make: impl FnOnce() -> Option<Arc<Attributes>>,
     ) -> Option<Arc<Attributes>> {
-        let key = (Arc::as_ptr(set).addr(), from);
+        let key = (Arc::as_ptr(set).addr(), from, family);
         if let Some(passed) = self.sets.get(&key) {
             return passed.exported.clone();
         }

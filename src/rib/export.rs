@@ -1,13 +1,11 @@
 //! What neighbours are told. Both functions depend on the attribute set and the neighbour only, never on the prefix,
 //! so they run once per set and neighbour.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use super::rank::DEFAULT_LOCAL_PREF;
 use super::{SourceId, SourceKind};
-use crate::types::{Asn, Family};
+use crate::types::Asn;
 use crate::wire::bgp::{
     AsPath, Attributes, Community, ExtendedCommunity, LargeCommunity, NextHop, Role,
 };
@@ -117,51 +115,6 @@ pub fn originate(originated: &Originated, to: &Neighbor, next_hop: NextHop) -> A
         out.only_to_customer = only_to_customer(to);
     }
     out
-}
-
-/// What [`export`] said of recent attribute sets to one neighbour, so that a run of prefixes with one set costs one
-/// export. Belongs to the neighbour's session: a new one begins with a new memo.
-#[derive(Clone, Default)]
-pub struct Memo {
-    /// By the address of the set, which the entry keeps from being used again. Only looked up by.
-    exports: BTreeMap<(usize, SourceId, Family), Remembered>,
-}
-
-#[derive(Clone)]
-struct Remembered {
-    _held: Arc<Attributes>,
-    export: Result<Arc<Attributes>, Withheld>,
-}
-
-impl Memo {
-    /// Sets that are remembered, some 100 octets each: those of a full table. When it is full, all are forgotten.
-    const LIMIT: usize = 131_072;
-
-    pub fn new() -> Memo {
-        Memo::default()
-    }
-
-    /// What became of this set from this source before, else what `export` says, which is the function of that name and
-    /// [`Rib::intern`](super::Rib::intern).
-    pub fn export(
-        &mut self,
-        attributes: &Arc<Attributes>,
-        from: SourceId,
-        family: Family,
-        export: impl FnOnce(&Attributes) -> Result<Arc<Attributes>, Withheld>,
-    ) -> Result<Arc<Attributes>, Withheld> {
-        let key = (Arc::as_ptr(attributes).addr(), from, family);
-        if let Some(known) = self.exports.get(&key) {
-            return known.export.clone();
-        }
-        if self.exports.len() >= Self::LIMIT {
-            self.exports.clear();
-        }
-        let export = export(attributes);
-        let remembered = Remembered { _held: Arc::clone(attributes), export: export.clone() };
-        self.exports.insert(key, remembered);
-        export
-    }
 }
 
 /// The mark that a route without one gets on the way out (RFC 9234 §5, egress 1).
