@@ -1,6 +1,7 @@
 //! Typed access to a table of the file. Every method that gives `None` for a value that is there
 //! has reported why.
 
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
@@ -124,7 +125,7 @@ impl<'t> Section<'t> {
     }
 
     /// A list, each element converted. `None` if one of them is wrong or stands there twice.
-    pub fn list<T: PartialEq>(
+    pub fn list<T: Ord + Copy>(
         &self,
         key: &str,
         report: &mut Report<'_>,
@@ -132,15 +133,16 @@ impl<'t> Section<'t> {
     ) -> Option<Vec<Spanned<T>>> {
         let elements = self.get(key, report, value::list)?;
         let mut converted: Vec<Spanned<T>> = Vec::with_capacity(elements.len());
+        let mut places = BTreeMap::new();
         for element in elements {
             match convert(element.get_ref()) {
                 Err(wrong) => wrong.report(key, element.span(), report),
-                Ok(value) => match converted.iter().find(|earlier| *earlier.get_ref() == value) {
+                Ok(value) => match places.insert(value, element.span()) {
                     Some(earlier) => {
                         report
                             .at(element.span(), format!("`{key}` names the same twice"))
                             .label("again here")
-                            .related(earlier.span(), "first here");
+                            .related(earlier, "first here");
                     }
                     None => converted.push(Spanned::new(element.span(), value)),
                 },

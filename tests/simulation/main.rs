@@ -4,4 +4,5 @@
 mod announcing;
 mod determinism;
 mod faults;
+mod tables;
 mod topology;

@@ -24,6 +24,17 @@ impl Text {
         self
     }
 
+    /// A group with many addresses of 10.0.0.0/8, primary everywhere.
+    pub fn many(mut self, count: u32) -> Text {
+        let prefixes: Vec<String> = (0..count)
+            .map(|n| format!("\"{}/32\"", std::net::Ipv4Addr::from(0x0a00_0000 + n)))
+            .collect();
+        self.0 = self.0.replace("own-prefixes = [", "own-prefixes = [\"10.0.0.0/8\", ");
+        self.0 += &format!("[group.many]\nprefixes = [{}]\n", prefixes.join(", "));
+        self.0 += "base = { dc1 = \"primary\", dc2 = \"primary\", isp = \"primary\" }\n";
+        self
+    }
+
     pub fn neighbor(mut self, name: &str, address: &str, asn: u32, more: &str) -> Text {
         self.0 += &format!(
             "[neighbor.{name}]\naddress = \"{address}\"\nremote-as = {asn}\nhold-time = \"9s\"\n\

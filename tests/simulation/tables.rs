@@ -1,0 +1,131 @@
+//! Whole tables: limits, refresh, and a table that passes through a node.
+
+use std::time::Duration;
+
+use shunt::sim::{Link, World};
+
+use crate::topology::*;
+
+/// An ISP with `count` routes of its own, next to an edge that imports as `more` says.
+fn beside_a_table(count: u32, more: &str) -> Pair {
+    let isp = Text::node("isp", "isp", 64496, "192.0.2.2").many(count);
+    let isp = isp.neighbor("edge", "10.0.0.1", 64500, "export = \"groups\"").done();
+    let mut pair = pair_of(1, Link::default(), &edge(more), &isp);
+    pair.world.start(pair.edge);
+    pair.world.start(pair.isp);
+    pair.world.run_for(Duration::from_secs(5));
+    pair
+}
+
+fn edge(more: &str) -> String {
+    let edge = Text::node("edge", "dc1", 64500, "192.0.2.1");
+    edge.neighbor("isp", "10.0.0.2", 64496, &format!("export = \"groups\"\n{more}")).done()
+}
+
+#[test]
+fn more_prefixes_than_allowed_end_the_session_with_the_reason() {
+    let pair = beside_a_table(101, "import = \"all\"\nmaximum-prefixes = 100");
+    let isp = neighbor(&pair.world, pair.edge, "isp");
+    assert_ne!(isp.state, "established");
+    assert!(isp.last_down.contains("Maximum Number of Prefixes Reached"), "{}", isp.last_down);
+    assert_eq!(isp.prefixes_received, 0);
+    let theirs = neighbor(&pair.world, pair.isp, "edge");
+    assert!(theirs.last_down.contains("Maximum Number of Prefixes"), "{}", theirs.last_down);
+    // Exactly as many as allowed are no reason.
+    let pair = beside_a_table(100, "import = \"all\"\nmaximum-prefixes = 100");
+    assert_eq!(neighbor(&pair.world, pair.edge, "isp").prefixes_received, 100);
+}
+
+#[test]
+fn a_changed_import_policy_gets_the_routes_by_refresh_without_a_reset() {
+    let mut pair = beside_a_table(500, "import = \"none\"");
+    assert_eq!(neighbor(&pair.world, pair.edge, "isp").prefixes_received, 0);
+    pair.world.reload(pair.edge, &edge("import = \"all\"")).unwrap();
+    pair.world.run_for(Duration::from_secs(1));
+    let isp = neighbor(&pair.world, pair.edge, "isp");
+    assert_eq!((isp.prefixes_received, isp.established_count), (500, 1));
+    pair.world.run_for(Duration::from_secs(1));
+    assert_eq!(pair.world.kernel_routes(pair.edge).len(), 500);
+    pair.world.reload(pair.edge, &edge("import = \"default-only\"")).unwrap();
+    pair.world.run_for(Duration::from_secs(1));
+    assert_eq!(neighbor(&pair.world, pair.edge, "isp").prefixes_received, 0);
+    assert!(pair.world.kernel_routes(pair.edge).is_empty());
+}
+
+/// ISP with a table, a node that passes it on, and one that takes it.
+fn chain(seed: u64, count: u32) -> (World, [shunt::sim::NodeId; 3]) {
+    let mut world = World::new(seed);
+    let feed = Text::node("feed", "isp", 64496, "192.0.2.1").many(count);
+    let feed =
+        feed.neighbor("relay", "10.254.0.2", 64500, "import = \"none\"\nexport = \"groups\"");
+    let relay = Text::node("relay", "dc1", 64500, "192.0.2.2").payments();
+    let relay = relay
+        .neighbor("feed", "10.254.0.1", 64496, "import = \"all\"\nexport = \"none\"")
+        .neighbor("sink", "10.254.1.2", 64497, "import = \"none\"\nexport = \"transit\"");
+    let sink = Text::node("sink", "isp", 64497, "192.0.2.3");
+    let sink = sink.neighbor("relay", "10.254.1.1", 64500, "import = \"all\"\nexport = \"none\"");
+    let nodes = [feed, relay, sink].map(|text| world.node(&text.done()));
+    let [feed, relay, sink] = nodes;
+    world.link((feed, "10.254.0.1/24"), (relay, "10.254.0.2/24"), Link::default());
+    world.link((relay, "10.254.1.1/24"), (sink, "10.254.1.2/24"), Link::default());
+    for node in nodes {
+        world.start(node);
+    }
+    (world, nodes)
+}
+
+#[test]
+fn a_table_passes_through_and_goes_when_its_source_goes() {
+    let (mut world, [feed, relay, sink]) = chain(1, 5000);
+    world.run_for(Duration::from_secs(20));
+    let received = |world: &World| neighbor(world, sink, "relay").prefixes_received;
+    assert_eq!(received(&world), 5001, "the table and the relay's own group");
+    let seen = sees(&world, sink, "10.0.0.77/32").unwrap();
+    assert_eq!((seen.as_path.as_str(), seen.next_hop.as_str()), ("64500 64496", "10.254.1.1"));
+    assert_eq!(seen.med, None, "MED does not leave the neighbouring AS");
+    // Many prefixes share a message: the sender packs by attribute set.
+    assert!(neighbor(&world, relay, "sink").updates_sent < 50);
+    world.kill(feed);
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(received(&world), 1);
+    world.start(feed);
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(received(&world), 5001);
+}
+
+#[test]
+fn an_own_announcement_does_not_wait_behind_a_table() {
+    let (mut world, [_, relay, sink]) = chain(2, 20_000);
+    let loading = world.run_until(Duration::from_secs(20), |world| {
+        neighbor(world, sink, "relay").prefixes_received > 2000
+    });
+    assert!(loading);
+    let ordered = world.now();
+    world.order(relay, "prefer", "payments", "standby");
+    let arrived = |world: &World| {
+        sees(world, sink, "198.51.100.7/32").is_some_and(|seen| seen.med == Some(155))
+    };
+    assert!(world.run_until(Duration::from_secs(20), arrived));
+    let switched = world.now();
+    // Disk, one way, and what was already on its way; never the rest of the table.
+    assert!(switched - ordered < Duration::from_millis(5), "{ordered} {switched}");
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(neighbor(&world, sink, "relay").prefixes_received, 20_001);
+}
+
+#[test]
+fn a_reader_that_stands_still_costs_no_more_than_the_queue() {
+    let (mut world, [feed, relay, sink]) = chain(3, 8_000);
+    world.run_for(Duration::from_millis(1500));
+    world.set_deaf(sink, true);
+    // The table flaps while the sink does not read.
+    for _ in 0..3 {
+        world.kill(feed);
+        world.start(feed);
+        world.run_for(Duration::from_secs(2));
+    }
+    world.set_deaf(sink, false);
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(neighbor(&world, sink, "relay").prefixes_received, 8_001);
+    assert_eq!(neighbor(&world, relay, "sink").prefixes_sent, 8_001);
+}
