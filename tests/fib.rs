@@ -302,7 +302,7 @@ fn links_and_addresses_make_connected_networks() {
     fib.observe(Observed::DumpDone, at(2));
     assert!(fib.take_interfaces_changed());
     assert!(fib.interfaces().link(3).is_none());
-    assert_eq!(fib.interfaces().links().count(), 1);
+    assert_eq!(fib.interfaces().connected().count(), 1);
 }
 
 #[test]

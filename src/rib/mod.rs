@@ -10,9 +10,10 @@
 //!
 //! **Data.** [`Rib`] is Adj-RIB-In and Loc-RIB in one: a [`PrefixTable`](crate::types::PrefixTable) whose entry
 //! holds all paths of a prefix. A path is 16 octets: the shared attribute set, the [`SourceId`] it came
-//! from and the refresh epoch it was last heard in. With one path, a prefix costs 24 octets beside
-//! the trie. Attribute sets are interned: equal sets are one allocation, so what can be done
-//! once per set (import, export, next hop resolution) is done once per set.
+//! from and the refresh epoch it was last heard in. A full table of a million IPv4 prefixes over
+//! 125 000 sets takes 63 octets per route, sets and trie included, and the same from a second
+//! neighbour 36 more (`cargo bench --bench rib`). Attribute sets are interned: equal sets are one
+//! allocation, so what can be done once per set (import, export, next hop resolution) is done once.
 //!
 //! **Decision.** There is no stored winner. Each path has a `Rank`, one total order with a unique
 //! last field (RFC 4271 §9.1.2.2, RFC 4456 §9); the least usable rank is best, and the first field

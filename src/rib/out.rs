@@ -8,7 +8,7 @@ use crate::wire::bgp::Attributes;
 /// What one neighbour is to have, and what of it is still to be sent.
 ///
 /// Per route that is settled: 8 octets beside the trie (about 21 octets for IPv4 in all). Per route still to be
-/// sent about 90 more. Changes that cancel each other before they are drained send nothing.
+/// sent about 145 more. Changes that cancel each other before they are drained send nothing.
 #[derive(Clone, Default)]
 pub struct AdjRibOut {
     /// What the neighbour is to have.
@@ -185,11 +185,6 @@ impl AdjRibOut {
     /// Whether the neighbour is to have nothing.
     pub fn is_empty(&self) -> bool {
         self.wanted.is_empty()
-    }
-
-    /// Up to `limit` routes the neighbour is to have, behind `after`, in order.
-    pub fn page(&self, after: Option<Prefix>, limit: usize) -> Vec<(Prefix, &Arc<Attributes>)> {
-        self.wanted.iter_after(after).take(limit).collect()
     }
 
     /// Queues the next portion of a refresh.

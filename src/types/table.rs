@@ -6,8 +6,9 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::{Family, Prefix};
 
-/// A map from prefixes to `T`, one trie per family, fit for a million entries: about 13 octets per IPv4 prefix
-/// and 71 per IPv6 prefix beside `T`. Walks are in the order of [`Prefix`].
+/// A map from prefixes to `T`, one trie per family, fit for a million entries: in a table as dense as the Internet's
+/// an IPv4 prefix takes about 13 octets beside a `T` of 8 octets and 35 beside one of 24, because values
+/// lie in blocks with room to grow. Walks are in the order of [`Prefix`].
 #[derive(Clone)]
 pub struct PrefixTable<T> {
     v4: PrefixMap<Ipv4Net, T>,
