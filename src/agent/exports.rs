@@ -1,5 +1,6 @@
 //! What each neighbour is to have, and the UPDATEs that get it there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -48,11 +49,14 @@ impl Agent {
     /// Enters what changed into each neighbour's Adj-RIB-Out and sends the differences.
     pub(super) fn settle_exports(&mut self, now: Time) {
         for prefix in std::mem::take(&mut self.own_changed) {
-            let told = self.set_exports(prefix);
+            let mut told = BTreeSet::new();
+            self.set_exports(prefix, |peer| {
+                told.insert(peer);
+            });
             self.told.insert(prefix, told);
         }
         for prefix in self.rib.take_changes(PORTION) {
-            self.set_exports(prefix);
+            self.set_exports(prefix, |_| ());
             self.want_in_kernel(prefix);
         }
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
@@ -61,18 +65,16 @@ impl Agent {
         }
     }
 
-    /// Gives the neighbours that have to be told.
-    fn set_exports(&mut self, prefix: Prefix) -> std::collections::BTreeSet<PeerId> {
-        let mut told = std::collections::BTreeSet::new();
+    /// Enters what each neighbour is to have for a prefix; `told` hears of those to whom it is news.
+    fn set_exports(&mut self, prefix: Prefix, mut told: impl FnMut(PeerId)) {
         for neighbor in self.neighbors.values_mut().filter(|neighbor| neighbor.is_established()) {
             let (attributes, urgency) =
                 wanted(neighbor, prefix, &self.own, &mut self.rib, &self.config);
             neighbor.out.set(prefix, attributes, urgency);
             if neighbor.out.is_pending(prefix) {
-                told.insert(neighbor.id);
+                told(neighbor.id);
             }
         }
-        told
     }
 
     /// Sends one neighbour the next portion, if there is room for it.
@@ -92,20 +94,28 @@ impl Agent {
             }
             neighbor.walk = page.last().map(|last| Some(*last));
         }
-        let Some(session) = neighbor.peer.session() else { return };
-        let facts = session.facts.clone();
-        if neighbor.can_drain() {
-            let batch = neighbor.out.drain(PORTION);
-            let (bytes, unsendable) = encode(&batch, &facts);
-            let name = neighbor.name.clone();
-            if !bytes.is_empty() {
-                self.session_event(peer, bgp::Event::RoutesEncoded(bytes.freeze()), now);
-            }
-            if let Some(text) = unsendable {
-                self.report(now, "neighbor", &name, "warning", text);
-            }
+        self.send_portion(peer, now);
+        // An order waits for all of its prefixes.
+        while self.neighbors.get(&peer).is_some_and(Neighbor::is_urgent) {
+            self.send_portion(peer, now);
         }
         self.finish_tables(peer, now);
+    }
+
+    fn send_portion(&mut self, peer: PeerId, now: Time) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        let Some(session) = neighbor.peer.session().filter(|_| neighbor.can_drain()) else {
+            return;
+        };
+        let batch = neighbor.out.drain(PORTION);
+        let (bytes, unsendable) = encode(&batch, &session.facts);
+        let name = neighbor.name.clone();
+        if !bytes.is_empty() {
+            self.session_event(peer, bgp::Event::RoutesEncoded(bytes.freeze()), now);
+        }
+        if let Some(text) = unsendable {
+            self.report(now, "neighbor", &name, "warning", text);
+        }
     }
 
     /// Says where a first or repeated transmission of a table ends.
@@ -149,7 +159,7 @@ impl Agent {
 fn wanted(
     neighbor: &mut Neighbor,
     prefix: Prefix,
-    own: &std::collections::BTreeMap<Prefix, Announcement>,
+    own: &BTreeMap<Prefix, Announcement>,
     rib: &mut Rib,
     config: &Config,
 ) -> (Option<Arc<Attributes>>, Urgency) {

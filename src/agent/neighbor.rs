@@ -89,7 +89,12 @@ impl Neighbor {
     /// Whether there is something to be sent, and room for it.
     pub fn can_drain(&self) -> bool {
         let bulk = self.queued < QUEUE_LIMIT && (!self.out.is_settled() || self.walk.is_some());
-        self.is_established() && (bulk || self.out.is_urgent())
+        self.is_urgent() || (self.is_established() && bulk)
+    }
+
+    /// Whether own announcements are to be sent, which do not wait for room.
+    pub fn is_urgent(&self) -> bool {
+        self.is_established() && self.out.is_urgent()
     }
 
     /// Whether more of the RIB is to be looked at for this neighbour now.

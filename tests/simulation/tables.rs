@@ -129,3 +129,17 @@ fn a_reader_that_stands_still_costs_no_more_than_the_queue() {
     assert_eq!(neighbor(&world, sink, "relay").prefixes_received, 8_001);
     assert_eq!(neighbor(&world, relay, "sink").prefixes_sent, 8_001);
 }
+
+#[test]
+fn an_order_for_more_prefixes_than_a_portion_is_acknowledged_when_all_are_there() {
+    let (mut world, [feed, relay, _]) = chain(4, 5000);
+    world.run_for(Duration::from_secs(20));
+    let id = world.order(feed, "prefer", "many", "standby");
+    assert!(world.run_until(Duration::from_secs(5), |world| world.answer(feed, id).is_some()));
+    let reply = world.answer(feed, id).unwrap().as_ref().unwrap();
+    assert_eq!(reply.deliveries[0].outcome, "acknowledged");
+    assert_eq!(reply.deliveries[0].prefixes.len(), 5000);
+    for prefix in ["10.0.0.0/32", "10.0.19.135/32"] {
+        assert_eq!(sees(&world, relay, prefix).unwrap().med, Some(155), "{prefix}");
+    }
+}
