@@ -40,7 +40,7 @@ pub fn emit_routes(
     facts: &SessionFacts,
     out: &mut BytesMut,
 ) -> Result<usize, Unsendable> {
-    let mut packer = Packer { facts, out, field: BytesMut::new(), messages: 0 };
+    let mut packer = Packer { facts, out, field: BytesMut::with_capacity(64), messages: 0 };
     let mut plans = Vec::new();
     if let Some((attributes, nlri)) = announced {
         for family in Family::ALL {
@@ -123,7 +123,8 @@ impl Packer<'_> {
         };
         let next_hop = attributes.next_hop;
         let mut head = BytesMut::new();
-        let mut list = BytesMut::new();
+        // Room for most sets, so that writing one grows nothing.
+        let mut list = BytesMut::with_capacity(256);
         let in_body = match (family, next_hop) {
             (Family::Ipv4, NextHop::V4(_)) => true,
             (Family::Ipv4, NextHop::V6 { .. }) if self.facts.extended_next_hop => false,

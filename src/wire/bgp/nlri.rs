@@ -71,8 +71,8 @@ impl Nlri {
         let octets = usize::from(length.div_ceil(8));
         out.put_u8(length);
         match self.prefix {
-            Prefix::V4(net) => out.extend(net.addr().octets().iter().take(octets)),
-            Prefix::V6(net) => out.extend(net.addr().octets().iter().take(octets)),
+            Prefix::V4(net) => put_front(&net.addr().octets(), octets, out),
+            Prefix::V6(net) => put_front(&net.addr().octets(), octets, out),
         }
     }
 
@@ -84,7 +84,15 @@ impl Nlri {
 
 /// The octets with zeros behind them; `None` if there are more than `N`.
 fn padded<const N: usize>(octets: &[u8]) -> Option<[u8; N]> {
+    if octets.len() > N {
+        return None;
+    }
     let mut all = [0; N];
-    all.get_mut(..octets.len())?.copy_from_slice(octets);
+    // For so few octets a loop is faster than copying a slice.
+    all.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
     Some(all)
+}
+
+fn put_front(octets: &[u8], count: usize, out: &mut BytesMut) {
+    out.put_slice(octets.get(..count).unwrap_or(octets));
 }
