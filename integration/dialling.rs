@@ -26,7 +26,7 @@ fn meets<P: Peer>(start: impl Fn(&Node, Speaker) -> P, meeting: Meeting) {
     edge.no_faults();
 }
 
-const WE_DIAL: Meeting = Meeting { edge_waits: false, md5: false, gtsm: false, helper: false };
+const WE_DIAL: Meeting = Meeting { edge_waits: false, md5: false, gtsm: false };
 const WE_WAIT: Meeting = Meeting { edge_waits: true, ..WE_DIAL };
 
 /// A test per line: its name, the peer, and the meeting.

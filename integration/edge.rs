@@ -22,8 +22,6 @@ pub struct Meeting {
     pub edge_waits: bool,
     pub md5: bool,
     pub gtsm: bool,
-    /// shuntd is a graceful restart helper; without, it does not tell that it sends and understands End-of-RIB.
-    pub helper: bool,
 }
 
 pub struct Edge<P> {
@@ -67,11 +65,10 @@ base = {{ dc1 = "primary", dc2 = "standby" }}
     for (name, remote) in NEIGHBORS.iter().zip(ISP) {
         text.push_str(&format!(
             "\n[neighbor.{name}]\naddress = \"{remote}\"\nremote-as = 65001\nclass = \"isp\"\nimport = \"all\"\n\
-             export = \"groups\"\nhold-time = \"9s\"\nconnect-retry = \"1s\"\npassive = {}\n{}{}{}{more}\n",
+             export = \"groups\"\nhold-time = \"9s\"\nconnect-retry = \"1s\"\npassive = {}\n{}{}{more}\n",
             meeting.edge_waits,
             if meeting.md5 { "password-file = \"isp.secret\"\n" } else { "" },
             if meeting.gtsm { "ttl-security = 1\n" } else { "" },
-            if meeting.helper { "graceful-restart = \"helper\"\n" } else { "" },
         ));
     }
     text

@@ -54,7 +54,7 @@ fn refreshes<P: Peer>(start: impl Fn(&Node, Speaker) -> P, meeting: Meeting, ans
 
 #[test]
 fn frr() {
-    refreshes(Frr::start, Meeting { helper: true, ..Meeting::default() }, true);
+    refreshes(Frr::start, Meeting::default(), true);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn read_one(
             Some(Import::DefaultOnly) => 16,
             Some(Import::All | Import::None) | None => 1_000_000,
         }),
-        graceful_restart: graceful_restart.unwrap_or(GracefulRestart::Off),
+        graceful_restart: graceful_restart.unwrap_or(GracefulRestart::Helper),
         ttl,
         password,
         shutdown,
