@@ -10,6 +10,7 @@ pub mod config;
 pub mod driver;
 pub mod fib;
 pub mod group;
+pub mod lab;
 pub mod rib;
 pub mod sim;
 pub mod types;

@@ -1,1 +1,5 @@
-fn main() {}
+//! Networks of namespaces to see shunt at work. See `shunt::lab`.
+
+fn main() -> std::process::ExitCode {
+    shunt::lab::run()
+}

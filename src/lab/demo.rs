@@ -1,0 +1,249 @@
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use super::Failure;
+use super::arguments::Options;
+use super::daemon::{Daemon, wait_until};
+use super::hold;
+use super::network;
+use super::probe::Prober;
+use super::report::{Client, Narrator, Report, Step, in_millis};
+use super::topology::{CLIENTS, PICTURE, ROUTERS, SERVICE, SERVICE_HOSTS, SERVICE_PORT};
+
+/// Runs the demo in the namespaces this process is in, and says how it went by the exit code.
+pub fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let mut demo = Demo::new(options.json)?;
+    if let Err(failure) = demo.all_steps() {
+        demo.daemons.iter().for_each(|daemon| {
+            eprintln!("--- log of {}:\n{}", daemon.node, daemon.last_words());
+        });
+        return Err(failure);
+    }
+    demo.report.good = demo.report.steps.iter().all(Step::is_good);
+    if options.json {
+        let text = serde_json::to_string_pretty(&demo.report);
+        println!("{}", text.map_err(|error| Failure::of("report", error))?);
+    }
+    let good = demo.report.good;
+    if options.hold {
+        demo.probers.clear();
+        hold::shell(&demo.programs)?;
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Demo {
+    programs: PathBuf,
+    daemons: Vec<Daemon>,
+    probers: Vec<Prober>,
+    /// They end with this process, like all that it started.
+    _responders: Vec<Child>,
+    narrator: Narrator,
+    report: Report,
+    /// Of the step that is under way.
+    commands: Vec<String>,
+}
+
+impl Demo {
+    fn new(silent: bool) -> Result<Demo, Failure> {
+        let own = env::current_exe().map_err(|error| Failure::of("own program", error))?;
+        let programs = own.parent().unwrap_or(Path::new("/")).to_owned();
+        network::build()?;
+        let mut responders = Vec::new();
+        for host in &SERVICE_HOSTS {
+            let address = format!("{}:{SERVICE_PORT}", host.address);
+            let mut command = Command::new(&own);
+            command.args(["responder", &address, host.site]).stdin(Stdio::null());
+            let started = network::within(host.node, || command.spawn())?;
+            responders.push(started.map_err(|error| Failure::of(host.node, error))?);
+        }
+        let daemons = ROUTERS.map(|node| Daemon::new(node, &programs));
+        Ok(Demo {
+            daemons: daemons.into_iter().collect::<Result<_, _>>()?,
+            probers: Vec::new(),
+            _responders: responders,
+            narrator: Narrator { silent },
+            report: Report::default(),
+            commands: Vec::new(),
+            programs,
+        })
+    }
+
+    fn all_steps(&mut self) -> Result<(), Failure> {
+        self.tell(&format!("\n{PICTURE}"))?;
+        self.tell(
+            "Each of the four routers runs shuntd, in a network namespace of its own. Both clients send a numbered\n\
+             datagram to 198.51.100.7 every millisecond; each data centre answers with its name.\n",
+        )?;
+        for daemon in &mut self.daemons {
+            daemon.start()?;
+        }
+        for (client, address) in CLIENTS {
+            self.probers.push(Prober::start(client, address)?);
+        }
+        for daemon in &self.daemons {
+            let what = format!("BGP sessions of {}", daemon.node);
+            wait_until(&what, || daemon.is_established())?;
+        }
+        // The way back to the clients is learned by BGP, too.
+        for (app, client) in [("app1", 0), ("app1", 1), ("app2", 0), ("app2", 1)] {
+            let (name, address) = CLIENTS[client];
+            wait_until(&format!("way from {app} to {name}"), || {
+                network::trace(app, &address.to_string()).last().is_some_and(|end| end == name)
+            })?;
+        }
+
+        self.step(
+            "Announce from both sites",
+            "dc1 is to get the traffic, dc2 stands by: the ISPs see a higher MED and a longer AS path from there.",
+            "dc1",
+            |demo| {
+                demo.order("edge1", "announce payments --level primary")?;
+                demo.order("edge2", "announce payments --level standby")?;
+                demo.order("edge1", "announce 198.51.100.0/24 --level primary")?;
+                demo.order("edge2", "announce 198.51.100.0/24 --level standby")
+            },
+        )?;
+        self.step(
+            "Move the service to dc2",
+            "First raise the site that is to get the traffic, then lower the other: at no time is there no best way.",
+            "dc2",
+            |demo| {
+                demo.order("edge2", "prefer payments primary")?;
+                demo.order("edge1", "prefer payments standby")
+            },
+        )?;
+        self.step(
+            "Kill the daemon on edge2",
+            "Its TCP connections end with it, which tells the ISPs. Meanwhile edge2's kernel still forwards.",
+            "dc1",
+            |demo| {
+                let edge2 = demo.daemon("edge2")?;
+                let line = format!("kill -9 {}", edge2.pid().unwrap_or_default());
+                edge2.kill()?;
+                demo.done("edge2", &line)
+            },
+        )?;
+        self.step(
+            "Start it again",
+            "What was ordered is on its disk: it comes back as the primary.",
+            "dc2",
+            Demo::start_edge2,
+        )?;
+        self.step(
+            "edge2 loses its power",
+            "Nobody says goodbye. The ISPs lose the link, and with it the next hop.",
+            "dc1",
+            |demo| {
+                network::links("edge2", "down", &["isp-a", "isp-b"])?;
+                demo.done("edge2", "ip link set isp-a down; ip link set isp-b down")?;
+                let edge2 = demo.daemon("edge2")?;
+                let line = format!("kill -9 {}", edge2.pid().unwrap_or_default());
+                edge2.kill()?;
+                demo.done("edge2", &line)?;
+                // A machine takes longer to start than the hold time of three seconds.
+                for isp in ["isp-a", "isp-b"] {
+                    let isp = demo.daemon(isp)?;
+                    wait_until("end of the hold time", || {
+                        isp.neighbors_are(&["edge2"], |state| state != "established")
+                    })?;
+                }
+                Ok(())
+            },
+        )?;
+        self.step("edge2 is back", "", "dc2", |demo| {
+            network::links("edge2", "up", &["isp-a", "isp-b"])?;
+            demo.done("edge2", "ip link set isp-a up; ip link set isp-b up")?;
+            demo.start_edge2()
+        })?;
+
+        self.tell("Why does isp-a send the traffic to dc2?\n")?;
+        self.order("isp-a", "why 198.51.100.7")?;
+        self.tell("")
+    }
+
+    fn start_edge2(&mut self) -> Result<(), Failure> {
+        let edge2 = self.daemon("edge2")?;
+        edge2.start()?;
+        let line = edge2.command_line();
+        self.done("edge2", &line)?;
+        let edge2 = self.daemon("edge2")?;
+        wait_until("BGP sessions of edge2", || edge2.is_established())
+    }
+
+    /// Acts, waits until the traffic goes where it is to, or patience ends, and reports what the clients saw meanwhile.
+    fn step(
+        &mut self,
+        title: &str,
+        words: &str,
+        expected: &str,
+        act: impl FnOnce(&mut Demo) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let number = self.report.steps.len() + 1;
+        self.narrator.title(number, title, words).map_err(mute)?;
+        let from = Instant::now();
+        act(self)?;
+        let moved = |demo: &Demo| demo.probers.iter().all(|prober| prober.is_answered_by(expected));
+        // If it does not come to that, the report says so.
+        let settled = wait_until("traffic", || moved(self)).is_ok();
+        let to = Instant::now();
+        let clients = self.probers.iter().map(|prober| {
+            let seen = prober.seen(from, to, expected);
+            let one_answers = settled || seen.sites.len() == 1;
+            let site = if prober.is_answered_by(expected) {
+                expected.to_owned()
+            } else {
+                seen.sites.iter().filter(|_| one_answers).cloned().collect()
+            };
+            Client {
+                name: prober.client.to_owned(),
+                path: network::trace(prober.client, &SERVICE.to_string()),
+                answered_by: seen.sites.into_iter().collect(),
+                site,
+                moved_after_ms: seen.moved_after.map(in_millis),
+                sent: seen.sent,
+                lost: seen.lost,
+                lost_ms: in_millis(seen.lost_for),
+                first: number == 1,
+            }
+        });
+        let step = Step {
+            title: title.to_owned(),
+            clients: clients.collect(),
+            commands: std::mem::take(&mut self.commands),
+            expected_site: expected.to_owned(),
+        };
+        self.narrator.outcome(&step).map_err(mute)?;
+        self.report.steps.push(step);
+        Ok(())
+    }
+
+    /// Runs `shunt` on a node, and shows what was typed and what came of it.
+    fn order(&mut self, node: &str, words: &str) -> Result<(), Failure> {
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = self.daemon(node)?.shunt(&words)?;
+        self.done(node, &format!("shunt {}", words.join(" ")))?;
+        self.narrator.output(&output).map_err(mute)
+    }
+
+    fn done(&mut self, node: &str, command: &str) -> Result<(), Failure> {
+        self.commands.push(format!("{node}$ {command}"));
+        self.narrator.command(node, command).map_err(mute)
+    }
+
+    fn tell(&self, text: &str) -> Result<(), Failure> {
+        self.narrator.text(text).map_err(mute)
+    }
+
+    fn daemon(&mut self, node: &str) -> Result<&mut Daemon, Failure> {
+        let found = self.daemons.iter_mut().find(|daemon| daemon.node == node);
+        found.ok_or_else(|| Failure::new(format!("no daemon on {node}")))
+    }
+}
+
+/// Nobody reads any more.
+fn mute(error: std::io::Error) -> Failure {
+    Failure::of("standard output", error)
+}
