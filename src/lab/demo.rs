@@ -72,7 +72,7 @@ impl Demo {
     }
 
     fn all_steps(&mut self) -> Result<(), Failure> {
-        self.tell(&format!("\n{PICTURE}"))?;
+        self.tell(PICTURE)?;
         self.tell(
             "Each of the four routers runs shuntd, in a network namespace of its own. Both clients send a numbered\n\
              datagram to 198.51.100.7 every millisecond; each data centre answers with its name.\n",
@@ -117,7 +117,8 @@ impl Demo {
         )?;
         self.step(
             "Kill the daemon on edge2",
-            "Its TCP connections end with it, which tells the ISPs. Meanwhile edge2's kernel still forwards.",
+            "Its TCP connections end with it, which tells the ISPs. Meanwhile edge2's kernel still forwards.\n\
+             Some probes may be lost while each ISP believes that the other still has a way.",
             "dc1",
             |demo| {
                 let edge2 = demo.daemon("edge2")?;
@@ -134,7 +135,7 @@ impl Demo {
         )?;
         self.step(
             "edge2 loses its power",
-            "Nobody says goodbye. The ISPs lose the link, and with it the next hop.",
+            "Nobody takes leave. The ISPs see the link go down, and with it the next hop.",
             "dc1",
             |demo| {
                 network::links("edge2", "down", &["isp-a", "isp-b"])?;

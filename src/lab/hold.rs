@@ -33,8 +33,13 @@ pub fn shell(programs: &Path) -> Result<(), Failure> {
     fs::create_dir_all(&bin).map_err(failed)?;
     for (name, text) in commands() {
         let mut options = OpenOptions::new();
-        let mut file =
-            options.create(true).truncate(true).write(true).mode(0o755).open(bin.join(name)).map_err(failed)?;
+        let mut file = options
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o755)
+            .open(bin.join(name))
+            .map_err(failed)?;
         write!(file, "#!/bin/sh\n{text}\n").map_err(failed)?;
     }
     let rc = Path::new(DIRECTORY).join("bashrc");
@@ -51,18 +56,16 @@ pub fn shell(programs: &Path) -> Result<(), Failure> {
     // Typed commands come one by one, also where they come from a file.
     shell.args(io::stdin().is_terminal().then_some("-i"));
     let path = env::var("PATH").unwrap_or_default();
-    let status = shell
+    // Its exit status is that of whatever was typed last: it says nothing.
+    shell
         .current_dir(DIRECTORY)
         .env("PATH", format!("{}:{}:{path}", bin.display(), programs.display()))
         .env("SHUNT_SOCKET", Path::new(DIRECTORY).join("edge1/shunt.sock"))
         .env("PS1", "lab$ ")
         // What is typed here is of no use elsewhere.
-        .env_remove("HISTFILE")
         .env("HISTFILE", "/dev/null")
         .status()
         .map_err(failed)?;
-    // Its exit code is that of whatever was typed last.
-    let _ = status;
     Ok(())
 }
 
@@ -75,7 +78,9 @@ fn commands() -> Vec<(String, String)> {
     };
     let mut all: Vec<(String, String)> = NODES
         .iter()
-        .map(|node| ((*node).to_owned(), format!("[ $# -gt 0 ] || set -- sh\n{}", on(node, "\"$@\""))))
+        .map(|node| {
+            ((*node).to_owned(), format!("[ $# -gt 0 ] || set -- sh\n{}", on(node, "\"$@\"")))
+        })
         .collect();
     let names = ROUTERS.join("|");
     all.push((

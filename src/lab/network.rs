@@ -58,8 +58,7 @@ fn forward() -> io::Result<()> {
 
 /// Takes the links of a node down, or up.
 pub fn links(node: &str, state: &str, others: &[&str]) -> Result<(), Failure> {
-    let batch: String =
-        others.iter().map(|other| format!("link set {other} {state}\n")).collect();
+    let batch: String = others.iter().map(|other| format!("link set {other} {state}\n")).collect();
     ip(&["-n", node], &batch)
 }
 
@@ -120,8 +119,7 @@ pub fn trace(node: &str, address: &str) -> Vec<String> {
 }
 
 fn next_node(node: &str, address: &str) -> Option<String> {
-    let output =
-        Command::new("ip").args(["-n", node, "route", "get", address]).output().ok()?;
+    let output = Command::new("ip").args(["-n", node, "route", "get", address]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut words = text.split_whitespace();
     words.find(|word| *word == "dev")?;

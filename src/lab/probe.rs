@@ -12,7 +12,7 @@ use super::topology::{SERVICE, SERVICE_PORT};
 const INTERVAL: Duration = Duration::from_millis(1);
 
 /// How long an answer may take before its probe counts as lost. Under a millisecond is usual.
-pub const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many probes are remembered: far more than a step of the demo takes.
 const KEPT: usize = 100_000;

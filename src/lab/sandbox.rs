@@ -93,10 +93,9 @@ fn wait(child: &mut Child, signals: &SigSet) -> io::Result<ExitCode> {
         }
         if let Some(status) = child.try_wait()? {
             let code = status.code().and_then(|code| u8::try_from(code).ok());
-            return Ok(code.map_or_else(
-                || died_of(status.signal().unwrap_or_default()),
-                ExitCode::from,
-            ));
+            return Ok(
+                code.map_or_else(|| died_of(status.signal().unwrap_or_default()), ExitCode::from)
+            );
         }
     }
 }

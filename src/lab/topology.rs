@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-pub const PICTURE: &str = "\
+pub const PICTURE: &str = "
         client-a                    client-b          customers of one ISP each
             |                           |
      isp-a AS 64496 ------------ isp-b AS 64497
@@ -149,7 +149,9 @@ own-prefixes = ["{own_prefix}"]
         let policy = match (is_isp, other.starts_with("isp")) {
             (true, true) => "import = \"all\"\nexport = \"transit\"\nrole = \"peer\"",
             (true, false) => "import = \"all\"\nexport = \"transit\"\nrole = \"provider\"",
-            (false, _) => "class = \"isp\"\nimport = \"all\"\nexport = \"groups\"\nrole = \"customer\"",
+            (false, _) => {
+                "class = \"isp\"\nimport = \"all\"\nexport = \"groups\"\nrole = \"customer\""
+            }
         };
         let _ = write!(
             text,
