@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Exit;
-use crate::config::{self, Config, Secret};
+use crate::config::{self, Config, Mistake, Secret};
 
 /// Reads the configuration file and the secrets it names. The error's text is for the operator: every mistake
 /// with its place.
@@ -16,13 +16,20 @@ pub fn read(path: &Path) -> Result<Config, Exit> {
     let directory = path.parent().unwrap_or(Path::new(""));
     let mut read_secret = |name: &str| read_secret(&directory.join(name));
     config::parse(&text, &path.display().to_string(), &mut read_secret).map_err(|mistakes| {
+        let line = mistakes
+            .iter()
+            .map(|Mistake { place, message, .. }| {
+                format!("{}:{}:{}: {message}", place.file, place.line, place.column)
+            })
+            .collect::<Vec<_>>()
+            .join("; ");
         let mut rendered: Vec<String> =
             mistakes.iter().map(|mistake| mistake.render(&text, false)).collect();
         rendered.push(match mistakes.len() {
             1 => "1 mistake in the configuration".to_owned(),
             count => format!("{count} mistakes in the configuration"),
         });
-        Exit::Configuration { rendered: rendered.join("\n\n") }
+        Exit::Configuration { rendered: rendered.join("\n\n"), line }
     })
 }
 

@@ -21,6 +21,10 @@ use crate::wire::bgp::Decoder;
 /// Octets that may wait for one neighbour. The agent stops handing over routes long before; what is left can
 /// only mean that the neighbour does not read, while keepalives and withdrawals pile up.
 const QUEUE_LIMIT: usize = 16 << 20;
+/// Octets that TCP takes beyond what the neighbour's window lets it send. With the megabytes of the system's buffer an
+/// urgent UPDATE would wait behind all of them, and a neighbour that does not read would go unnoticed for long: what
+/// TCP has taken counts as written (RFC 9687).
+const UNSENT: u32 = 64 << 10;
 /// One read. Larger than any message, so that a burst costs few calls.
 const READ: usize = 64 << 10;
 /// How long a close waits for the queue to drain, and then for the neighbour to close as well.
@@ -62,6 +66,7 @@ pub struct QueueFull;
 /// away is dropped.
 pub fn prepare(stream: &TcpStream, endpoint: &PeerEndpoint, remote: IpAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
     sockopt::set_ttl(stream, remote, endpoint.ttl)?;
     match endpoint.min_ttl {
         Some(least) => sockopt::set_min_ttl(stream, remote, least),

@@ -19,9 +19,9 @@ pub enum Exit {
     #[error("the configuration {} cannot be read: {problem}", path.display())]
     ConfigurationUnreadable { path: PathBuf, problem: String },
 
-    /// The mistakes as [`crate::config::Mistake::render`] shows them.
+    /// The mistakes as [`crate::config::Mistake::render`] shows them, and in one line for the log.
     #[error("{rendered}")]
-    Configuration { rendered: String },
+    Configuration { rendered: String, line: String },
 
     #[error(
         "another shuntd{} already serves {}: stop it first, or give this one another --socket, --state and \

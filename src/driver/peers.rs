@@ -78,7 +78,13 @@ impl Peers {
         }
         set_listener_key(&self.listeners, &endpoint, true);
         match self.peers.get_mut(&id) {
-            Some(peer) => peer.endpoint = endpoint,
+            Some(peer) => {
+                peer.endpoint = endpoint;
+                // What is under way goes to the old address, or with the old key.
+                if peer.dialling.is_some() {
+                    self.dial(id);
+                }
+            }
             None => {
                 self.peers.insert(id, Peer { endpoint, dialling: None, latest: None });
             }

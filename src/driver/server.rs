@@ -8,6 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
+use super::Exit;
 use super::access;
 use super::configuration;
 use super::inbox::{Inbox, Input};
@@ -61,11 +62,12 @@ impl Server {
             .await
             .map_err(|error| Status::internal(format!("the configuration was not read: {error}")))?
             .map_err(|exit| {
-                self.journal.warn(
-                    "configuration",
-                    &self.configuration.display().to_string(),
-                    format!("reload refused, nothing was changed: {exit}"),
-                );
+                let why = match &exit {
+                    Exit::Configuration { line, .. } => line.clone(),
+                    other => other.to_string(),
+                };
+                let text = format!("reload refused, nothing was changed: {why}");
+                self.journal.warn("configuration", "", text);
                 Status::failed_precondition(format!("{exit}; nothing was changed"))
             })?;
         let (answer, answered) = oneshot::channel();

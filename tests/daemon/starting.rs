@@ -1,0 +1,98 @@
+//! Start, stop, and everything that keeps the daemon from starting.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+
+use nix::sys::signal::Signal;
+
+use super::process::{Home, PORT, address, node, refused};
+
+#[tokio::test]
+async fn a_second_daemon_on_the_same_socket_gives_up() {
+    let first = Home::new(&node(64500, address())).start().await;
+    let (code, text) = first.home().refused();
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("another shuntd") && text.contains("shunt.sock"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    // It took nothing away from the first.
+    first.client().await.version(shunt::api::v1::VersionRequest {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_daemons_cannot_share_a_state_directory() {
+    let first = Home::new(&node(64500, address())).start().await;
+    let other = Home::new(&node(64500, address()));
+    let mut command = other.command();
+    command.arg("--state").arg(first.home().path().join("state"));
+    // The later of two equal flags would be an error: build it without the first.
+    let mut command_with_state = std::process::Command::new(command.get_program());
+    let mut arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    arguments.drain(4..6);
+    command_with_state.args(arguments).stderr(std::process::Stdio::piped());
+    let (code, text) = refused(&mut command_with_state);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("keeps its state in"), "{text}");
+    assert!(!other.socket().exists(), "the socket was left behind");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let address = address();
+    let _other = TcpListener::bind((address, PORT)).unwrap();
+    let (code, text) = Home::new(&node(64500, address)).refused();
+    assert_eq!(code, 5, "{text}");
+    assert!(
+        text.contains(&format!("cannot listen on {address}:{PORT}: the port is in use")),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_privilege_is_named() {
+    let free = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if free.trim() != "1024" {
+        eprintln!("skipped: here ports from {} on need no privilege", free.trim());
+        return;
+    }
+    let home = Home::new(&node(64500, address()).replace(&PORT.to_string(), "179"));
+    let mut command = home.command();
+    if nix::unistd::geteuid().is_root() {
+        // As nobody, who may use the directory.
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        command.uid(65534).gid(65534);
+    }
+    let (code, text) = refused(&mut command);
+    assert_eq!(code, 6, "{text}");
+    assert!(text.contains("CAP_NET_BIND_SERVICE"), "{text}");
+}
+
+#[tokio::test]
+async fn mistakes_of_the_configuration_are_shown_in_their_place() {
+    let home = Home::new(&node(64500, address()).replace("site =", "sit ="));
+    let (code, text) = home.refused();
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("shunt.toml:3:1") && text.contains("did you mean"), "{text}");
+    fs::remove_file(home.path().join("shunt.toml")).unwrap();
+    let (code, text) = home.refused();
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("shunt.toml cannot be read"), "{text}");
+}
+
+#[tokio::test]
+async fn a_state_directory_that_is_none_is_named() {
+    let home = Home::new(&node(64500, address()));
+    fs::write(home.path().join("state"), "not a directory").unwrap();
+    let (code, text) = home.refused();
+    assert_eq!(code, 7, "{text}");
+    assert!(text.contains("the state directory") && text.contains("--state"), "{text}");
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_well_and_takes_the_socket_away() {
+    let mut daemon = Home::new(&node(64500, address())).start().await;
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.ended().await.code(), Some(0));
+    assert!(!daemon.home().socket().exists());
+}
