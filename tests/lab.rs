@@ -177,7 +177,7 @@ fn an_ordinary_user_may_run_it() {
 
 #[test]
 fn the_shell_left_open_reaches_every_node() {
-    let typed = "shunt status\nedge2 shunt --json status\nisp-b ip -4 -br addr show dev edge1\nstart nobody\nexit 7\n";
+    let typed = "shunt status\nedge2 shunt --json status\nisp-b ip -4 -br addr show dev edge1\nstart nobody\ngrep SigBlk /proc/self/status\nexit 7\n";
     let output = Lab::start(&program(), &["demo", "--hold"], None).finish(typed);
     if !permitted(&output) {
         return;
@@ -188,6 +188,8 @@ fn the_shell_left_open_reaches_every_node() {
     assert!(after.contains("edge1, site dc1, AS 64500"), "{after}");
     assert!(after.contains(r#""site": "dc2""#), "{after}");
     assert!(after.contains("192.0.2.9/30"), "{after}");
+    // Signals reach what runs in there, as they do outside.
+    assert!(after.contains("SigBlk:\t0000000000000000"), "{after}");
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(complaints.contains("usage: start isp-a|isp-b|edge1|edge2"), "{complaints}");
 }

@@ -107,6 +107,8 @@ fn died_of(signal: i32) -> ExitCode {
 
 /// Makes the inner process at home: it ends with the outer one, and has a `/run` and a `/proc` of its own.
 pub fn inside() -> Result<(), Failure> {
+    // What the outer one blocked was handed down, and would be to every daemon.
+    SigSet::empty().thread_set_mask().map_err(|error| Failure::of("signals", error))?;
     set_pdeathsig(Signal::SIGKILL).map_err(|error| Failure::of("parent's death signal", error))?;
     let none: Option<&str> = None;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(not_permitted)?;
