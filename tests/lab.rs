@@ -235,3 +235,39 @@ fn a_killed_demo_leaves_nothing_either() {
     }
     lab.traces.leaves_no_files();
 }
+
+/// What a newcomer copies has to work.
+#[test]
+fn the_configuration_of_the_readme_is_good() {
+    let readme = include_str!("../README.md");
+    let blocks: Vec<&str> = readme
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect();
+    assert_eq!(blocks.len(), 1);
+    let config = shunt::config::parse(blocks[0], "README.md", &mut |_| Err("no file".to_owned()))
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(blocks[0], false)));
+    assert_eq!(config.neighbors.len(), 2);
+    assert_eq!(config.groups.len(), 2);
+}
+
+/// Links between the documents lead somewhere.
+#[test]
+fn documents_link_to_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = vec![root.join("README.md")];
+    documents.extend(fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            let target = document.parent().unwrap().join(file);
+            assert!(
+                file.is_empty() || file.contains("://") || target.exists(),
+                "{}: {link}",
+                document.display()
+            );
+        }
+    }
+}
