@@ -68,7 +68,7 @@ const BANNED: &[(&str, &str)] = &[
     ("socket2", "only the driver has sockets"),
     ("libc", "only the driver talks to the kernel"),
     ("nix", "only the driver talks to the kernel"),
-    ("rtnetlink", "only the driver talks to the kernel"),
+    ("netlink_sys", "only the driver talks to the kernel"),
     ("netlink_packet_route", "only the driver talks to the kernel"),
     ("rand", "randomness comes from types::Rng, with a seed"),
     ("getrandom", "randomness comes from types::Rng, with a seed"),

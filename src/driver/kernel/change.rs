@@ -4,7 +4,7 @@ use std::io;
 
 use nix::errno::Errno;
 
-use super::message::{KernelRoute, Message, Verb};
+use super::message::{self, KernelRoute, Message, Verb};
 use super::socket::Read;
 use super::{Report, Stop, Task};
 use crate::fib::{Change, KernelError, Observed};
@@ -65,10 +65,10 @@ impl Task {
                 Read::Empty | Read::Lost => return Err(Errno::ENOBUFS.into()),
             }
             for raw in self.sockets.changes.messages() {
-                let index = raw.sequence.wrapping_sub(first) as usize;
+                let index = raw.sequence_number().wrapping_sub(first) as usize;
                 let is_last = index + 1 == results.len();
                 let (Some((_, result)), Some(Message::Answer { errno, text })) =
-                    (results.get_mut(index), raw.decode())
+                    (results.get_mut(index), message::decode(&raw))
                 else {
                     continue;
                 };

@@ -3,11 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use netlink_packet_core::NLM_F_DUMP_INTR;
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::Task;
-use super::message::{Message, Subject};
+use super::message::{self, Message, Subject};
 use super::socket::Read;
 use crate::fib::Observed;
 use crate::types::Family;
@@ -115,11 +116,11 @@ impl Task {
             Read::Datagram => {}
             Read::Empty | Read::Lost => return Ok(Part::Void),
         }
-        for raw in self.sockets.dumps.messages().filter(|raw| raw.sequence == sequence) {
-            if raw.dump_was_interrupted() {
+        for raw in self.sockets.dumps.messages().filter(|raw| raw.sequence_number() == sequence) {
+            if raw.flags() & NLM_F_DUMP_INTR != 0 {
                 return Ok(Part::Void);
             }
-            match raw.decode() {
+            match message::decode(&raw) {
                 Some(Message::Interface(observed)) => self.observed.push(observed),
                 // Filtered by the kernel already, if it is not older than 4.20.
                 Some(Message::Route(route))
@@ -139,7 +140,8 @@ impl Task {
                     );
                     return Ok(Part::Void);
                 }
-                Some(Message::Route(_) | Message::RouteGone(_)) | None => {}
+                // What cannot be read is as if it were not there: a route that is nevertheless wanted ends as a conflict.
+                Some(Message::Route(_) | Message::RouteGone(_) | Message::Unreadable) | None => {}
             }
         }
         Ok(Part::More)

@@ -6,8 +6,8 @@
 //!
 //! **Memory is bounded.** Reports go through the bounded channel given to [`spawn`]. While the agent is slow the task does
 //! not read, events fill the socket, the kernel drops what does not fit and says so (ENOBUFS), and the agent gets `Lost`.
-//! That is also why this does not use the netlink-proto crate: it reads the socket into unbounded
-//! channels, and it does not show whether a dump was interrupted.
+//! That is also why the messages are netlink-packet-route's but the sockets are not rtnetlink's or netlink-proto's: those
+//! read the socket into unbounded channels, and do not show whether a dump was interrupted.
 //!
 //! **Dumps** are links, addresses and routes with our protocol number in our table, filtered by the kernel, in one
 //! `DumpBegun … DumpDone`. One that the kernel marks as interrupted (NLM_F_DUMP_INTR) is begun anew. While routes are
@@ -17,6 +17,7 @@
 //! **Events about our own changes are filtered out**: the results of [`Kernel::apply`] say the same. Two events
 //! are not what they look like: a new route of another protocol that replaced one may have replaced ours, and
 //! RTM_DELROUTE of one path of an IPv6 route does not say whether other paths remain, so it is reported as `Lost`.
+//! So is a message that cannot be read.
 //!
 //! **Changes** go in batches of one `send`. The kernel works through a batch in order and answers what failed, and the
 //! last. How each change is done:
@@ -40,6 +41,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use netlink_packet_core::NLM_F_REPLACE;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
@@ -280,9 +282,9 @@ impl Task {
             Read::Lost => self.observed.push(Observed::Lost),
             Read::Datagram => {
                 for raw in self.sockets.events.messages() {
-                    let observed = raw
-                        .decode()
-                        .and_then(|message| event(message, raw.is_replacement(), &self.settings));
+                    let is_replacement = raw.flags() & NLM_F_REPLACE != 0;
+                    let observed = message::decode(&raw)
+                        .and_then(|message| event(message, is_replacement, &self.settings));
                     // Of a burst of losses one is enough.
                     if observed.is_some() && observed.as_ref() != self.observed.last() {
                         self.observed.extend(observed);
@@ -297,6 +299,7 @@ impl Task {
 fn event(message: Message, is_replacement: bool, settings: &Settings) -> Option<Observed> {
     match message {
         Message::Interface(observed) => Some(observed),
+        Message::Unreadable => Some(Observed::Lost),
         Message::Route(KernelRoute { table, .. })
         | Message::RouteGone(KernelRoute { table, .. })
             if table != settings.table =>
