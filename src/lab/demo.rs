@@ -12,10 +12,16 @@ use super::probe::Prober;
 use super::report::{Client, Narrator, Report, Step, in_millis};
 use super::topology::{CLIENTS, PICTURE, ROUTERS, SERVICE, SERVICE_HOSTS, SERVICE_PORT};
 
+/// As a shell says it of a program that ended by SIGPIPE.
+const NOBODY_READS: u8 = 141;
+
 /// Runs the demo in the namespaces this process is in, and says how it went by the exit code.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut demo = Demo::new(options.json)?;
     if let Err(failure) = demo.all_steps() {
+        if failure.code == NOBODY_READS {
+            return Err(failure);
+        }
         demo.daemons.iter().for_each(|daemon| {
             eprintln!("--- log of {}:\n{}", daemon.node, daemon.last_words());
         });
@@ -154,7 +160,7 @@ impl Demo {
                 Ok(())
             },
         )?;
-        self.step("edge2 is back", "", "dc2", |demo| {
+        self.step("edge2 is back", "It comes up with what was ordered last.", "dc2", |demo| {
             network::links("edge2", "up", &["isp-a", "isp-b"])?;
             demo.done("edge2", "ip link set isp-a up; ip link set isp-b up")?;
             demo.start_edge2()
@@ -244,7 +250,7 @@ impl Demo {
     }
 }
 
-/// Nobody reads any more.
+/// The text could not be told, most often because its reader went away.
 fn mute(error: std::io::Error) -> Failure {
-    Failure::of("standard output", error)
+    Failure { sentence: format!("standard output: {error}"), code: NOBODY_READS }
 }

@@ -97,7 +97,7 @@ fn commands() -> Vec<(String, String)> {
         CLIENTS.iter().map(|(client, _)| format!("shunt-lab traffic {client} &\n")).collect();
     all.push((
         "traffic".to_owned(),
-        format!("trap 'kill $(jobs -p)' EXIT\ntrap exit INT TERM\n{each}wait"),
+        format!("trap 'kill $(jobs -p) 2>/dev/null' EXIT\ntrap exit INT TERM\n{each}wait"),
     ));
     all.push(("help-lab".to_owned(), format!("cat <<'END'\n{HELP}END")));
     all
