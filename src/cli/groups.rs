@@ -88,7 +88,11 @@ fn details(reply: &GroupsReply, out: &mut dyn Write) -> io::Result<()> {
     for Group { name, announcements, base, base_by_site } in &reply.groups {
         let sites: Vec<String> =
             base_by_site.iter().map(|(site, base)| format!("{site} {base}")).collect();
-        writeln!(out, "{BOLD}{name}{BOLD:#}: base preference {base} here ({})", sites.join(", "))?;
+        let sites = match sites.as_slice() {
+            [] => "of no site".to_owned(),
+            sites => sites.join(", "),
+        };
+        writeln!(out, "{BOLD}{name}{BOLD:#}: base preference {base} here ({sites})")?;
         for announcement in announcements {
             explain(announcement, out)?;
         }
