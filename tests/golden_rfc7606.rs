@@ -177,6 +177,10 @@ fn every_attribute_error_has_its_reaction() {
         ("first attribute swallows the rest", &ebgp, "4001ff00".into(), NLRI, Withdraw(3)),
         // §5.2: the error may have hidden the prefixes.
         ("too long, and no prefix", &ebgp, with("800405 00000001"), "", Reset(3, 1)),
+        ("cut off alone, and no prefix", &ebgp, "400102".into(), "", Reset(3, 1)),
+        ("one octet alone, and no prefix", &ebgp, "80".into(), "", Reset(3, 1)),
+        ("MP_UNREACH_NLRI cut off", &ebgp, with("800f09 000201 2020010db8"), NLRI, Reset(3, 1)),
+        ("MP_REACH_NLRI cut off", &ebgp, with(&REACH.replacen("1a", "1b", 1)), NLRI, Reset(3, 1)),
         ("bad MED, and no prefix", &ebgp, with("800403 000001"), "", Reset(3, 1)),
         ("bad AGGREGATOR, and no prefix", &ebgp, with("c00701 00"), "", Discard(7)),
         // §5.3: prefixes that cannot be read.

@@ -55,6 +55,8 @@ pub(super) struct AttributeList {
     pub unreach: Option<Multiprotocol<Unreach>>,
     as4_path: Option<AsPath>,
     as4_aggregator: Option<Aggregator>,
+    /// The last attribute runs past the end of the list.
+    cut: bool,
 }
 
 /// One attribute, cut out of the list.
@@ -130,7 +132,12 @@ impl AttributeList {
         let mut list = AttributeList::default();
         while !rest.is_empty() {
             let Some((raw, behind)) = Raw::split(rest) else {
+                // The prefixes in these two cannot be found (RFC 7606 §5.3).
+                if matches!(rest.get(1), Some(&(code::MP_REACH_NLRI | code::MP_UNREACH_NLRI))) {
+                    return Err(Notification::malformed_attribute_list());
+                }
                 // RFC 7606 §4: the prefixes are still found by the Total Path Attribute Length.
+                list.cut = true;
                 let what = "the last attribute runs past the Total Path Attribute Length";
                 problems.withdraw(rest.get(1).copied(), what.to_owned());
                 break;
@@ -157,11 +164,11 @@ impl AttributeList {
         self.seen.has(code)
     }
 
-    /// Whether there is anything but MP_UNREACH_NLRI.
+    /// Whether there is anything but MP_UNREACH_NLRI, readable or not.
     pub fn has_more_than_unreach(&self) -> bool {
         let mut others = Seen(self.seen.0);
         others.0[0] &= !(1 << code::MP_UNREACH_NLRI);
-        others.0 != [0; 4]
+        self.cut || others.0 != [0; 4]
     }
 
     fn take(
