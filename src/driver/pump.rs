@@ -14,7 +14,7 @@ use super::peers::Peers;
 use super::store;
 use crate::agent::{Action, Agent, Event, OrderId, PeerAction};
 use crate::api::v1;
-use crate::bgp::ConnectionId;
+use crate::bgp::{self, ConnectionId};
 use crate::config::Config;
 
 /// The one task that owns the agent: events in, actions out. Nothing in it waits for anything but the next
@@ -105,7 +105,10 @@ impl Pump {
 
     fn take(&mut self, input: Input) {
         let event = match input {
-            Input::Event(event) => Some(event),
+            Input::Event(event) => {
+                self.let_go(&event);
+                Some(event)
+            }
             Input::Dialled { peer, attempt, result } => self.peers.dialled(peer, attempt, result),
             Input::Accepted(stream) => self.peers.accepted(stream),
             Input::Question(question) => {
@@ -127,6 +130,18 @@ impl Pump {
         };
         if let Some(event) = event {
             self.agent.handle(event, self.clock.now());
+        }
+    }
+
+    /// Gives back what is kept for a connection that has ended, or for a client that went away. The agent does
+    /// not ask for it: for it they are no more.
+    fn let_go(&mut self, event: &Event) {
+        match event {
+            Event::Peer { event: bgp::Event::Closed { connection, .. }, .. } => {
+                self.peers.close(*connection);
+            }
+            Event::OrderAbandoned(order) => drop(self.answers.remove(order)),
+            _ => {}
         }
     }
 
