@@ -87,8 +87,6 @@ impl Agent {
         neighbor.forget_session();
         neighbor.last_error.clear();
         neighbor.initial = session.facts.families.clone();
-        // A neighbour that cannot say End-of-RIB is taken to have said it with its first breath: its
-        // routes replace those of our earlier life as they come, and the grace time covers the rest.
         let families: Vec<String> = session.facts.families.iter().map(Family::to_string).collect();
         let text = format!(
             "established with {} (AS {}, router id {}), {}",
@@ -142,7 +140,7 @@ impl Agent {
                 ));
             }
         }
-        let policy = policy(neighbor.config.import);
+        let policy = import_policy(neighbor.config.import);
         for nlri in &update.withdrawn {
             self.rib.forget(source, nlri.prefix);
         }
@@ -216,7 +214,7 @@ impl Agent {
     }
 }
 
-fn policy(import: Option<Import>) -> Policy {
+pub(super) fn import_policy(import: Option<Import>) -> Policy {
     match import {
         // Not configured: nothing is taken (RFC 8212 §2).
         None | Some(Import::None) => Policy::None,

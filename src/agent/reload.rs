@@ -1,9 +1,12 @@
 //! A new configuration: only what differs is touched.
 
+use super::imports::import_policy;
 use super::neighbor::{self, Neighbor};
+use super::transit::Transit;
 use super::{Action, Agent, PeerId};
 use crate::bgp;
 use crate::config::{self, Config, Export, Import};
+use crate::rib::import::Policy;
 use crate::types::Time;
 
 impl Agent {
@@ -59,9 +62,7 @@ impl Agent {
             changes.push(format!("neighbor {name}: added"));
         }
         if old.listen != new.listen {
-            changes.push(
-                "listen: changes need a restart of the daemon; the old addresses stay".to_owned(),
-            );
+            changes.push("listen: changes".to_owned());
         }
         if old.kernel != new.kernel {
             changes.push(
@@ -74,8 +75,7 @@ impl Agent {
     /// Takes a new configuration over.
     pub(super) fn reconfigure(&mut self, mut new: Config, now: Time) {
         let changes = self.preview_reload(&new);
-        // Sockets and the kernel's table are taken once, at the start.
-        new.listen = self.config.listen.clone();
+        // The kernel's table is taken once, at the start. (Listening is up to the driver.)
         new.kernel = self.config.kernel.clone();
         let old = std::mem::replace(&mut self.config, new);
         for change in &changes {
@@ -128,18 +128,19 @@ impl Agent {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         let (import, source) = (neighbor.config.import, neighbor.source());
         if before.import != import {
-            if import != Some(Import::All) {
-                self.rib.clear(source);
-            }
-            if !matches!(import, None | Some(Import::None)) {
+            let policy = import_policy(import);
+            // What the new policy takes as well stays where it is, so traffic has its route throughout.
+            self.rib.retain(source, |prefix| policy.accepts(prefix));
+            if import_policy(before.import) != Policy::All && policy != Policy::None {
                 self.refresh_wanted(Some(peer), now);
             }
         }
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
-        if before.export != neighbor.config.export
-            && neighbor.is_established()
-            && [before.export, neighbor.config.export].contains(&Some(Export::Transit))
-        {
+        let passed_on = |n: &config::Neighbor| {
+            (n.export == Some(Export::Transit)).then_some((n.next_hop_ipv4, n.next_hop_ipv6))
+        };
+        if neighbor.is_established() && passed_on(before) != passed_on(&neighbor.config) {
+            neighbor.transit = Transit::default();
             neighbor.walk = Some(None);
         }
     }

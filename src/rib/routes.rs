@@ -180,6 +180,18 @@ impl Rib {
         }
     }
 
+    /// Forgets the paths of the source to prefixes that `keep` refuses.
+    pub fn retain(&mut self, id: SourceId, keep: impl Fn(Prefix) -> bool) {
+        for family in Family::ALL {
+            let removed = self.remove_paths(|prefix, path| {
+                path.source == id && prefix.family() == family && !keep(prefix)
+            });
+            if let Some(known) = self.sources.get_mut(&id) {
+                known.routes[index(family)] -= removed;
+            }
+        }
+    }
+
     /// All paths that the source has in the family now are stale until they are heard again. Those
     /// that were stale already stay so: where they must go (RFC 4724 §4.2), sweep first.
     pub fn mark_stale(&mut self, id: SourceId, family: Family) {

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use shunt::agent::{Event, PeerId};
+use shunt::bgp::{self, ConnectionId};
 use shunt::sim::{Link, World};
+use shunt::types::{Asn, Prefix};
+use shunt::wire::bgp::{Announced, AsPath, Attributes, Message, NextHop, Nlri, Update};
 
 use crate::topology::*;
 
@@ -52,19 +56,50 @@ fn a_changed_import_policy_gets_the_routes_by_refresh_without_a_reset() {
     assert!(pair.world.kernel_routes(pair.edge).is_empty());
 }
 
+#[test]
+fn a_narrower_import_policy_never_lets_the_default_route_go() {
+    let mut pair = beside_a_table(20, "import = \"all\"");
+    // Nobody's own, so no configuration announces it.
+    let mut attributes = Attributes::originated(NextHop::V4("10.0.0.2".parse().unwrap()));
+    attributes.as_path = AsPath::sequence([Asn(64496)]);
+    let nlri = vec![Nlri::from("0.0.0.0/0".parse::<Prefix>().unwrap())];
+    let update = Update { announced: vec![Announced { attributes, nlri }], ..Update::default() };
+    // Only the connection of the session takes it.
+    for connection in (0..9).map(ConnectionId) {
+        let event = bgp::Event::Received { connection, message: Message::Update(update.clone()) };
+        pair.world.deliver(pair.edge, Event::Peer { peer: PeerId(0), event });
+    }
+    pair.world.run_for(Duration::from_secs(1));
+    assert_eq!(pair.world.kernel_routes(pair.edge).len(), 21);
+    pair.world.reload(pair.edge, &edge("import = \"default-only\"")).unwrap();
+    let gap = pair.world.run_until(Duration::from_secs(1), |world| {
+        let routes = world.kernel_routes(pair.edge);
+        !routes.iter().any(|route| route.prefix.is_default())
+    });
+    assert!(!gap, "the default route went away:\n{}", pair.world.transcript());
+    assert_eq!(pair.world.kernel_routes(pair.edge).len(), 1);
+}
+
+/// The node in the middle of [`chain`].
+fn relay(to_sink: &str) -> String {
+    let to_sink = format!("import = \"none\"\nexport = \"transit\"\n{to_sink}");
+    Text::node("relay", "dc1", 64500, "192.0.2.2")
+        .payments()
+        .neighbor("feed", "10.254.0.1", 64496, "import = \"all\"\nexport = \"none\"")
+        .neighbor("sink", "10.254.1.2", 64497, &to_sink)
+        .done()
+}
+
 /// ISP with a table, a node that passes it on, and one that takes it.
 fn chain(seed: u64, count: u32) -> (World, [shunt::sim::NodeId; 3]) {
     let mut world = World::new(seed);
     let feed = Text::node("feed", "isp", 64496, "192.0.2.1").many(count);
     let feed =
         feed.neighbor("relay", "10.254.0.2", 64500, "import = \"none\"\nexport = \"groups\"");
-    let relay = Text::node("relay", "dc1", 64500, "192.0.2.2").payments();
-    let relay = relay
-        .neighbor("feed", "10.254.0.1", 64496, "import = \"all\"\nexport = \"none\"")
-        .neighbor("sink", "10.254.1.2", 64497, "import = \"none\"\nexport = \"transit\"");
+    let relay = relay("");
     let sink = Text::node("sink", "isp", 64497, "192.0.2.3");
     let sink = sink.neighbor("relay", "10.254.1.1", 64500, "import = \"all\"\nexport = \"none\"");
-    let nodes = [feed, relay, sink].map(|text| world.node(&text.done()));
+    let nodes = [feed.done(), relay, sink.done()].map(|text| world.node(&text));
     let [feed, relay, sink] = nodes;
     world.link((feed, "10.254.0.1/24"), (relay, "10.254.0.2/24"), Link::default());
     world.link((relay, "10.254.1.1/24"), (sink, "10.254.1.2/24"), Link::default());
@@ -141,5 +176,19 @@ fn an_order_for_more_prefixes_than_a_portion_is_acknowledged_when_all_are_there(
     assert_eq!(reply.deliveries[0].prefixes.len(), 5000);
     for prefix in ["10.0.0.0/32", "10.0.19.135/32"] {
         assert_eq!(sees(&world, relay, prefix).unwrap().med, Some(155), "{prefix}");
+    }
+}
+
+#[test]
+fn another_next_hop_reaches_what_is_passed_on_as_well() {
+    let (mut world, [_, node, sink]) = chain(6, 10);
+    world.run_for(Duration::from_secs(10));
+    world.reload(node, &relay("next-hop-ipv4 = \"10.254.1.77\"")).unwrap();
+    world.run_for(Duration::from_secs(1));
+    for prefix in ["198.51.100.7/32", "10.0.0.3/32"] {
+        assert_eq!(neighbor(&world, sink, "relay").established_count, 1);
+        let why = world.agent(sink).unwrap().why(prefix, world.agent_now(sink)).unwrap();
+        let seen = why.paths[0].attributes.as_ref().unwrap();
+        assert_eq!(seen.next_hop, "10.254.1.77", "{prefix}");
     }
 }
