@@ -27,9 +27,8 @@ impl Agent {
     pub(super) fn begin_exports(&mut self, peer: PeerId) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         for prefix in self.own.keys() {
-            let (attributes, urgency) =
-                wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config);
-            neighbor.out.set(*prefix, attributes, urgency);
+            let attributes = wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config);
+            neighbor.out.set(*prefix, attributes, Urgency::Own);
         }
         if neighbor.config.export == Some(Export::Transit) {
             neighbor.walk = Some(None);
@@ -50,13 +49,14 @@ impl Agent {
     pub(super) fn settle_exports(&mut self, now: Time) {
         for prefix in std::mem::take(&mut self.own_changed) {
             let mut told = BTreeSet::new();
-            self.set_exports(prefix, |peer| {
+            // Also if it is announced no more: the withdrawal is ours.
+            self.set_exports(prefix, Urgency::Own, |peer| {
                 told.insert(peer);
             });
             self.told.insert(prefix, told);
         }
         for prefix in self.rib.take_changes(PORTION) {
-            self.set_exports(prefix, |_| ());
+            self.set_exports(prefix, urgency(prefix, &self.own), |_| ());
             self.want_in_kernel(prefix);
         }
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
@@ -66,10 +66,9 @@ impl Agent {
     }
 
     /// Enters what each neighbour is to have for a prefix; `told` hears of those to whom it is news.
-    fn set_exports(&mut self, prefix: Prefix, mut told: impl FnMut(PeerId)) {
+    fn set_exports(&mut self, prefix: Prefix, urgency: Urgency, mut told: impl FnMut(PeerId)) {
         for neighbor in self.neighbors.values_mut().filter(|neighbor| neighbor.is_established()) {
-            let (attributes, urgency) =
-                wanted(neighbor, prefix, &self.own, &mut self.rib, &self.config);
+            let attributes = wanted(neighbor, prefix, &self.own, &mut self.rib, &self.config);
             neighbor.out.set(prefix, attributes, urgency);
             if neighbor.out.is_pending(prefix) {
                 told(neighbor.id);
@@ -88,9 +87,8 @@ impl Agent {
         {
             let page = self.rib.page(after, PORTION);
             for prefix in &page {
-                let (attributes, urgency) =
-                    wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config);
-                neighbor.out.set(*prefix, attributes, urgency);
+                let attributes = wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config);
+                neighbor.out.set(*prefix, attributes, urgency(*prefix, &self.own));
             }
             neighbor.walk = page.last().map(|last| Some(*last));
         }
@@ -162,47 +160,46 @@ fn wanted(
     own: &BTreeMap<Prefix, Announcement>,
     rib: &mut Rib,
     config: &Config,
-) -> (Option<Arc<Attributes>>, Urgency) {
+) -> Option<Arc<Attributes>> {
     let announcement = own.get(&prefix).filter(|own| own.preference.is_announced());
-    let nothing = |urgency| (None, urgency);
-    let urgency = if own.contains_key(&prefix) { Urgency::Own } else { Urgency::Bulk };
-    let Some(session) = neighbor.peer.session() else { return nothing(urgency) };
+    let session = neighbor.peer.session()?;
     if !session.facts.families.contains(&prefix.family()) {
-        return nothing(urgency);
+        return None;
     }
     let Some(policy @ (Export::Groups | Export::Transit)) = neighbor.config.export else {
-        return nothing(urgency);
+        return None;
     };
     if let Some(announcement) = announcement {
         let key = (announcement.preference, prefix.family());
         if let Some(known) = neighbor.originated.get(&key) {
-            return (known.clone(), urgency);
+            return known.clone();
         }
         let mapped = config.mapping(&neighbor.config.class).map(announcement.preference);
         let attributes = next_hop(neighbor, session, prefix.family())
             .ok()
             .map(|hop| rib.intern(originate(&originated(mapped), &to(neighbor, config), hop)));
         neighbor.originated.insert(key, attributes.clone());
-        return (attributes, urgency);
+        return attributes;
     }
     if policy != Export::Transit {
-        return nothing(urgency);
+        return None;
     }
-    let Some(path) = rib.best(prefix).filter(|path| path.source != SourceId::LOCAL) else {
-        return nothing(urgency);
-    };
+    let path = rib.best(prefix).filter(|path| path.source != SourceId::LOCAL)?;
     let (source, set) = (path.source, Arc::clone(path.attributes));
     if source == neighbor.source() {
-        return nothing(urgency);
+        return None;
     }
-    let Some(from) = rib.source(source).map(|source| source.kind) else { return nothing(urgency) };
+    let from = rib.source(source)?.kind;
     let to = to(neighbor, config);
     let hop = next_hop(neighbor, session, prefix.family());
-    let exported = neighbor.transit.get_or_make(&set, from, prefix.family(), || {
+    neighbor.transit.get_or_make(&set, from, prefix.family(), || {
         let exported = export(&set, source, from, &to, hop.ok()?).ok()?;
         Some(rib.intern(exported))
-    });
-    (exported, urgency)
+    })
+}
+
+fn urgency(prefix: Prefix, own: &BTreeMap<Prefix, Announcement>) -> Urgency {
+    if own.contains_key(&prefix) { Urgency::Own } else { Urgency::Bulk }
 }
 
 fn to(neighbor: &Neighbor, config: &Config) -> export::Neighbor {

@@ -180,6 +180,32 @@ fn an_order_for_more_prefixes_than_a_portion_is_acknowledged_when_all_are_there(
 }
 
 #[test]
+fn a_withdrawal_is_acknowledged_when_it_is_there_however_full_the_queue_is() {
+    const AD_HOC: &str = "198.51.100.99/32";
+    let (mut world, [feed, relay, sink]) = chain(5, 8_000);
+    world.run_for(Duration::from_secs(10));
+    world.order(relay, "announce", AD_HOC, "");
+    world.run_for(Duration::from_millis(100));
+    assert!(sees(&world, sink, AD_HOC).is_some());
+    world.set_deaf(sink, true);
+    for _ in 0..8 {
+        world.kill(feed);
+        world.start(feed);
+        world.run_for(Duration::from_millis(700));
+    }
+    // In no group: released, it is no announcement of ours any more, but its withdrawal is one.
+    let id = world.order(relay, "release", AD_HOC, "");
+    world.run_for(Duration::from_millis(10));
+    assert!(world.answer(relay, id).is_none(), "nobody has acknowledged it");
+    world.set_deaf(sink, false);
+    assert!(world.run_until(Duration::from_secs(5), |world| world.answer(relay, id).is_some()));
+    let reply = world.answer(relay, id).unwrap().as_ref().unwrap();
+    let to_sink = reply.deliveries.iter().find(|delivery| delivery.neighbor == "sink").unwrap();
+    assert_eq!((to_sink.outcome.as_str(), to_sink.prefixes.len()), ("acknowledged", 1));
+    assert_eq!(sees(&world, sink, AD_HOC), None, "acknowledged, but not there");
+}
+
+#[test]
 fn another_next_hop_reaches_what_is_passed_on_as_well() {
     let (mut world, [_, node, sink]) = chain(6, 10);
     world.run_for(Duration::from_secs(10));
