@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use shunt::api::v1::OrderRequest;
 use shunt::types::Rng;
+use shunt::wire::bgp::Message;
 use tokio::io::AsyncWriteExt;
 
 use super::process::{Daemon, Home, SOON, address, eventually, neighbor, node};
@@ -96,6 +97,20 @@ async fn garbage_is_answered_and_harms_nobody() {
     }
     let well = scene.daemon.neighbor("well").await;
     assert_eq!((well.state.as_str(), well.established_count), ("established", 1));
+}
+
+#[tokio::test]
+async fn connections_that_the_neighbour_closes_leave_nothing_behind() {
+    let scene = Scene::start("", "").await;
+    let before = scene.daemon.descriptors();
+    for _ in 0..10 {
+        let mut bad = scene.dial_bad().await;
+        assert!(matches!(bad.read().await, Some(Message::Open(_))));
+    }
+    eventually("all descriptors are back", async || {
+        (scene.daemon.descriptors() <= before).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -172,6 +172,11 @@ impl Daemon {
         eventually("the daemon ends", async || self.child.try_wait().unwrap()).await
     }
 
+    /// Files and sockets that the process has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
