@@ -1,0 +1,268 @@
+//! How long an order takes from its start until the neighbour has read the UPDATE.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::rc::Rc;
+use std::time::Instant;
+
+use hyper_util::rt::TokioIo;
+use shunt::api::v1::OrderRequest;
+use shunt::api::v1::control_client::ControlClient;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::lab::{Net, Node, PATIENCE, wait_for};
+use crate::process::{Line, Process, command, memory, within};
+use crate::product::{self, Product, Scene, socket};
+use crate::speaker::{SERVICE, Speaker};
+use crate::statistics::{Spans, head, ms, row};
+
+/// Rounds before those that count.
+const WARM_UP: usize = 3;
+
+/// A daemon with an established neighbour.
+struct Running {
+    _daemon: Process,
+    _helpers: Vec<Process>,
+    _state: tempfile::TempDir,
+    speaker: Speaker,
+    node: Node,
+    _net: Net,
+}
+
+impl Running {
+    fn start(product: Product, in_memory: bool) -> Running {
+        let (net, node, peer) = Net::pair("router", "peer");
+        let speaker = Speaker::start(&peer, Ipv4Addr::new(10, 99, 0, 2), 65001);
+        let state = product::state(in_memory);
+        let scene = Scene {
+            node: &node,
+            neighbors: 1,
+            announced: false,
+            transit: false,
+            state: state.path(),
+        };
+        let helpers = product.prepare(&scene);
+        let line = product.daemon(&scene);
+        let daemon = within(&node, || Process::start(&line, &node.path("daemon.log")));
+        speaker.established();
+        Running { _daemon: daemon, _helpers: helpers, _state: state, speaker, node, _net: net }
+    }
+}
+
+/// A way to give orders.
+trait Door {
+    /// Announces the service prefix, or takes it back. Gives the time at which it began; returns when the
+    /// daemon has answered.
+    fn give(&mut self, announce: bool) -> Instant;
+}
+
+/// A command, from before it is started.
+struct ByCommand {
+    node: Node,
+    announce: Line,
+    withdraw: Line,
+}
+
+impl ByCommand {
+    fn new(product: Product, node: &Node) -> ByCommand {
+        ByCommand {
+            node: node.clone(),
+            announce: product.command(node, true),
+            withdraw: product.command(node, false),
+        }
+    }
+}
+
+impl Door for ByCommand {
+    fn give(&mut self, announce: bool) -> Instant {
+        let line = if announce { &self.announce } else { &self.withdraw };
+        within(&self.node, || run(line))
+    }
+}
+
+fn run(line: &Line) -> Instant {
+    let mut command = command(line);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let start = Instant::now();
+    let status = command.status().unwrap();
+    assert!(status.success(), "{line:?}: {status}");
+    start
+}
+
+/// An open connection to shunt's API.
+struct BySession {
+    runtime: tokio::runtime::Runtime,
+    client: ControlClient<Channel>,
+}
+
+impl BySession {
+    fn open(node: &Node) -> BySession {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let path = socket(node);
+        let connector = tower::service_fn(move |_| {
+            let path = path.clone();
+            async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
+        });
+        let endpoint = Endpoint::from_static("http://localhost");
+        let channel = runtime.block_on(endpoint.connect_with_connector(connector)).unwrap();
+        BySession { runtime, client: ControlClient::new(channel) }
+    }
+}
+
+impl Door for BySession {
+    fn give(&mut self, announce: bool) -> Instant {
+        let order = if announce { "announce" } else { "withdraw" };
+        let request = OrderRequest {
+            target: SERVICE.to_owned(),
+            order: order.to_owned(),
+            ..OrderRequest::default()
+        };
+        let start = Instant::now();
+        self.runtime.block_on(self.client.order(request)).unwrap();
+        start
+    }
+}
+
+/// An open connection to BIRD's control socket.
+struct ByBirdSession(BufReader<UnixStream>);
+
+impl ByBirdSession {
+    fn open(node: &Node) -> ByBirdSession {
+        let stream = UnixStream::connect(socket(node)).unwrap();
+        let mut session = ByBirdSession(BufReader::new(stream));
+        session.answer();
+        session
+    }
+
+    /// Reads up to the last line of an answer: `0009 service: enabled`, `0001 BIRD 2.0.12 ready.`
+    fn answer(&mut self) {
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).unwrap();
+            match line.split_at_checked(4) {
+                Some((code, rest)) if rest.starts_with(' ') => match code.chars().next() {
+                    Some('0' | '1') => return,
+                    _ => panic!("BIRD says {line}"),
+                },
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Door for ByBirdSession {
+    fn give(&mut self, announce: bool) -> Instant {
+        let order: &[u8] = if announce { b"enable service\n" } else { b"disable service\n" };
+        let start = Instant::now();
+        self.0.get_mut().write_all(order).unwrap();
+        self.answer();
+        start
+    }
+}
+
+struct Way {
+    name: &'static str,
+    running: Rc<Running>,
+    door: Box<dyn Door>,
+    seen: Spans,
+    answered: Spans,
+}
+
+impl Way {
+    fn new(name: &'static str, running: &Rc<Running>, door: impl Door + 'static) -> Way {
+        Way {
+            name,
+            running: running.clone(),
+            door: Box::new(door),
+            seen: Spans::default(),
+            answered: Spans::default(),
+        }
+    }
+
+    fn measure(&mut self, counts: bool) {
+        let start = self.door.give(true);
+        let answered = start.elapsed();
+        let seen = self.running.speaker.announced() - start;
+        if counts {
+            self.seen.push(seen);
+            self.answered.push(answered);
+        }
+        self.door.give(false);
+        self.running.speaker.withdrawn();
+    }
+}
+
+/// Orders in turn, so that what else the machine does hits all alike.
+pub fn measure(products: &[Product], count: usize) {
+    let mut ways = Vec::new();
+    let mut memories = Vec::new();
+    for product in products {
+        let running = Rc::new(Running::start(*product, false));
+        let by_command = ByCommand::new(*product, &running.node);
+        match product {
+            Product::Shunt => {
+                wait_for("answer of shuntd", PATIENCE, || {
+                    running.node.run("test", &["-S", &socket(&running.node)])
+                });
+                let in_memory = Rc::new(Running::start(*product, true));
+                ways.push(Way::new("`shunt announce`", &running, by_command));
+                let by_command = ByCommand::new(*product, &in_memory.node);
+                ways.push(Way::new("… state in tmpfs", &in_memory, by_command));
+                let session = BySession::open(&running.node);
+                ways.push(Way::new("shunt, open session", &running, session));
+                let session = BySession::open(&in_memory.node);
+                ways.push(Way::new("… state in tmpfs", &in_memory, session));
+            }
+            Product::Bird => {
+                ways.push(Way::new("`birdc enable`", &running, by_command));
+                let session = ByBirdSession::open(&running.node);
+                ways.push(Way::new("BIRD, open session", &running, session));
+            }
+            Product::Openbgpd => ways.push(Way::new("`bgpctl network add`", &running, by_command)),
+            Product::Gobgp => ways.push(Way::new("`gobgp global rib add`", &running, by_command)),
+            Product::Frr => ways.push(Way::new("`vtysh -c 'network …'`", &running, by_command)),
+        }
+        memories.push((product.name(), memory(&running.node, "VmRSS"), running));
+    }
+    let mut nothing = Spans::default();
+    let mut disk = Spans::default();
+    let state = product::state(false);
+    let file = std::fs::File::create(state.path().join("floor")).unwrap();
+    for round in 0..WARM_UP + count {
+        let counts = round >= WARM_UP;
+        for way in &mut ways {
+            way.measure(counts);
+        }
+        let start = run(&vec!["true".to_owned()]);
+        if counts {
+            nothing.push(start.elapsed());
+        }
+        let start = Instant::now();
+        file.write_all_at(&[b'x'; 300], 0).unwrap();
+        file.sync_all().unwrap();
+        if counts {
+            disk.push(start.elapsed());
+        }
+    }
+
+    println!("\nOrder to UPDATE at the neighbour, ms, {count} in turn:\n");
+    head(["way", "UPDATE p50", "p99", "answer p50", "p99"]);
+    for way in &ways {
+        let [seen, worst] = [50, 99].map(|percent| ms(way.seen.percentile(percent)));
+        let [answered, late] = [50, 99].map(|percent| ms(way.answered.percentile(percent)));
+        row([way.name, &seen, &worst, &answered, &late]);
+    }
+    for (name, spans) in
+        [("floor: run `true`", nothing), ("floor: write and sync 300 octets", disk)]
+    {
+        row([name, "", "", &ms(spans.percentile(50)), &ms(spans.percentile(99))]);
+    }
+    println!("\nMemory with one neighbour and no route, all processes, MiB:\n");
+    head(["daemon", "resident"]);
+    for (name, resident, _) in &memories {
+        row([name, &format!("{resident:.1}")]);
+    }
+}

@@ -1,0 +1,78 @@
+//! The whole of shunt beside its peers, from outside: what an operator and a neighbour see of it, in time.
+//!
+//! Each daemon runs in network namespaces of its own, between neighbours that [`speaker`] plays. Needs root and the
+//! packages that `integration/setup test` installs. `cargo bench --bench announce -- --help` tells what can be
+//! chosen; `docs/performance.md` has the figures and how they were measured.
+
+mod announce;
+#[path = "../lab/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the interop tests need more of it")]
+mod lab;
+mod process;
+mod product;
+mod speaker;
+mod start;
+mod statistics;
+mod table;
+
+use clap::{Parser, ValueEnum};
+
+use product::Product;
+
+#[derive(Parser)]
+struct Arguments {
+    /// What is measured; all by default.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Only these daemons.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Product>,
+    /// Orders of each kind.
+    #[arg(long, default_value_t = 200)]
+    orders: usize,
+    /// Starts of each daemon.
+    #[arg(long, default_value_t = 30)]
+    starts: usize,
+    /// Prefixes of a table.
+    #[arg(long, default_value_t = 500_000)]
+    prefixes: usize,
+    /// How often a table is passed on.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// An order until the neighbour has its UPDATE, idle.
+    Announce,
+    /// The daemon's start until the neighbour has its first route.
+    Start,
+    /// A table from one neighbour to another.
+    Relay,
+    /// An order while tables are passed on.
+    Loaded,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let products = match arguments.only.as_slice() {
+        [] => &Product::ALL,
+        only => only,
+    };
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    if wanted(Part::Announce) {
+        announce::measure(products, arguments.orders);
+    }
+    if wanted(Part::Start) {
+        start::measure(products, arguments.starts);
+    }
+    if wanted(Part::Relay) {
+        table::relay(products, arguments.prefixes, arguments.rounds);
+    }
+    if wanted(Part::Loaded) {
+        table::loaded(products, arguments.prefixes, arguments.orders);
+    }
+}

@@ -1,0 +1,322 @@
+//! The daemons that are compared: how each is configured, started and ordered, as fast as it can be.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::lab::{Node, PATIENCE, wait_for};
+use crate::process::{Line, Process, within};
+use crate::speaker::SERVICE;
+
+/// The AS of the daemon; its neighbours have those that follow.
+const ASN: u32 = 65000;
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Product {
+    Shunt,
+    Bird,
+    Openbgpd,
+    Gobgp,
+    Frr,
+}
+
+/// What a daemon is to do. It dials all its neighbours.
+pub struct Scene<'a> {
+    pub node: &'a Node,
+    /// Neighbour `n` is 10.99.n.2, AS 65001 + n; the daemon is 10.99.n.1.
+    pub neighbors: u8,
+    /// The service prefix is announced from the start.
+    pub announced: bool,
+    /// Routes of one neighbour go to the other.
+    pub transit: bool,
+    /// For what has to be durable.
+    pub state: &'a Path,
+}
+
+impl Product {
+    pub const ALL: [Product; 5] =
+        [Product::Shunt, Product::Bird, Product::Openbgpd, Product::Gobgp, Product::Frr];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Product::Shunt => "shunt",
+            Product::Bird => "BIRD",
+            Product::Openbgpd => "OpenBGPD",
+            Product::Gobgp => "GoBGP",
+            Product::Frr => "FRR",
+        }
+    }
+
+    /// Writes its files, and gives what has to run beside and before it.
+    pub fn prepare(self, scene: &Scene<'_>) -> Vec<Process> {
+        let node = scene.node;
+        match self {
+            Product::Shunt => {
+                node.write("shunt.toml", &shunt(scene));
+                Vec::new()
+            }
+            Product::Bird => {
+                node.write("bird.conf", &bird(scene));
+                Vec::new()
+            }
+            Product::Openbgpd => {
+                // The directory it is confined to is made by the service file, which is not used here.
+                let user = nix::unistd::User::from_name("_openbgpd").unwrap();
+                let home = user.expect("openbgpd's user is there").dir;
+                node.must("install", &["-d", "-m", "755", home.to_str().unwrap()]);
+                let path = node.write("bgpd.conf", &openbgpd(scene));
+                std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+                Vec::new()
+            }
+            Product::Gobgp => {
+                node.write("gobgpd.toml", &gobgp(scene));
+                Vec::new()
+            }
+            Product::Frr => {
+                node.must("install", &["-d", "-o", "frr", "-g", "frr", &node.path("frr")]);
+                node.write("frr/zebra.conf", "");
+                node.write("frr/bgpd.conf", &frr(scene));
+                let line = frr_daemon(node, "zebra");
+                let zebra = within(node, || Process::start(&line, &node.path("zebra.log")));
+                let dir = node.path("frr");
+                wait_for("zebra", PATIENCE, || {
+                    node.run("vtysh", &["--vty_socket", &dir, "-d", "zebra", "-c", "show version"])
+                });
+                vec![zebra]
+            }
+        }
+    }
+
+    /// The daemon's own command line.
+    pub fn daemon(self, scene: &Scene<'_>) -> Line {
+        let node = scene.node;
+        match self {
+            Product::Shunt => line(
+                env!("CARGO_BIN_EXE_shuntd"),
+                &[
+                    "--config",
+                    &node.path("shunt.toml"),
+                    "--socket",
+                    &socket(node),
+                    "--state",
+                    scene.state.to_str().unwrap(),
+                ],
+            ),
+            Product::Bird => line(
+                "bird",
+                &[
+                    "-f",
+                    "-c",
+                    &node.path("bird.conf"),
+                    "-s",
+                    &socket(node),
+                    "-P",
+                    &node.path("bird.pid"),
+                ],
+            ),
+            Product::Openbgpd => line("/usr/sbin/bgpd", &["-d", "-f", &node.path("bgpd.conf")]),
+            Product::Gobgp => line(
+                "gobgpd",
+                &[
+                    "-t",
+                    "toml",
+                    "-f",
+                    &node.path("gobgpd.toml"),
+                    "--api-hosts",
+                    "127.0.0.1:50051",
+                    "--pprof-disable",
+                    "-l",
+                    "error",
+                ],
+            ),
+            Product::Frr => frr_daemon(node, "bgpd"),
+        }
+    }
+
+    /// For a daemon that takes its first routes only by command, once it runs.
+    pub fn after_start(self) -> bool {
+        self == Product::Gobgp
+    }
+
+    /// The command that announces the service prefix, or takes it back.
+    pub fn command(self, node: &Node, announce: bool) -> Line {
+        let socket = socket(node);
+        let either = |yes: &'static str, no: &'static str| if announce { yes } else { no };
+        match self {
+            Product::Shunt => line(
+                env!("CARGO_BIN_EXE_shunt"),
+                &["--socket", &socket, either("announce", "withdraw"), SERVICE],
+            ),
+            Product::Bird => {
+                line("birdc", &["-s", &socket, either("enable", "disable"), "service"])
+            }
+            Product::Openbgpd => {
+                line("bgpctl", &["-s", &socket, "network", either("add", "delete"), SERVICE])
+            }
+            Product::Gobgp => line("gobgp", &["global", "rib", either("add", "del"), SERVICE]),
+            Product::Frr => line(
+                "vtysh",
+                &[
+                    "--vty_socket",
+                    &node.path("frr"),
+                    "-d",
+                    "bgpd",
+                    "-c",
+                    "configure terminal",
+                    "-c",
+                    &format!("router bgp {ASN}"),
+                    "-c",
+                    "address-family ipv4 unicast",
+                    "-c",
+                    &format!("{}network {SERVICE}", either("", "no ")),
+                ],
+            ),
+        }
+    }
+}
+
+/// The control socket of shunt, BIRD and OpenBGPD.
+pub fn socket(node: &Node) -> String {
+    node.path("control")
+}
+
+fn line(program: &str, arguments: &[&str]) -> Line {
+    std::iter::once(program).chain(arguments.iter().copied()).map(str::to_owned).collect()
+}
+
+/// Its end and the neighbour's, and the neighbour's AS.
+fn neighbors(scene: &Scene<'_>) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr, u32)> {
+    (0..scene.neighbors)
+        .map(|n| (Ipv4Addr::new(10, 99, n, 1), Ipv4Addr::new(10, 99, n, 2), ASN + 1 + u32::from(n)))
+}
+
+fn shunt(scene: &Scene<'_>) -> String {
+    let mut text = format!(
+        "[node]\nname = \"edge\"\nsite = \"dc1\"\nasn = {ASN}\nrouter-id = \"10.99.0.1\"\n\
+         own-prefixes = [\"198.51.100.0/24\"]\n[kernel]\ninstall = false\n"
+    );
+    if scene.announced {
+        let _ = write!(
+            text,
+            "[group.service]\nprefixes = [\"{SERVICE}\"]\nbase = {{ dc1 = \"primary\" }}\n"
+        );
+    }
+    let (import, export) = if scene.transit { ("all", "transit") } else { ("none", "groups") };
+    for (_, remote, asn) in neighbors(scene) {
+        let _ = write!(
+            text,
+            "[neighbor.as{asn}]\naddress = \"{remote}\"\nremote-as = {asn}\nimport = \"{import}\"\n\
+             export = \"{export}\"\nmaximum-prefixes = 4000000\n"
+        );
+    }
+    text
+}
+
+fn bird(scene: &Scene<'_>) -> String {
+    let disabled = if scene.announced { "" } else { "disabled; " };
+    let mut text = format!(
+        "router id 10.99.0.1;\nprotocol device {{ }}\n\
+         protocol static service {{ {disabled}ipv4; route {SERVICE} blackhole; }}\n"
+    );
+    let (import, export) =
+        if scene.transit { ("all", "all") } else { ("none", "where source = RTS_STATIC") };
+    for (local, remote, asn) in neighbors(scene) {
+        // One second is the least that it waits before it dials.
+        let _ = write!(
+            text,
+            "protocol bgp as{asn} {{ local {local} as {ASN}; neighbor {remote} as {asn}; connect delay time 1;\n  \
+             error wait time 1, 2; connect retry time 1; ipv4 {{ import {import}; export {export}; }}; }}\n"
+        );
+    }
+    text
+}
+
+fn openbgpd(scene: &Scene<'_>) -> String {
+    let mut text = format!(
+        "AS {ASN}\nrouter-id 10.99.0.1\nfib-update no\nsocket \"{}\"\n",
+        socket(scene.node)
+    );
+    for (local, _, _) in neighbors(scene) {
+        let _ = writeln!(text, "listen on {local}");
+    }
+    if scene.announced {
+        let _ = writeln!(text, "network {SERVICE}");
+    }
+    for (local, remote, asn) in neighbors(scene) {
+        let _ = write!(
+            text,
+            "neighbor {remote} {{\n  remote-as {asn}\n  local-address {local}\n  announce IPv6 none\n}}\n"
+        );
+    }
+    let from = if scene.transit { "allow from any\n" } else { "" };
+    text.push_str(from);
+    text.push_str("allow to any\n");
+    text
+}
+
+fn gobgp(scene: &Scene<'_>) -> String {
+    let mut text =
+        format!("[global.config]\n  as = {ASN}\n  router-id = \"10.99.0.1\"\n  port = -1\n");
+    for (local, remote, asn) in neighbors(scene) {
+        let _ = write!(
+            text,
+            "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{remote}\"\n    peer-as = {asn}\n  \
+             [neighbors.transport.config]\n    local-address = \"{local}\"\n  \
+             [neighbors.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n  \
+             [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"ipv4-unicast\"\n"
+        );
+    }
+    text
+}
+
+fn frr(scene: &Scene<'_>) -> String {
+    let mut text = format!(
+        "router bgp {ASN}\n bgp router-id 10.99.0.1\n no bgp ebgp-requires-policy\n \
+         no bgp network import-check\n"
+    );
+    for (_, remote, asn) in neighbors(scene) {
+        let _ = write!(
+            text,
+            " neighbor {remote} remote-as {asn}\n neighbor {remote} timers connect 1\n \
+             neighbor {remote} advertisement-interval 0\n"
+        );
+    }
+    if scene.announced {
+        let _ = write!(text, " address-family ipv4 unicast\n  network {SERVICE}\n");
+    }
+    text
+}
+
+fn frr_daemon(node: &Node, name: &str) -> Line {
+    let dir = node.path("frr");
+    let mut all = line(
+        &format!("/usr/lib/frr/{name}"),
+        &[
+            "-P",
+            "0",
+            "-i",
+            &format!("{dir}/{name}.pid"),
+            "-z",
+            &format!("{dir}/zserv.api"),
+            "--vty_socket",
+            &dir,
+            "-f",
+            &format!("{dir}/{name}.conf"),
+        ],
+    );
+    if name == "bgpd" {
+        // Learned routes stay out of the kernel, with all products.
+        all.push("-n".to_owned());
+    }
+    all
+}
+
+/// A directory for durable state, on the disk that the build directory is on, or in memory.
+pub fn state(in_memory: bool) -> tempfile::TempDir {
+    let parent = match in_memory {
+        true => PathBuf::from("/dev/shm"),
+        false => PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+    };
+    tempfile::Builder::new().prefix("shunt-bench-").tempdir_in(parent).unwrap()
+}
