@@ -1,11 +1,13 @@
 //! How long an order takes from its start until the neighbour has read the UPDATE.
 
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::rc::Rc;
+use std::thread;
 use std::time::Instant;
 
 use hyper_util::rt::TokioIo;
@@ -13,7 +15,7 @@ use shunt::api::v1::OrderRequest;
 use shunt::api::v1::control_client::ControlClient;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::lab::{Net, Node, PATIENCE, wait_for};
+use crate::lab::{Net, Node};
 use crate::process::{Line, Process, command, memory, within};
 use crate::product::{self, Product, Scene, socket};
 use crate::speaker::{SERVICE, Speaker};
@@ -195,6 +197,53 @@ impl Way {
     }
 }
 
+/// What no order can do without: a command has to be started, the disk has to answer, and somebody else has to be
+/// woken and to answer in turn.
+struct Floors {
+    command: Spans,
+    disk: Spans,
+    wake: Spans,
+    file: File,
+    echo: UnixStream,
+    _state: tempfile::TempDir,
+}
+
+impl Floors {
+    fn new() -> Floors {
+        let state = product::state(false);
+        let (echo, mut other) = UnixStream::pair().unwrap();
+        thread::spawn(move || {
+            let mut octet = [0];
+            while other.read_exact(&mut octet).and_then(|()| other.write_all(&octet)).is_ok() {}
+        });
+        Floors {
+            command: Spans::default(),
+            disk: Spans::default(),
+            wake: Spans::default(),
+            file: File::create(state.path().join("floor")).unwrap(),
+            echo,
+            _state: state,
+        }
+    }
+
+    fn measure(&mut self, counts: bool) {
+        let command = run(&vec!["true".to_owned()]).elapsed();
+        let start = Instant::now();
+        self.file.write_all_at(&[b'x'; 300], 0).unwrap();
+        self.file.sync_all().unwrap();
+        let disk = start.elapsed();
+        let start = Instant::now();
+        self.echo.write_all(&[0]).unwrap();
+        self.echo.read_exact(&mut [0]).unwrap();
+        let wake = start.elapsed();
+        if counts {
+            self.command.push(command);
+            self.disk.push(disk);
+            self.wake.push(wake);
+        }
+    }
+}
+
 /// Orders in turn, so that what else the machine does hits all alike.
 pub fn measure(products: &[Product], count: usize) {
     let mut ways = Vec::new();
@@ -204,9 +253,6 @@ pub fn measure(products: &[Product], count: usize) {
         let by_command = ByCommand::new(*product, &running.node);
         match product {
             Product::Shunt => {
-                wait_for("answer of shuntd", PATIENCE, || {
-                    running.node.run("test", &["-S", &socket(&running.node)])
-                });
                 let in_memory = Rc::new(Running::start(*product, true));
                 ways.push(Way::new("`shunt announce`", &running, by_command));
                 let by_command = ByCommand::new(*product, &in_memory.node);
@@ -227,25 +273,13 @@ pub fn measure(products: &[Product], count: usize) {
         }
         memories.push((product.name(), memory(&running.node, "VmRSS"), running));
     }
-    let mut nothing = Spans::default();
-    let mut disk = Spans::default();
-    let state = product::state(false);
-    let file = std::fs::File::create(state.path().join("floor")).unwrap();
+    let mut floors = Floors::new();
     for round in 0..WARM_UP + count {
         let counts = round >= WARM_UP;
         for way in &mut ways {
             way.measure(counts);
         }
-        let start = run(&vec!["true".to_owned()]);
-        if counts {
-            nothing.push(start.elapsed());
-        }
-        let start = Instant::now();
-        file.write_all_at(&[b'x'; 300], 0).unwrap();
-        file.sync_all().unwrap();
-        if counts {
-            disk.push(start.elapsed());
-        }
+        floors.measure(counts);
     }
 
     println!("\nOrder to UPDATE at the neighbour, ms, {count} in turn:\n");
@@ -255,9 +289,11 @@ pub fn measure(products: &[Product], count: usize) {
         let [answered, late] = [50, 99].map(|percent| ms(way.answered.percentile(percent)));
         row([way.name, &seen, &worst, &answered, &late]);
     }
-    for (name, spans) in
-        [("floor: run `true`", nothing), ("floor: write and sync 300 octets", disk)]
-    {
+    for (name, spans) in [
+        ("floor: run `true`", floors.command),
+        ("floor: write and sync 300 octets", floors.disk),
+        ("floor: wake a thread and be woken", floors.wake),
+    ] {
         row([name, "", "", &ms(spans.percentile(50)), &ms(spans.percentile(99))]);
     }
     println!("\nMemory with one neighbour and no route, all processes, MiB:\n");
