@@ -14,5 +14,6 @@ mod lab;
 mod malformed;
 mod netlink;
 mod notifying;
+mod real_table;
 mod refreshing;
 mod reloading;
