@@ -45,8 +45,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 impl Pump {
     /// Runs until the agent has stopped.
     pub async fn run(mut self) {
+        let mut wrote = self.carry_out();
         loop {
-            self.carry_out();
             if self.stopped {
                 return;
             }
@@ -54,14 +54,14 @@ impl Pump {
                 tracing::error!("not everything was closed within {} s", STOP_WITHIN.as_secs());
                 return;
             }
-            let full = self.take_batch().await;
+            let full = self.take_batch(wrote).await;
             let due = self.is_due();
             if due {
                 self.agent.tick(self.clock.now());
             }
-            if full || due {
+            wrote = self.carry_out();
+            if full || due || wrote {
                 // There may be more at once, and for long: the sockets have a turn in between.
-                self.carry_out();
                 yield_now().await;
             }
         }
@@ -71,10 +71,10 @@ impl Pump {
         self.agent.deadline().is_some_and(|at| at <= self.clock.now())
     }
 
-    /// Waits for an input unless the agent has work of its own, then takes what else is there. Says
+    /// Waits for an input unless the agent has work of its own or is `busy`, then takes what else is there. Says
     /// whether there may be more.
-    async fn take_batch(&mut self) -> bool {
-        if !self.is_due() {
+    async fn take_batch(&mut self, busy: bool) -> bool {
+        if !busy && !self.is_due() {
             let deadline = self.agent.deadline();
             let until_deadline = async {
                 match deadline {
@@ -158,18 +158,18 @@ impl Pump {
         }
     }
 
-    /// Does what the agent wants done, in order.
-    fn carry_out(&mut self) {
+    /// Does what the agent wants done, in order. Says whether something was written: the agent knows, and may have more
+    /// to send. That has to wait for the timers and sockets, or a table that fits into the buffers of TCP would go
+    /// out in one piece, longer than a hold time.
+    fn carry_out(&mut self) -> bool {
         // Connections with something to write: one call per connection and round, not per message.
         let mut unwritten = BTreeSet::new();
-        loop {
-            match self.agent.poll() {
-                Some(action) => self.carry(action, &mut unwritten),
-                None if unwritten.is_empty() => return,
-                // What is written may make room for more.
-                None => self.flush(&mut unwritten),
-            }
+        while let Some(action) = self.agent.poll() {
+            self.carry(action, &mut unwritten);
         }
+        let wrote = !unwritten.is_empty();
+        self.flush(&mut unwritten);
+        wrote
     }
 
     fn carry(&mut self, action: Action, unwritten: &mut BTreeSet<ConnectionId>) {
