@@ -17,3 +17,4 @@ mod notifying;
 mod real_table;
 mod refreshing;
 mod reloading;
+mod robustness;

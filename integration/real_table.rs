@@ -378,7 +378,11 @@ impl Scene {
     /// Nothing is left at the receivers.
     #[track_caller]
     fn empty(&self) {
+        let mut slowest = Duration::ZERO;
         wait_for("withdrawal of all at BIRD", self.patience, || {
+            let asked = Instant::now();
+            self.shuntd.ask(&["status"])?;
+            slowest = slowest.max(asked.elapsed());
             match self.bird.ask("show route count")? {
                 text if text.contains("Total: 0 of 0 routes") => Ok(()),
                 text => Err(text),
@@ -394,6 +398,7 @@ impl Scene {
                 count => Err(format!("{count} left")),
             });
         }
+        println!("meanwhile the slowest answer of shuntd took {slowest:?}");
         assert_eq!(self.shuntd.routes().unwrap(), [Value::Null; 0]);
         for name in ["bird4", "bird6", "sink4", "sink6"] {
             assert_eq!(self.count(name, "prefixes_sent").unwrap(), 0);
@@ -415,23 +420,27 @@ fn comes_out_as_it_went_in() {
             all.extend(more);
         }
         let path = scene.edge.path(&format!("{name}.mrt"));
-        // GoBGP 3.10 forgets the last few records of a file: here they are repetitions.
+        // The last record of a file is never announced: here it is a repetition.
         std::fs::write(&path, table.repeat(2)).unwrap();
         files.push(path);
     }
     for life in 0..2 {
         for (family, wanted) in [(4, &wanted[0]), (6, &wanted[1])] {
-            scene.inject(&files, family);
+            let mut before = usize::MAX;
             wait_for("whole table in the feed", PATIENCE, || {
                 let neighbor = if family == 4 { "10.99.1.1" } else { "fd99:1::1" };
                 let fed = gobgp_table(&scene.feed, neighbor, "adj-out")?;
                 let fed: BTreeSet<String> = fed.into_keys().collect();
                 if fed == *wanted {
-                    Ok(())
-                } else {
-                    let missing: Vec<_> = wanted.difference(&fed).take(10).collect();
-                    Err(format!("{} of {}, without {missing:?}", fed.len(), wanted.len()))
+                    return Ok(());
                 }
+                // Nothing yet, or it stands still: GoBGP 3.10 forgets the last records of a file.
+                if fed.is_empty() || fed.len() == before {
+                    scene.inject(&files, family);
+                }
+                before = fed.len();
+                let missing: Vec<_> = wanted.difference(&fed).take(10).collect();
+                Err(format!("{} of {}, without {missing:?}", fed.len(), wanted.len()))
             });
         }
         for family in [4, 6] {
@@ -453,7 +462,7 @@ fn comes_out_as_it_went_in() {
         assert_eq!(seen, [""; 0]);
         let updates =
             scene.bird_link.fields(&format!("bgp.type == 2 && {source}"), &["frame.number"]);
-        assert!(updates.len() > 50, "the capture has {} frames with UPDATEs", updates.len());
+        assert!(updates.len() > 10, "the capture has {} frames with UPDATEs", updates.len());
     }
 }
 

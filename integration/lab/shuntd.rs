@@ -76,6 +76,11 @@ impl Shuntd {
         self.node.write("shunt.toml", config);
     }
 
+    /// Octets of memory that the daemon has resident.
+    pub fn resident(&self) -> u64 {
+        self.daemon.resident()
+    }
+
     /// SIGKILL: no neighbour is told, no file is written.
     pub fn kill(&mut self) {
         self.daemon.kill();
