@@ -184,12 +184,21 @@ impl Agent {
     }
 
     fn note(&mut self, peer: PeerId, note: Note, now: Time) {
-        let text = note.to_string();
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        let mut text = note.to_string();
+        if note == Note::NoAnswer {
+            text.push_str(neighbor.silent_drop_hint());
+        }
         // A neighbour that stays away fails the same way again and again: said once.
         let repeated = neighbor.last_error == text;
-        if matches!(note, Note::DialFailed { .. } | Note::Ended { .. } | Note::Refused { .. }) {
-            neighbor.last_error.clone_from(&text);
+        match note {
+            Note::NoAnswer
+            | Note::DialFailed { .. }
+            | Note::Ended { .. }
+            | Note::Refused { .. } => {
+                neighbor.last_error.clone_from(&text);
+            }
+            Note::CannotRefresh { .. } | Note::StaleExpired { .. } => {}
         }
         let name = neighbor.name.clone();
         if !repeated {

@@ -120,6 +120,17 @@ impl Neighbor {
         self.problems.push_front(problem_text(problem));
     }
 
+    /// What may also be the reason if a neighbour does not answer a dial: the kernel drops such packets without a word.
+    pub fn silent_drop_hint(&self) -> &'static str {
+        let guarded = matches!(self.config.ttl, Ttl::Security { .. });
+        match (self.config.password.is_some(), guarded) {
+            (true, true) => "; a different TCP-MD5 key or ttl-security looks the same",
+            (true, false) => "; a different TCP-MD5 key looks the same",
+            (false, true) => "; a different ttl-security looks the same",
+            (false, false) => "",
+        }
+    }
+
     pub fn endpoint(&self) -> PeerEndpoint {
         let config = &self.config;
         let (ttl, min_ttl) = match config.ttl {

@@ -57,6 +57,8 @@ pub enum DownReason {
 /// What an operator should see but no other part has to act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
+    /// A dial was given up: nothing came back.
+    NoAnswer,
     /// [`Action::Dial`] did not succeed.
     DialFailed { reason: String },
     /// A connection ended before it was established.
@@ -108,6 +110,7 @@ impl fmt::Display for DownReason {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Note::NoAnswer => f.write_str("cannot connect: no answer"),
             Note::DialFailed { reason } => write!(f, "cannot connect: {reason}"),
             Note::Ended { slot, reason } => {
                 write!(f, "the {slot} connection ended before it was up: {reason}")

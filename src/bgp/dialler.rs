@@ -141,7 +141,7 @@ impl Peer {
             // The neighbour does not answer. A fresh attempt reaches it sooner than TCP's ever
             // rarer repetitions (RFC 4271 §8.2.2, Connect, event 9).
             self.actions.push_back(Action::StopDialling);
-            self.note(Note::DialFailed { reason: "no answer".to_owned() });
+            self.note(Note::NoAnswer);
             self.next_wait();
         }
         self.dial(now);

@@ -1,39 +1,23 @@
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
 
 use super::sockopt;
 use crate::agent::PeerEndpoint;
 
-/// How long a neighbour may take to answer a SYN: room for two retransmissions.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// Opens a TCP connection to a neighbour. The error is a sentence.
+/// Opens a TCP connection to a neighbour, for as long as the session lets it try. The error is a sentence.
 pub async fn dial(endpoint: &PeerEndpoint) -> Result<TcpStream, String> {
     let remote = SocketAddr::new(endpoint.address, endpoint.port);
     let at = format!("{} port {}", endpoint.address, endpoint.port);
     let socket = socket(endpoint).map_err(|(step, error)| format!("{step}: {error}"))?;
-    match timeout(ANSWER_WITHIN, socket.connect(remote)).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            Err(format!("connection refused: nothing listens on {at}, or it does not know us"))
+    socket.connect(remote).await.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("connection refused: nothing listens on {at}, or it does not know us")
         }
-        Ok(Err(error)) => Err(format!("{at}: {error}")),
-        Err(_) => Err(format!(
-            "no answer from {at} within {} s{}",
-            ANSWER_WITHIN.as_secs(),
-            match (&endpoint.md5, endpoint.min_ttl) {
-                (Some(_), _) =>
-                    "; a TCP-MD5 key that is not the same on both sides looks like this",
-                (None, Some(_)) => "; ttl-security on one side only looks like this",
-                (None, None) => "",
-            }
-        )),
-    }
+        _ => format!("{at}: {error}"),
+    })
 }
 
 /// The error names the step.

@@ -141,8 +141,9 @@ async fn md5_and_gtsm_hold_between_daemons() {
     first.configure(&config(64500, a, 64501, b, more));
     second.configure(&config(64501, b, 64500, a, more));
     let (first, second) = (first.start().await, second.start().await);
-    let no_answer =
-        async || first.neighbor("as64501").await.last_error.contains("no answer").then_some(());
+    let no_answer = async || {
+        first.neighbor("as64501").await.last_error.contains("a different TCP-MD5 key").then_some(())
+    };
     eventually("nobody answers", no_answer).await;
     assert_eq!(second.neighbor("as64500").await.established_count, 0);
 
