@@ -30,6 +30,10 @@ const MAX_IN_PROGRESS: usize = 1024;
 /// Longest owner's reason that is kept, in bytes.
 const MAX_REASON: usize = 1000;
 
+/// Longest `--for`: ten years. No calendar writes down the end of much longer ones, and what cannot be written
+/// down cannot be read at the next start.
+const MAX_FOR_SECONDS: u64 = 10 * 365 * 24 * 3600;
+
 /// The intents, and the orders on their way.
 #[derive(Clone)]
 pub(super) struct Orders {
@@ -226,6 +230,12 @@ fn change(
     };
     if request.reason.len() > MAX_REASON {
         return Err(invalid(format!("the reason is longer than {MAX_REASON} bytes")));
+    }
+    if request.for_seconds > MAX_FOR_SECONDS {
+        return Err(invalid(
+            "the order is to end more than ten years from now; without an end it holds until it is released"
+                .to_owned(),
+        ));
     }
     let order = match (request.order.as_str(), level) {
         ("release", _) => return Ok(Change::Remove(target)),

@@ -65,7 +65,7 @@ pub(super) fn intent(intent: &Intent, levels: &Levels) -> String {
         Order::Withdraw => "withdraw".to_owned(),
         Order::Prefer(level) => format!("prefer {}", levels.describe(level)),
     };
-    let reason = intent.reason.as_ref().map(|reason| format!(", reason \"{reason}\""));
+    let reason = intent.reason.as_ref().map(|reason| format!(", reason {reason:?}"));
     let until = intent.expires.map(|expires| format!(", until {expires}"));
     let (reason, until) = (reason.unwrap_or_default(), until.unwrap_or_default());
     format!("{order} by {}{reason}{until}", intent.owner)

@@ -97,6 +97,28 @@ fn an_order_expires() {
 }
 
 #[test]
+fn an_expiry_is_taken_only_if_it_can_be_read_back() {
+    const YEAR: u64 = 365 * 24 * 3600;
+    let mut pair = pair(9, Link::default()).up();
+    for (for_seconds, taken) in [(10 * YEAR, true), (10 * YEAR + 1, false), (u64::MAX, false)] {
+        let request = v1::OrderRequest {
+            target: "payments".to_owned(),
+            order: "prefer".to_owned(),
+            level: "standby".to_owned(),
+            for_seconds,
+            ..Default::default()
+        };
+        let id = pair.world.request(pair.edge, request);
+        pair.world.run_for(Duration::from_secs(1));
+        assert_eq!(pair.world.answer(pair.edge, id).unwrap().is_ok(), taken, "{for_seconds}");
+        pair.world.kill(pair.edge);
+        pair.world.start(pair.edge);
+        pair.world.run_for(Duration::from_secs(20));
+        assert_eq!(sees(&pair.world, pair.isp, SERVICE).unwrap().med, Some(155), "{for_seconds}");
+    }
+}
+
+#[test]
 fn a_full_disk_refuses_the_order_and_nothing_changes() {
     let mut pair = pair(6, Link::default()).up();
     pair.world.set_disk_full(pair.edge, true);
