@@ -76,13 +76,14 @@ impl Peer {
             connection.phase = Phase::Colliding { session, confirmed: false };
         }
         let other = slot.other();
-        if self.connection(other).is_none() {
-            self.confirm(slot, now);
-        } else if survivor == slot {
+        let collision = DownReason::Sent(Notification::connection_collision());
+        match self.connection(other).map(|connection| &connection.phase) {
+            None => self.confirm(slot, now),
             // With the other one gone, this one goes on.
-            self.fail(other, DownReason::Sent(Notification::connection_collision()), now);
-        } else {
-            self.timers.set(Timer::Collision, now + COLLISION_WAIT);
+            Some(_) if survivor == slot => self.fail(other, collision, now),
+            // Both have their OPEN and neither is to win: two OPENs with two router ids. The first one goes on.
+            Some(Phase::Colliding { .. }) => self.fail(slot, collision, now),
+            Some(_) => self.timers.set(Timer::Collision, now + COLLISION_WAIT),
         }
     }
 

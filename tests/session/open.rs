@@ -327,3 +327,22 @@ fn a_dead_connection_does_not_win_a_collision() {
     assert_eq!(sent(&actions, alive), [Message::Keepalive]);
     assert_eq!(bench.peer.state(), State::Established);
 }
+
+/// With two router ids each connection would have the other one win: one of them is taken all the same.
+#[test]
+fn a_neighbour_with_two_router_ids_does_not_keep_both_connections_waiting() {
+    let ours = Settings { router_id: RouterId(Ipv4Addr::new(192, 0, 2, 5)), ..settings(1) };
+    let with_id = |last| {
+        let router_id = RouterId(Ipv4Addr::new(192, 0, 2, last));
+        Message::Open(Open { router_id, ..their_open() })
+    };
+    let mut bench = Bench::new(ours);
+    bench.handle(Event::Started);
+    let (dialled, _) = bench.dial();
+    let (accepted, _) = bench.accept();
+    assert_eq!(bench.receive(dialled, with_id(9)), []);
+    let actions = bench.receive(accepted, with_id(2));
+    assert_ended(&actions, accepted, &Notification::connection_collision());
+    assert_eq!(sent(&actions, dialled), [Message::Keepalive]);
+    assert_eq!(bench.peer.state(), State::OpenConfirm);
+}
