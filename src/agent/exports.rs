@@ -38,6 +38,13 @@ impl Agent {
     /// The neighbour wants all routes of a family again (RFC 2918 §4, RFC 7313 §4.1).
     pub(super) fn refresh_requested(&mut self, peer: PeerId, family: Family, now: Time) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        if !neighbor.initial.is_empty() {
+            // No BoRR before End-of-RIB (RFC 7313 §4).
+            if !neighbor.asked.contains(&family) {
+                neighbor.asked.push(family);
+            }
+            return;
+        }
         neighbor.out.resend(family);
         if !neighbor.refreshing.contains(&family) {
             neighbor.refreshing.push(family);
@@ -124,6 +131,7 @@ impl Agent {
         }
         let initial = std::mem::take(&mut neighbor.initial);
         let refreshing = std::mem::take(&mut neighbor.refreshing);
+        let asked = std::mem::take(&mut neighbor.asked);
         if !initial.is_empty() {
             let mut bytes = BytesMut::new();
             for family in initial {
@@ -133,6 +141,9 @@ impl Agent {
         }
         for family in refreshing {
             self.session_event(peer, bgp::Event::RefreshFinished { family }, now);
+        }
+        for family in asked {
+            self.refresh_requested(peer, family, now);
         }
     }
 

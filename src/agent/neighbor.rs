@@ -28,7 +28,9 @@ pub(super) struct Neighbor {
     /// Families that the neighbour has sent completely, so that routes of an earlier life of ours
     /// need not wait for it.
     pub received_all: Vec<Family>,
-    /// Families asked for again; answered once the first transmission is through.
+    /// Families asked for again while the first transmission still went on: answered behind it.
+    pub asked: Vec<Family>,
+    /// Families whose table is on its way again, to be ended by EoRR.
     pub refreshing: Vec<Family>,
     /// Own announcements by preference, as this session sends them. Emptied with the session.
     pub originated: BTreeMap<(Preference, Family), Option<Arc<Attributes>>>,
@@ -63,6 +65,7 @@ impl Neighbor {
             queued: 0,
             initial: Vec::new(),
             received_all: Vec::new(),
+            asked: Vec::new(),
             refreshing: Vec::new(),
             originated: BTreeMap::new(),
             transit: Transit::default(),
@@ -108,6 +111,7 @@ impl Neighbor {
         self.queued = 0;
         self.initial.clear();
         self.received_all.clear();
+        self.asked.clear();
         self.refreshing.clear();
         self.originated.clear();
         self.transit = Transit::default();

@@ -4,5 +4,6 @@
 mod announcing;
 mod determinism;
 mod faults;
+mod refresh;
 mod tables;
 mod topology;
