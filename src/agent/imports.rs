@@ -170,16 +170,20 @@ impl Agent {
                 }
             }
         }
-        let (limit, name) = (neighbor.config.maximum_prefixes, neighbor.name.clone());
+        let name = neighbor.name.clone();
         for text in seen {
             self.report(now, "neighbor", &name, "warning", text);
         }
-        for family in Family::ALL {
-            if self.rib.count(source, family) > limit as usize {
-                let event = bgp::Event::MaximumPrefixesReached { family, limit };
-                self.session_event(peer, event, now);
-                break;
-            }
+        self.enforce_limit(peer, now);
+    }
+
+    /// Ends the session of a neighbour that has sent more prefixes of a family than it may.
+    pub(super) fn enforce_limit(&mut self, peer: PeerId, now: Time) {
+        let Some(neighbor) = self.neighbors.get(&peer) else { return };
+        let (source, limit) = (neighbor.source(), neighbor.config.maximum_prefixes);
+        let over = |family: &Family| self.rib.count(source, *family) > limit as usize;
+        if let Some(family) = Family::ALL.into_iter().find(over) {
+            self.session_event(peer, bgp::Event::MaximumPrefixesReached { family, limit }, now);
         }
     }
 

@@ -143,6 +143,7 @@ impl Agent {
             neighbor.transit = Transit::default();
             neighbor.walk = Some(None);
         }
+        self.enforce_limit(peer, now);
     }
 
     fn remove_neighbor(&mut self, peer: PeerId, now: Time) {

@@ -41,6 +41,17 @@ fn more_prefixes_than_allowed_end_the_session_with_the_reason() {
 }
 
 #[test]
+fn a_lower_limit_counts_from_the_reload_on() {
+    let limit = |limit: u32| format!("import = \"all\"\nmaximum-prefixes = {limit}");
+    let mut pair = beside_a_table(50, &limit(100));
+    pair.world.reload(pair.edge, &edge(&limit(50))).unwrap();
+    assert_eq!(neighbor(&pair.world, pair.edge, "isp").state, "established");
+    pair.world.reload(pair.edge, &edge(&limit(49))).unwrap();
+    let isp = neighbor(&pair.world, pair.edge, "isp");
+    assert!(isp.last_down.contains("Maximum Number of Prefixes Reached"), "{}", isp.last_down);
+}
+
+#[test]
 fn a_changed_import_policy_gets_the_routes_by_refresh_without_a_reset() {
     let mut pair = beside_a_table(500, "import = \"none\"");
     assert_eq!(neighbor(&pair.world, pair.edge, "isp").prefixes_received, 0);
