@@ -258,7 +258,7 @@ impl Pump {
             Err(exit) => {
                 let text = format!("nothing was changed: {exit}");
                 self.journal.warn("configuration", "", text.clone());
-                Err(Status::failed_precondition(text))
+                Err(Status::internal(text))
             }
         };
         let _ = answer.send(reply);

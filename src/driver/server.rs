@@ -62,13 +62,17 @@ impl Server {
             .await
             .map_err(|error| Status::internal(format!("the configuration was not read: {error}")))?
             .map_err(|exit| {
-                let why = match &exit {
-                    Exit::Configuration { line, .. } => line.clone(),
-                    other => other.to_string(),
+                let status = format!("{exit}; nothing was changed");
+                // Only for mistakes in the file is the answer FAILED_PRECONDITION.
+                let (why, status) = match &exit {
+                    Exit::Configuration { line, .. } => {
+                        (line.clone(), Status::failed_precondition(status))
+                    }
+                    other => (other.to_string(), Status::internal(status)),
                 };
                 let text = format!("reload refused, nothing was changed: {why}");
                 self.journal.warn("configuration", "", text);
-                Status::failed_precondition(format!("{exit}; nothing was changed"))
+                status
             })?;
         let (answer, answered) = oneshot::channel();
         self.put(Input::Reload { config: Box::new(config), answer }).await?;

@@ -38,14 +38,13 @@ impl ControlSocket {
                 _ => {}
             }
         }
-        let lock = lock(path).map_err(unusable)?;
+        let Some(lock) = lock(path).map_err(unusable)? else {
+            return Err(Exit::SocketInUse { socket: path.to_owned(), pid: holder(path) });
+        };
         // A daemon whose lock file was deleted still answers.
         if UnixStream::connect(path).is_ok() {
             return Err(Exit::SocketInUse { socket: path.to_owned(), pid: None });
         }
-        let Some(lock) = lock else {
-            return Err(Exit::SocketInUse { socket: path.to_owned(), pid: holder(path) });
-        };
         let listener = bind(path).map_err(unusable)?;
         let gid = fs::metadata(path).map_err(unusable)?.gid();
         Ok(ControlSocket { path: path.to_owned(), listener, gid, _lock: lock })
@@ -126,7 +125,7 @@ mod tests {
         let Err(Exit::SocketInUse { pid, .. }) = ControlSocket::claim(&path) else {
             panic!("claimed twice");
         };
-        assert_eq!(pid, None, "it answers, so the lock is not asked");
+        assert_eq!(pid, Some(std::process::id()));
         drop(first);
         assert!(!path.exists());
 
