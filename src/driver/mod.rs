@@ -16,7 +16,7 @@
 //!   writing task for what TCP did not take at once.
 //! - **kernel/** watches and changes links, addresses and routes.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
-//!   service and **access.rs** says who may write.
+//!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
 //! - **sockopt.rs** has the unsafe code: TCP-MD5, GTSM, and the count of unacknowledged octets.
 //!
 //! Everything runs on one thread but the disk, the watch for acknowledgements and the log. A second worker thread
@@ -26,6 +26,7 @@
 
 mod access;
 mod acknowledge;
+mod clients;
 mod clock;
 mod configuration;
 mod connection;
@@ -53,7 +54,6 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use tokio_stream::wrappers::UnixListenerStream;
 
 pub use exit::Exit;
 pub use log::{flush as flush_log, start as start_log};
@@ -154,7 +154,7 @@ async fn serve(
     let mut serving = tokio::spawn(
         tonic::transport::Server::builder()
             .add_service(ControlServer::new(server.clone()))
-            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move {
+            .serve_with_incoming_shutdown(clients::accept(listener), async move {
                 let _ = stopped.await;
             }),
     );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use shunt::api::v1::OrderRequest;
+use shunt::api::v1::{OrderRequest, StatusRequest};
 use shunt::types::Rng;
 use shunt::wire::bgp::Message;
 use tokio::io::AsyncWriteExt;
@@ -111,6 +111,24 @@ async fn connections_that_the_neighbour_closes_leave_nothing_behind() {
         (scene.daemon.descriptors() <= before).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_leave_descriptors_for_neighbours() {
+    let scene = Scene::start("", "").await;
+    let before = scene.daemon.descriptors();
+    let socket = scene.daemon.home().socket();
+    // More than the daemon takes at a time, fewer than the kernel lets wait.
+    let connect = |_| std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    let silent: Vec<_> = (0..200).map(connect).collect();
+    let mut well = scene.dial_well().await;
+    // Another client waits for its turn.
+    let turn = async { scene.daemon.client().await.status(StatusRequest {}).await };
+    assert!(tokio::time::timeout(Duration::from_millis(300), turn).await.is_err());
+    assert!(scene.daemon.descriptors() <= before + 130, "{}", scene.daemon.descriptors());
+    drop(silent);
+    well.stream.write_all(&announce(64501, scene.well, "203.0.113.0/24", 7)).await.unwrap();
+    scene.daemon.learns("well", &["203.0.113.0/24 Some(7) 64501"]).await;
 }
 
 #[tokio::test]
