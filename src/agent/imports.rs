@@ -145,8 +145,9 @@ impl Agent {
             self.rib.forget(source, nlri.prefix);
         }
         let session = import_session(&self.config, neighbor);
-        for announced in update.announced {
-            if policy == Policy::None {
+        for mut announced in update.announced {
+            announced.nlri.retain(|nlri| policy.accepts(nlri.prefix));
+            if announced.nlri.is_empty() {
                 continue;
             }
             let attributes = match import(announced.attributes, &session) {
@@ -165,9 +166,7 @@ impl Agent {
                 }
             };
             for nlri in &announced.nlri {
-                if policy.accepts(nlri.prefix) {
-                    self.rib.learn(source, nlri.prefix, Arc::clone(&attributes));
-                }
+                self.rib.learn(source, nlri.prefix, Arc::clone(&attributes));
             }
         }
         let name = neighbor.name.clone();
