@@ -24,10 +24,6 @@ impl<K: Ord + Copy> Deadlines<K> {
         self.at.remove(&key);
     }
 
-    pub fn clear_all(&mut self) {
-        self.at.clear();
-    }
-
     pub fn get(&self, key: K) -> Option<Time> {
         self.at.get(&key).copied()
     }

@@ -43,6 +43,24 @@ fn a_silent_cut_is_seen_by_the_hold_timer_and_mended_by_itself() {
 }
 
 #[test]
+fn a_node_that_loses_power_comes_back_with_its_orders() {
+    let mut pair = pair(10, Link::default()).up();
+    let id = pair.world.order(pair.edge, "prefer", "payments", "standby");
+    pair.world.run_until(Duration::from_secs(1), |w| w.answer(pair.edge, id).is_some());
+    pair.world.power_off(pair.edge);
+    // Nothing was said: the neighbour goes on until its hold timer ends the session.
+    pair.world.run_for(Duration::from_secs(5));
+    assert_eq!(established(&pair.world, pair.isp), 1);
+    pair.world.start(pair.edge);
+    let wrong = pair.world.run_until(Duration::from_secs(60), |w| {
+        sees(w, pair.isp, SERVICE).is_some_and(|seen| seen.med != Some(155))
+    });
+    assert!(!wrong, "{}", pair.world.transcript());
+    assert_eq!(established(&pair.world, pair.edge), 1, "{}", pair.world.transcript());
+    assert!(sees(&pair.world, pair.isp, SERVICE).is_some(), "{}", pair.world.transcript());
+}
+
+#[test]
 fn a_neighbour_that_does_not_read_is_given_up_and_harms_nobody_else() {
     let edge = Text::node("edge", "dc1", 64500, "192.0.2.1")
         .payments()

@@ -201,11 +201,6 @@ impl Notification {
         Notification::new(code::CEASE, cease::HARD_RESET, data)
     }
 
-    /// 6/10 (RFC 9384).
-    pub fn bfd_down() -> Notification {
-        Notification::bare(code::CEASE, 10)
-    }
-
     /// 7/1 (RFC 7313 §5), with the whole message.
     pub fn route_refresh_length(message: &[u8]) -> Notification {
         Notification::new(code::ROUTE_REFRESH, 1, message.to_vec())
