@@ -46,7 +46,7 @@ impl Listeners {
                 {
                     tracing::warn!("not listening on {address}: {error}");
                 }
-                Err(error) => return Err(explain(address, &error)),
+                Err(error) => return Err(self.explain(address, &error)),
             }
         }
         Ok(bound)
@@ -74,6 +74,26 @@ impl Listeners {
             sockopt::set_md5_key(&*listener.socket, peer, key)?;
         }
         Ok(())
+    }
+
+    fn explain(&self, address: SocketAddr, error: &io::Error) -> Exit {
+        // 0.0.0.0 and one address of the machine cannot both be listened on, not even for the moment of a reload.
+        let ours = self
+            .0
+            .iter()
+            .map(|listener| listener.address)
+            .find(|ours| (ours.is_ipv4(), ours.port()) == (address.is_ipv4(), address.port()));
+        match (error.kind(), ours) {
+            (io::ErrorKind::AddrInUse, Some(ours)) => Exit::Listen {
+                address,
+                problem: format!(
+                    "shuntd itself listens on {ours}, and only a restart can change that"
+                ),
+            },
+            (io::ErrorKind::AddrInUse, None) => Exit::PortInUse { address },
+            (io::ErrorKind::PermissionDenied, _) => Exit::PortNeedsPrivilege { address },
+            _ => Exit::Listen { address, problem: error.to_string() },
+        }
     }
 
     fn has(&self, address: SocketAddr) -> bool {
@@ -104,14 +124,6 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
-}
-
-fn explain(address: SocketAddr, error: &io::Error) -> Exit {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => Exit::PortInUse { address },
-        io::ErrorKind::PermissionDenied => Exit::PortNeedsPrivilege { address },
-        _ => Exit::Listen { address, problem: error.to_string() },
-    }
 }
 
 async fn accept(socket: Arc<TcpListener>, inbox: Inbox) {

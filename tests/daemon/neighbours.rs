@@ -112,6 +112,12 @@ async fn a_bad_reload_leaves_everything_and_a_good_one_touches_what_changed() {
     let down = async || second.neighbor("as64500").await.last_down.contains("moving").then_some(());
     eventually("the neighbour is told why", down).await;
     assert!(is_closed_silently(address(), other).await);
+
+    // All addresses at once take the port from the one that there is.
+    first.home().configure(&good.replace(&listen, "[\"0.0.0.0\"]"));
+    let refused = first.client().await.reload(ReloadRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Internal);
+    assert!(refused.message().contains("only a restart"), "{}", refused.message());
 }
 
 #[tokio::test]
