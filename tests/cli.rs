@@ -66,6 +66,15 @@ fn transcript(mock: &Mock, line: &str) -> String {
 }
 
 #[test]
+fn a_group_of_many_prefixes_is_shown_whole() {
+    let mock = Mock::start();
+    let output = run(&mock.socket(), &["groups", "large", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(reply["groups"][0]["announcements"].as_array().unwrap().len(), 40_000);
+}
+
+#[test]
 fn documentation_shows_what_is_printed() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
     let written = fs::read_to_string(&path).unwrap();

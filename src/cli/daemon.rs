@@ -21,6 +21,9 @@ use crate::api::v1::control_client::ControlClient;
 /// How long a read may take before the daemon counts as silent.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A group of a hundred thousand prefixes and some neighbors. The library's own limit is 4 MiB.
+const LARGEST_ANSWER: usize = 256 << 20;
+
 /// Where the daemon listens. Connected to by the one call that a command makes.
 pub struct Daemon {
     socket: PathBuf,
@@ -67,7 +70,8 @@ impl Daemon {
         tokio::spawn(async { connection.await.ok() });
         // HTTP/2 wants an authority; over a UNIX socket it means nothing.
         let origin = Uri::from_static("http://localhost");
-        Ok(ControlClient::with_origin(Connection(requests), origin))
+        let client = ControlClient::with_origin(Connection(requests), origin);
+        Ok(client.max_decoding_message_size(LARGEST_ANSWER))
     }
 
     fn unreachable(&self, error: &io::Error) -> Failure {
