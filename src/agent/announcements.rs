@@ -1,6 +1,7 @@
 //! Own announcements: the groups' effective preferences, and the orders that change them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::orders::{Awaiting, Delivery, Durable};
 use super::{Action, Agent, OrderId, Owner, PeerId, text};
@@ -21,6 +22,7 @@ impl Agent {
         let new = effective(self.config.definitions(), self.orders.in_force(), wall);
         let old = std::mem::replace(&mut self.own, new);
         let prefixes: BTreeSet<Prefix> = old.keys().chain(self.own.keys()).copied().collect();
+        let mut moves: BTreeMap<String, Vec<Prefix>> = BTreeMap::new();
         for prefix in prefixes {
             let preference = |all: &BTreeMap<Prefix, Announcement>| {
                 all.get(&prefix).map(|announcement| announcement.preference).unwrap_or_default()
@@ -41,7 +43,20 @@ impl Agent {
             let because = self.own.get(&prefix).and_then(|own| own.because.last());
             let because = because.map_or("no longer configured".to_owned(), ToString::to_string);
             let text = format!("{} -> {}: {because}", levels.describe(was), levels.describe(is));
-            self.report(now, "announcement", &prefix.to_string(), "info", text);
+            moves.entry(text).or_default().push(prefix);
+        }
+        self.report_moves(moves, now);
+    }
+
+    /// Prefixes that moved alike are one event, so that a large group does not push all history out.
+    fn report_moves(&mut self, moves: BTreeMap<String, Vec<Prefix>>, now: Time) {
+        for (text, prefixes) in moves {
+            let Some(first) = prefixes.first() else { continue };
+            let subject = match prefixes.len() - 1 {
+                0 => first.to_string(),
+                more => format!("{first} and {more} more"),
+            };
+            self.report(now, "announcement", &subject, "info", text);
         }
     }
 
@@ -189,7 +204,12 @@ impl Agent {
             } else {
                 "unchanged"
             };
-            let delivery = Delivery { outcome, prefixes: sent, acknowledged: Default::default() };
+            let delivery = Delivery {
+                neighbor: neighbor.name.clone(),
+                outcome,
+                prefixes: sent,
+                acknowledged: Duration::ZERO,
+            };
             deliveries.insert(neighbor.id, delivery);
         }
         for peer in &missing {
@@ -232,13 +252,11 @@ impl Agent {
     }
 
     fn reply(&self, awaiting: Awaiting, now: Time) -> v1::OrderReply {
-        let deliveries = awaiting.deliveries.into_iter().filter_map(|(peer, delivery)| {
-            Some(v1::Delivery {
-                neighbor: self.neighbors.get(&peer)?.name.clone(),
-                outcome: delivery.outcome.to_owned(),
-                prefixes: delivery.prefixes,
-                acknowledged_us: micros(delivery.acknowledged),
-            })
+        let deliveries = awaiting.deliveries.into_values().map(|delivery| v1::Delivery {
+            neighbor: delivery.neighbor,
+            outcome: delivery.outcome.to_owned(),
+            prefixes: delivery.prefixes,
+            acknowledged_us: micros(delivery.acknowledged),
         });
         v1::OrderReply {
             announcements: awaiting
@@ -272,6 +290,6 @@ impl Agent {
     }
 }
 
-fn micros(span: std::time::Duration) -> u64 {
+fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -85,6 +85,8 @@ pub(super) struct Awaiting {
 
 #[derive(Clone)]
 pub(super) struct Delivery {
+    /// The name; the neighbour itself may be gone from the configuration by the time of the answer.
+    pub neighbor: String,
     pub outcome: &'static str,
     pub prefixes: Vec<v1::DeliveredPrefix>,
     /// From the request's arrival.

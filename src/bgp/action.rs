@@ -116,7 +116,8 @@ impl fmt::Display for Note {
                 write!(f, "the {slot} connection ended before it was up: {reason}")
             }
             Note::Refused { remote, notification } => {
-                write!(f, "a connection from {remote} was refused: {notification}")
+                // Without the port, which differs each time: what repeats is to be seen as the same.
+                write!(f, "a connection from {} was refused: {notification}", remote.ip())
             }
             Note::CannotRefresh { family } => {
                 write!(f, "the neighbour cannot be asked for its {family} routes again")

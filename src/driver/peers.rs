@@ -153,7 +153,13 @@ impl Peers {
             return None;
         };
         let (id, endpoint) = (*id, peer.endpoint.clone());
-        let (connection, local, remote) = self.start(stream, id, &endpoint).ok()?;
+        let started = self.start(stream, id, &endpoint);
+        let (connection, local, remote) = started
+            .inspect_err(|error| {
+                let name = &endpoint.name;
+                tracing::warn!("neighbor {name}: its connection was dropped: {error}");
+            })
+            .ok()?;
         let event = bgp::Event::Accepted { connection, local, remote };
         Some(Event::Peer { peer: id, event })
     }

@@ -62,6 +62,19 @@ fn an_order_that_changes_nothing_sends_nothing() {
 }
 
 #[test]
+fn an_order_says_so_if_its_neighbour_is_removed_meanwhile() {
+    let mut pair = pair(9, Link::default()).up();
+    pair.world.set_deaf(pair.isp, true);
+    let id = pair.world.order(pair.edge, "prefer", "payments", "standby");
+    pair.world.run_for(Duration::from_millis(500));
+    let alone = Text::node("edge", "dc1", 64500, "192.0.2.1").payments().done();
+    pair.world.reload(pair.edge, &alone).unwrap();
+    let reply = pair.world.answer(pair.edge, id).unwrap().as_ref().unwrap();
+    let delivery = &reply.deliveries[0];
+    assert_eq!((delivery.neighbor.as_str(), delivery.outcome.as_str()), ("isp", "lost"));
+}
+
+#[test]
 fn intents_outlive_the_process_and_hold_before_the_first_open() {
     let mut pair = pair(4, Link::default()).up();
     let id = pair.world.order(pair.edge, "prefer", "payments", "drain");

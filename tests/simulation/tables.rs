@@ -185,6 +185,9 @@ fn an_order_for_more_prefixes_than_a_portion_is_acknowledged_when_all_are_there(
     let reply = world.answer(feed, id).unwrap().as_ref().unwrap();
     assert_eq!(reply.deliveries[0].outcome, "acknowledged");
     assert_eq!(reply.deliveries[0].prefixes.len(), 5000);
+    // They moved alike, so they are one event.
+    let last = world.events(feed).iter().rfind(|event| event.kind == "announcement").unwrap();
+    assert_eq!(last.subject, "10.0.0.0/32 and 4999 more");
     for prefix in ["10.0.0.0/32", "10.0.19.135/32"] {
         assert_eq!(sees(&world, relay, prefix).unwrap().med, Some(155), "{prefix}");
     }
