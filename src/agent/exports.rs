@@ -17,7 +17,7 @@ use crate::wire::bgp::{Attributes, NextHop, Nlri, SessionFacts, emit_end_of_rib,
 
 /// Octets that may wait for a neighbour's TCP before bulk work for it pauses. Enough to keep a
 /// connection busy until the driver reports progress, and little for an own announcement to wait behind.
-pub(super) const QUEUE_LIMIT: usize = 256 * 1024;
+pub(super) const QUEUE_LIMIT: usize = 64 * 1024;
 
 /// Prefixes looked at, or sent, in one portion of bulk work: some milliseconds.
 pub(super) const PORTION: usize = 2000;

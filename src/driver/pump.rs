@@ -36,9 +36,9 @@ pub struct Pump {
     pub stopped: bool,
 }
 
-/// Messages of neighbours that are taken between two looks at the timers and the other lane: about a millisecond
-/// of work.
-const BATCH: usize = 64;
+/// Messages of neighbours that are taken between two looks at the timers and the other lane: a fraction of a
+/// millisecond of work. An order needs some five such looks from its connection to its UPDATE.
+const BATCH: usize = 16;
 /// The agent says goodbye to neighbours and kernel within two seconds; this is for an agent that does not.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
