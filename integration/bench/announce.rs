@@ -13,6 +13,7 @@ use std::time::Instant;
 use hyper_util::rt::TokioIo;
 use shunt::api::v1::OrderRequest;
 use shunt::api::v1::control_client::ControlClient;
+use shunt::types::Rng;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::lab::{Net, Node};
@@ -274,12 +275,18 @@ pub fn measure(products: &[Product], count: usize) {
         memories.push((product.name(), memory(&running.node, "VmRSS"), running));
     }
     let mut floors = Floors::new();
+    let mut rng = Rng::new(1);
+    let mut order: Vec<usize> = (0..ways.len()).collect();
     for round in 0..WARM_UP + count {
         let counts = round >= WARM_UP;
-        for way in &mut ways {
-            way.measure(counts);
+        for index in &order {
+            ways[*index].measure(counts);
         }
         floors.measure(counts);
+        // A slow one leaves the processor cold to the next: that shall not always be the same.
+        for last in (1..order.len()).rev() {
+            order.swap(last, rng.below(last as u64 + 1) as usize);
+        }
     }
 
     println!("\nOrder to UPDATE at the neighbour, ms, {count} in turn:\n");
