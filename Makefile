@@ -46,7 +46,7 @@ demo: setup-demo
 build: setup-build
 	$(CARGO) build --locked --bins
 
-# The command is linked statically: a loader and its libraries cost 0.2 of the 1.6 ms that an order takes. The daemon starts
+# The command is linked statically: the loader would cost 0.2 ms of every order (docs/performance.md). The daemon starts
 # once and stays as it is.
 release: setup-build
 	$(CARGO) build --locked --release --bins
