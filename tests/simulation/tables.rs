@@ -232,3 +232,43 @@ fn another_next_hop_reaches_what_is_passed_on_as_well() {
         assert_eq!(seen.next_hop, "10.254.1.77", "{prefix}");
     }
 }
+
+#[test]
+fn two_equal_exits_share_the_traffic_and_one_is_enough() {
+    let mut world = World::new(5);
+    let edge = Text::node("edge", "dc1", 64500, "192.0.2.1");
+    let exit = "import = \"all\"\nexport = \"none\"";
+    let edge = edge.neighbor("isp-a", "10.254.0.2", 64496, exit);
+    let edge = world.node(&edge.neighbor("isp-b", "10.254.1.2", 64497, exit).done());
+    let isp = |name: &str, asn, id: &str, address: &str| {
+        let text = Text::node(name, "isp", asn, id).many(3);
+        text.neighbor("edge", address, 64500, "import = \"none\"\nexport = \"groups\"").done()
+    };
+    let isp_a = world.node(&isp("isp-a", 64496, "192.0.2.2", "10.254.0.1"));
+    let isp_b = world.node(&isp("isp-b", 64497, "192.0.2.3", "10.254.1.1"));
+    let first = world.link((edge, "10.254.0.1/24"), (isp_a, "10.254.0.2/24"), Link::default());
+    world.link((edge, "10.254.1.1/24"), (isp_b, "10.254.1.2/24"), Link::default());
+    for node in [edge, isp_a, isp_b] {
+        world.start(node);
+    }
+    let exits = |world: &World| -> Vec<String> {
+        let routes = world.kernel_routes(edge);
+        let shown = routes.iter().map(|route| {
+            let hops = route.hops.as_slice().iter();
+            hops.map(|hop| hop.gateway.to_string()).collect::<Vec<_>>().join(" ")
+        });
+        shown.collect()
+    };
+    world.run_for(Duration::from_secs(5));
+    assert_eq!(exits(&world), ["10.254.0.2 10.254.1.2"; 3]);
+    // A worse path does not share.
+    world.order(isp_b, "prefer", "many", "standby");
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(exits(&world), ["10.254.0.2"; 3]);
+    world.order(isp_b, "release", "many", "");
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(exits(&world), ["10.254.0.2 10.254.1.2"; 3]);
+    world.unplug(first);
+    world.run_for(Duration::from_millis(10));
+    assert_eq!(exits(&world), ["10.254.1.2"; 3]);
+}
