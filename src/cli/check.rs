@@ -1,12 +1,12 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
-use super::output::{self, Output, plain};
-use crate::config::{self, Mistake, Secret};
+use super::output::{self, Output};
+use crate::config::Mistake;
+use crate::driver::{parse_configuration, plain};
 
 #[derive(Serialize)]
 struct Verdict {
@@ -20,9 +20,7 @@ pub fn check(file: &Path, out: Output) -> Result<(), Failure> {
     let text = fs::read_to_string(file).map_err(|error| {
         Failure::failed(format!("cannot read {}: {}", file.display(), plain(&error)))
     })?;
-    let directory = file.parent().unwrap_or(Path::new(""));
-    let mut read_secret = |name: &str| read_secret(&directory.join(name));
-    let parsed = config::parse(&text, &file.display().to_string(), &mut read_secret);
+    let parsed = parse_configuration(&text, file);
     let (summary, mistakes) = match parsed {
         Ok(config) => (
             format!(
@@ -52,11 +50,4 @@ pub fn check(file: &Path, out: Output) -> Result<(), Failure> {
     let count = output::count(verdict.mistakes.len() as u64, "mistake", "mistakes");
     Err(Failure::new(Exit::Configuration, format!("{} has {count}", file.display()))
         .details(rendered.join("\n\n")))
-}
-
-fn read_secret(path: &Path) -> Result<Secret, String> {
-    let read = || Ok((fs::read(path)?, fs::metadata(path)?.permissions().mode()));
-    let (content, mode) =
-        read().map_err(|error: std::io::Error| format!("cannot be read: {}", plain(&error)))?;
-    Secret::from_file(&content, mode)
 }

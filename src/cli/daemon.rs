@@ -15,8 +15,9 @@ use tonic::codegen::Service;
 use tonic::{Code, Status};
 
 use super::failure::{Exit, Failure};
-use super::output::{harmless, plain};
+use super::output::harmless;
 use crate::api::v1::control_client::ControlClient;
+use crate::driver::plain;
 
 /// How long a read may take before the daemon counts as silent.
 pub const PATIENCE: Duration = Duration::from_secs(10);

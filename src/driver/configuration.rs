@@ -3,7 +3,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::Exit;
+use super::{Exit, plain};
 use crate::config::{self, Config, Mistake, Secret};
 
 /// Reads the configuration file and the secrets it names. The error's text is for the operator: every mistake
@@ -13,9 +13,7 @@ pub fn read(path: &Path) -> Result<Config, Exit> {
         path: path.to_owned(),
         problem: error.to_string(),
     })?;
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let mut read_secret = |name: &str| read_secret(&directory.join(name));
-    config::parse(&text, &path.display().to_string(), &mut read_secret).map_err(|mistakes| {
+    parse(&text, path).map_err(|mistakes| {
         let line = mistakes
             .iter()
             .map(|Mistake { place, message, .. }| {
@@ -33,9 +31,16 @@ pub fn read(path: &Path) -> Result<Config, Exit> {
     })
 }
 
+/// Checks the text of a configuration file, with the secrets that lie beside it or where it says.
+pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<Mistake>> {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let mut read_secret = |name: &str| read_secret(&directory.join(name));
+    config::parse(text, &path.display().to_string(), &mut read_secret)
+}
+
 /// The error goes on after the file's name.
 fn read_secret(path: &Path) -> Result<Secret, String> {
-    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    let unreadable = |error: io::Error| format!("cannot be read: {}", plain(&error));
     let content = fs::read(path).map_err(unreadable)?;
     let mode = fs::metadata(path).map_err(unreadable)?.mode();
     Secret::from_file(&content, mode)

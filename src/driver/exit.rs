@@ -82,3 +82,12 @@ impl Exit {
         })
     }
 }
+
+/// The system's message without its number, to go on a sentence with.
+pub fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((text, _number)) => text.to_lowercase(),
+        None => text,
+    }
+}

@@ -55,7 +55,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-pub use exit::Exit;
+pub use configuration::parse as parse_configuration;
+pub use exit::{Exit, plain};
 pub use log::{flush as flush_log, start as start_log};
 
 use crate::agent::{Agent, Event, Start};
