@@ -1,6 +1,8 @@
 //! A new configuration: only what differs is touched.
 
 use super::imports::import_policy;
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::neighbor::{self, Neighbor};
 use super::transit::Transit;
 use super::{Action, Agent, PeerId};
@@ -26,11 +28,7 @@ impl Agent {
         if old.levels != new.levels {
             changes.push("levels: change".to_owned());
         }
-        let mappings = old
-            .mappings
-            .keys()
-            .chain(new.mappings.keys())
-            .collect::<std::collections::BTreeSet<_>>();
+        let mappings = old.mappings.keys().chain(new.mappings.keys()).collect::<BTreeSet<_>>();
         for class in mappings {
             if old.mapping(class) != new.mapping(class) {
                 changes.push(format!("mapping {class}: changes"));
@@ -166,10 +164,10 @@ fn needs_new_peer(old: &config::Neighbor, new: &config::Neighbor) -> bool {
 
 fn difference<T: PartialEq>(
     kind: &str,
-    old: &std::collections::BTreeMap<String, T>,
-    new: &std::collections::BTreeMap<String, T>,
+    old: &BTreeMap<String, T>,
+    new: &BTreeMap<String, T>,
 ) -> Vec<String> {
-    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     names
         .into_iter()
         .filter_map(|name| match (old.get(name), new.get(name)) {
