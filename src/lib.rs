@@ -11,6 +11,7 @@ pub mod driver;
 pub mod fib;
 pub mod group;
 pub mod lab;
+pub mod ospf;
 pub mod rib;
 pub mod sim;
 pub mod types;

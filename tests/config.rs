@@ -872,7 +872,7 @@ error: the secret file `open.secret` is open to every user (mode 0644): `chmod o
         r#"export = "groups""#,
         r#"password-file = "long.secret""#,
         r#"
-error: the secret file `long.secret` has a first line of 81 bytes: a TCP-MD5 key has at most 80
+error: the secret file `long.secret` has a first line of 81 bytes: a key has at most 80
   --> shunt.toml:19:17
    |
 19 | password-file = "long.secret"

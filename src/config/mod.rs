@@ -27,7 +27,6 @@ mod neighbor;
 mod neighbors;
 mod node;
 mod report;
-mod secret;
 mod section;
 mod value;
 
@@ -35,11 +34,11 @@ use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
+pub use crate::types::Secret;
 pub use kernel::{Kernel, OnExit};
 pub use mistake::{Mistake, Place};
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
-pub use secret::Secret;
 
 use groups::LevelNames;
 use node::NodeParts;

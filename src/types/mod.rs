@@ -9,6 +9,7 @@ mod numbers;
 mod preference;
 mod prefix;
 mod rng;
+mod secret;
 mod table;
 mod time;
 
@@ -18,5 +19,6 @@ pub use numbers::{Asn, RouterId};
 pub use preference::Preference;
 pub use prefix::{Prefix, PrefixError};
 pub use rng::Rng;
+pub use secret::Secret;
 pub use table::PrefixTable;
 pub use time::{Time, Wall};

@@ -1,3 +1,4 @@
 //! Bytes ↔ messages. Pure: no state, no I/O, no clock. `nom` is used here and nowhere else.
 
 pub mod bgp;
+pub mod ospf;

@@ -1,11 +1,12 @@
 use std::fmt;
 
-/// A TCP-MD5 key (RFC 2385). There is no way to print it: `Debug` hides the content.
+/// A key that neighbours share: TCP-MD5 (RFC 2385), OSPF authentication. There is no way to print it: `Debug`
+/// hides the content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8]>);
 
 impl Secret {
-    /// Linux takes no longer key (`TCP_MD5SIG_MAXKEYLEN`).
+    /// Linux takes no longer key for TCP-MD5 (`TCP_MD5SIG_MAXKEYLEN`), and OSPF needs none.
     pub const MAX_LENGTH: usize = 80;
 
     /// From the content and the permission bits of a secret's file: the first line, without the
@@ -23,13 +24,13 @@ impl Secret {
             0 => Err("has an empty first line: the key goes there".to_owned()),
             1..=Secret::MAX_LENGTH => Ok(Secret(line.into())),
             length => Err(format!(
-                "has a first line of {length} bytes: a TCP-MD5 key has at most {}",
+                "has a first line of {length} bytes: a key has at most {}",
                 Secret::MAX_LENGTH
             )),
         }
     }
 
-    /// For the socket option and nothing else.
+    /// For the socket option or the digest and nothing else.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -63,7 +64,7 @@ mod tests {
         assert_eq!(refused(b"\nk", 0o600), "has an empty first line: the key goes there");
         assert_eq!(
             refused(&[b'x'; 81], 0o600),
-            "has a first line of 81 bytes: a TCP-MD5 key has at most 80"
+            "has a first line of 81 bytes: a key has at most 80"
         );
     }
 }
