@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 
@@ -27,6 +27,9 @@ pub enum Event {
     /// To one neighbour's session. [`bgp::Event::RoutesEncoded`] and the administrative ones are the agent's own business and
     /// never come from outside.
     Peer { peer: PeerId, event: bgp::Event },
+    /// An OSPF packet arrived: `packet` is what is behind the IPv4 header. Only for interfaces that
+    /// [`OspfAction::Open`] has named.
+    PacketReceived { interface: u32, source: Ipv4Addr, destination: Ipv4Addr, packet: Bytes },
     /// The kernel reported a link, address or route of ours.
     Kernel(fib::Observed),
     /// The kernel's answers to [`Action::Kernel`], one per change.
@@ -64,6 +67,7 @@ pub enum Action {
         peer: PeerId,
         action: PeerAction,
     },
+    Ospf(OspfAction),
     /// Write the intents durably (write, fsync, rename, fsync of the directory), then
     /// [`Event::IntentsStored`]. A later version may replace an earlier one not yet begun; the answer for the later
     /// covers it.
@@ -106,6 +110,19 @@ pub enum PeerAction {
     Close {
         connection: bgp::ConnectionId,
     },
+}
+
+/// What the OSPF router wants done on its interfaces, which go by their index in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OspfAction {
+    /// Receive IP protocol 89 on the interface, as a member of AllSPFRouters (224.0.0.5).
+    Open { interface: u32, name: String },
+    /// Neither receive nor send there any more.
+    Close { interface: u32 },
+    /// Join or leave AllDRouters (224.0.0.6).
+    Designated { interface: u32, member: bool },
+    /// Send one IPv4 packet: TTL 1, precedence internetwork control, and no routing (RFC 2328 Appendix A.1).
+    Send { interface: u32, destination: Ipv4Addr, packet: Bytes },
 }
 
 /// How to reach a neighbour over TCP, and how to know it when it dials us.

@@ -40,7 +40,7 @@ mod transit;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-pub use event::{Action, Event, OrderId, Owner, PeerAction, PeerEndpoint, PeerId};
+pub use event::{Action, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId};
 use neighbor::Neighbor;
 use orders::{Durable, Orders};
 
@@ -162,6 +162,7 @@ impl Agent {
     pub fn handle(&mut self, event: Event, now: Time) {
         match event {
             Event::Peer { peer, event } => self.session_event(peer, event, now),
+            Event::PacketReceived { .. } => {}
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),

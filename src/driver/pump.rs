@@ -198,6 +198,7 @@ impl Pump {
                 self.peers.remove(peer);
                 None
             }
+            Action::Ospf(_) => None,
             Action::StoreIntents { version, text } => {
                 self.store.store(version, text);
                 None

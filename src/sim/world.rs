@@ -408,6 +408,7 @@ impl World {
                     process.peers.remove(&peer);
                 }
                 Action::Peer { peer, action } => self.on_connection(id, peer, action),
+                Action::Ospf(_) => {}
                 Action::StoreIntents { version, text } => {
                     let at = self.now + self.rng.jitter(DISK, 20, 100);
                     self.push(at, Happening::Stored { node: id, life, version, text });
