@@ -33,14 +33,23 @@ pub(super) struct Port {
     pub interface: u32,
 }
 
-/// A link with its two ends.
+/// A link with its ends: two, or more of a LAN.
 pub(super) struct Wire {
     pub link: Link,
-    pub ends: [Port; 2],
+    pub ends: Vec<Port>,
     pub cut: bool,
+    /// Whose packets vanish although others' get through.
+    pub mute: Vec<NodeId>,
 }
 
 impl Wire {
+    /// The port of a node, and the one that has an address.
+    pub fn between(&self, node: NodeId, address: IpAddr) -> Option<(Port, Port)> {
+        let own = self.ends.iter().find(|port| port.node == node)?;
+        let other = self.ends.iter().find(|port| port.node != node && port.address == address)?;
+        Some((*own, *other))
+    }
+
     /// Whether a packet that is sent now gets through.
     pub fn carries(&self, rng: &mut Rng) -> bool {
         !self.cut && (self.link.loss == 0 || !rng.chance(self.link.loss))

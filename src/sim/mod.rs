@@ -7,8 +7,9 @@
 //!
 //! What is simulated, and how far:
 //!
-//! - **Links** join two nodes. They have latency and loss, and can be cut: silently (packets vanish) or with loss of
-//!   carrier (both kernels report the link down as well).
+//! - **Links** join two nodes, or the nodes of a LAN. They have latency and loss, and can be cut: silently (packets vanish) or with loss of
+//!   carrier (the kernels report the link down as well). One node's packets can be made to vanish alone.
+//! - **Packets** of OSPF ([`datagram`]) arrive in order, late by the latency, or not at all. Multicast reaches who is a member.
 //! - **TCP** ([`stream`]): bytes arrive in order, in pieces of any size, late by retransmissions when the link loses packets
 //!   or is cut. A reader may stop reading; then the window fills and the writer's bytes stay where they are. A killed process
 //!   resets its connections; a node without power says nothing.
@@ -17,6 +18,7 @@
 //!
 //! Not simulated: IP fragments, path MTU, and the time that computing takes.
 
+mod datagram;
 mod kernel;
 mod link;
 mod node;

@@ -37,6 +37,8 @@ pub(super) struct Process {
     /// The dial that is under way, by its number.
     pub dials: BTreeMap<PeerId, u64>,
     pub connections: BTreeMap<ConnectionId, End>,
+    /// Interfaces that receive OSPF, and whether as a member of AllDRouters.
+    pub ospf: BTreeMap<u32, bool>,
     pub answers: BTreeMap<OrderId, Result<v1::OrderReply, tonic::Status>>,
     pub events: Vec<v1::Event>,
 }

@@ -59,18 +59,14 @@ impl World {
         let life = self.nodes[id.0].lives;
         let Some(process) = self.process(id, life) else { return };
         let Some(endpoint) = process.peers.get(&peer).cloned() else { return };
-        let link = self.wires.iter().position(|wire| {
-            let [a, b] = wire.ends;
-            (a.node == id && b.address == endpoint.address)
-                || (b.node == id && a.address == endpoint.address)
-        });
-        let Some(link) = link else {
+        let mut wires = self.wires.iter().enumerate();
+        let found =
+            wires.find_map(|(link, wire)| Some((link, wire.between(id, endpoint.address)?)));
+        let Some((link, (local, remote))) = found else {
             return self.dial_failed(id, peer, self.now, "network is unreachable");
         };
         let wire = &self.wires[link];
         let (latency, got_through) = (wire.link.latency, wire.carries(&mut self.rng));
-        let [a, b] = wire.ends;
-        let (local, remote) = if a.node == id { (a, b) } else { (b, a) };
         if !got_through || self.nodes[remote.node.0].deaf {
             if self.now - since >= DIAL_TIMEOUT {
                 return self.dial_failed(id, peer, self.now, "connection timed out");

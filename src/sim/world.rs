@@ -85,8 +85,13 @@ impl World {
 
     /// Joins two machines. Each address has a length: `10.0.0.1/24`.
     pub fn link(&mut self, a: (NodeId, &str), b: (NodeId, &str), link: Link) -> LinkId {
-        let ends = [a, b].map(|(node, address)| self.port(node, address));
-        self.wires.push(Wire { link, ends, cut: false });
+        self.lan(&[a, b], link)
+    }
+
+    /// Joins any number of machines by one broadcast network.
+    pub fn lan(&mut self, ends: &[(NodeId, &str)], link: Link) -> LinkId {
+        let ends = ends.iter().map(|(node, address)| self.port(*node, address)).collect();
+        self.wires.push(Wire { link, ends, cut: false, mute: Vec::new() });
         LinkId(self.wires.len() - 1)
     }
 
@@ -136,6 +141,7 @@ impl World {
             peers: BTreeMap::new(),
             dials: BTreeMap::new(),
             connections: BTreeMap::new(),
+            ospf: BTreeMap::new(),
             answers: BTreeMap::new(),
             events: Vec::new(),
         });
@@ -175,15 +181,22 @@ impl World {
         self.carrier(id, false);
     }
 
+    /// What this node sends on the link vanishes from now on; what others send arrives.
+    pub fn mute(&mut self, id: LinkId, node: NodeId) {
+        self.wires[id.0].mute.push(node);
+        self.note(node, &format!("is not heard on link {} any more", id.0));
+    }
+
     /// The link is whole again, with carrier.
     pub fn mend(&mut self, id: LinkId) {
         self.wires[id.0].cut = false;
+        self.wires[id.0].mute.clear();
         self.line(&format!("link {} is mended", id.0));
         self.carrier(id, true);
     }
 
     fn carrier(&mut self, id: LinkId, up: bool) {
-        for port in self.wires[id.0].ends {
+        for port in self.wires[id.0].ends.clone() {
             let node = &mut self.nodes[port.node.0];
             let was_down = node.kernel.down.contains(&port.interface);
             node.kernel.down.retain(|interface| *interface != port.interface);
@@ -408,7 +421,7 @@ impl World {
                     process.peers.remove(&peer);
                 }
                 Action::Peer { peer, action } => self.on_connection(id, peer, action),
-                Action::Ospf(_) => {}
+                Action::Ospf(action) => self.on_interface(id, action),
                 Action::StoreIntents { version, text } => {
                     let at = self.now + self.rng.jitter(DISK, 20, 100);
                     self.push(at, Happening::Stored { node: id, life, version, text });
