@@ -187,6 +187,7 @@ impl Agent {
                 .map(|prefix| v1::DeliveredPrefix {
                     prefix: prefix.to_string(),
                     attributes: neighbor.out.wanted(*prefix).map(|set| text::attributes(set)),
+                    ospf: None,
                 })
                 .collect();
             let outcome = if !neighbor.is_established() {

@@ -32,6 +32,7 @@ mod imports;
 mod kernel;
 mod neighbor;
 mod orders;
+mod ospf_reads;
 mod reads;
 mod reload;
 mod text;

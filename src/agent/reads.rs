@@ -41,6 +41,8 @@ impl Agent {
             warnings: self.warnings(),
             configuration: self.facts.configuration_path.clone(),
             state_directory: self.facts.state_directory.clone(),
+            ospf: None,
+            drain: None,
         }
     }
 
@@ -302,6 +304,7 @@ impl Agent {
             reason,
             attributes: Some(text::attributes(candidate.path.attributes)),
             stale: candidate.path.stale,
+            ospf: None,
         }
     }
 
@@ -326,6 +329,7 @@ impl Agent {
             sent: self.neighbors.values().map(|n| self.sent(n, prefix, own)).collect(),
             paths: self.rib.candidates(prefix, max_paths).iter().map(|c| self.path(c)).collect(),
             kernel: kernel.map(|hops| self.hops(hops)).unwrap_or_default(),
+            ospf: None,
         })
     }
 

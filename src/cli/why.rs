@@ -51,7 +51,7 @@ fn print(reply: &WhyReply, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn print_path(path: &Path, out: &mut dyn Write) -> io::Result<()> {
-    let Path { source, standing, reason, attributes, stale } = path;
+    let Path { source, standing, reason, attributes, stale, .. } = path;
     let style = match standing.as_str() {
         "best" => GOOD,
         "multipath" => PLAIN,

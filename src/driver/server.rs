@@ -16,7 +16,7 @@ use super::journal::{self, Journal};
 use crate::agent::{Agent, Event, OrderId, Owner};
 use crate::api::v1;
 use crate::api::v1::control_server::Control;
-use crate::types::{Prefix, Time};
+use crate::types::Time;
 
 /// The gRPC service: turns calls into questions and orders for the loop that owns the agent.
 #[derive(Clone)]
@@ -125,37 +125,15 @@ impl Control for Server {
         self.ask(move |agent, now| agent.groups(&name, now)).await?.map(Response::new)
     }
 
-    type RoutesStream = ReceiverStream<Result<v1::Route, Status>>;
+    type RoutesStream = Stream<v1::Route>;
 
     async fn routes(
         &self,
         request: Request<v1::RoutesRequest>,
     ) -> Result<Response<Self::RoutesStream>, Status> {
         let request = Arc::new(request.into_inner());
-        // A wrong request is refused before the stream begins.
-        let first = self.page(request.clone(), None).await?;
-        let (sender, receiver) = mpsc::channel(STREAM);
-        let server = self.clone();
-        tokio::spawn(async move {
-            let mut page = Ok(first);
-            loop {
-                let (routes, next) = match page {
-                    Ok(page) => page,
-                    Err(status) => return drop(sender.send(Err(status)).await),
-                };
-                for route in routes {
-                    // An error says that the client has seen enough.
-                    if sender.send(Ok(route)).await.is_err() {
-                        return;
-                    }
-                }
-                if next.is_none() {
-                    return;
-                }
-                page = server.page(request.clone(), next).await;
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        let page = move |agent: &Agent, after, _now: Time| agent.routes(&request, after, PAGE);
+        self.stream(page).await
     }
 
     async fn why(
@@ -166,7 +144,7 @@ impl Control for Server {
         self.ask(move |agent, now| agent.why(&prefix, now)).await?.map(Response::new)
     }
 
-    type EventsStream = ReceiverStream<Result<v1::Event, Status>>;
+    type EventsStream = Stream<v1::Event>;
 
     async fn events(
         &self,
@@ -206,6 +184,53 @@ impl Control for Server {
         _request: Request<v1::VersionRequest>,
     ) -> Result<Response<v1::VersionReply>, Status> {
         Ok(Response::new(v1::VersionReply { version: self.version.clone() }))
+    }
+
+    async fn ospf_interfaces(
+        &self,
+        request: Request<v1::OspfInterfacesRequest>,
+    ) -> Result<Response<v1::OspfInterfacesReply>, Status> {
+        let request = request.into_inner();
+        self.ask(move |agent, now| agent.ospf_interfaces(&request, now)).await?.map(Response::new)
+    }
+
+    async fn ospf_neighbors(
+        &self,
+        request: Request<v1::OspfNeighborsRequest>,
+    ) -> Result<Response<v1::OspfNeighborsReply>, Status> {
+        let request = request.into_inner();
+        self.ask(move |agent, now| agent.ospf_neighbors(&request, now)).await?.map(Response::new)
+    }
+
+    type OspfDatabaseStream = Stream<v1::OspfLsa>;
+
+    async fn ospf_database(
+        &self,
+        request: Request<v1::OspfDatabaseRequest>,
+    ) -> Result<Response<Self::OspfDatabaseStream>, Status> {
+        let request = Arc::new(request.into_inner());
+        let page =
+            move |agent: &Agent, after, now: Time| agent.ospf_database(&request, after, PAGE, now);
+        self.stream(page).await
+    }
+
+    type OspfRoutesStream = Stream<v1::OspfRoute>;
+
+    async fn ospf_routes(
+        &self,
+        request: Request<v1::OspfRoutesRequest>,
+    ) -> Result<Response<Self::OspfRoutesStream>, Status> {
+        let request = Arc::new(request.into_inner());
+        let page = move |agent: &Agent, after, _now: Time| agent.ospf_routes(&request, after, PAGE);
+        self.stream(page).await
+    }
+
+    async fn plan(
+        &self,
+        request: Request<v1::PlanRequest>,
+    ) -> Result<Response<v1::PlanReply>, Status> {
+        let request = request.into_inner();
+        self.ask(move |agent, now| agent.plan(&request, now)).await?.map(Response::new)
     }
 
     async fn order(
@@ -256,15 +281,49 @@ impl Control for Server {
     }
 }
 
-/// Some routes, and where to go on.
-type Page = (Vec<v1::Route>, Option<Prefix>);
+type Stream<T> = ReceiverStream<Result<T, Status>>;
 
 impl Server {
-    async fn page(
+    /// Streams what `page` reads behind a cursor, page by page: it gives some messages and the cursor to go on
+    /// from, `None` at the end.
+    async fn stream<T, C>(
         &self,
-        request: Arc<v1::RoutesRequest>,
-        after: Option<Prefix>,
-    ) -> Result<Page, Status> {
-        self.ask(move |agent, _now| agent.routes(&request, after, PAGE)).await?
+        page: impl Fn(&Agent, Option<C>, Time) -> Result<(Vec<T>, Option<C>), Status>
+        + Clone
+        + Send
+        + 'static,
+    ) -> Result<Response<Stream<T>>, Status>
+    where
+        T: Send + 'static,
+        C: Send + 'static,
+    {
+        let read = move |server: Server, after| {
+            let page = page.clone();
+            async move { server.ask(move |agent, now| page(agent, after, now)).await? }
+        };
+        // A wrong request is refused before the stream begins.
+        let first = read(self.clone(), None).await?;
+        let (sender, receiver) = mpsc::channel(STREAM);
+        let server = self.clone();
+        tokio::spawn(async move {
+            let mut page = Ok(first);
+            loop {
+                let (messages, next) = match page {
+                    Ok(page) => page,
+                    Err(status) => return drop(sender.send(Err(status)).await),
+                };
+                for message in messages {
+                    // An error says that the client has seen enough.
+                    if sender.send(Ok(message)).await.is_err() {
+                        return;
+                    }
+                }
+                if next.is_none() {
+                    return;
+                }
+                page = read(server.clone(), next).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }

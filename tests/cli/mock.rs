@@ -119,6 +119,8 @@ pub fn status() -> StatusReply {
         ]),
         configuration: text("/etc/shunt/shunt.toml"),
         state_directory: text("/var/lib/shunt"),
+        ospf: None,
+        drain: None,
     }
 }
 
@@ -270,6 +272,7 @@ fn path(source: &str, standing: &str, reason: &str, attributes: Attributes) -> P
         reason: text(reason),
         attributes: Some(attributes),
         stale: false,
+        ospf: None,
     }
 }
 
@@ -334,6 +337,7 @@ pub fn why() -> WhyReply {
             ),
         ],
         kernel: String::new(),
+        ospf: None,
     }
 }
 
@@ -374,7 +378,11 @@ fn acknowledged(neighbor: &str, prefixes: &[&str], attributes: Option<&Attribute
         outcome: text("acknowledged"),
         prefixes: prefixes
             .iter()
-            .map(|prefix| DeliveredPrefix { prefix: text(prefix), attributes: attributes.cloned() })
+            .map(|prefix| DeliveredPrefix {
+                prefix: text(prefix),
+                attributes: attributes.cloned(),
+                ospf: None,
+            })
             .collect(),
         acknowledged_us: 1_234,
     }
@@ -486,6 +494,8 @@ pub fn order(request: &OrderRequest) -> Result<OrderReply, Status> {
 impl Control for Service {
     type RoutesStream = Replies<Route>;
     type EventsStream = Replies<Event>;
+    type OspfDatabaseStream = Replies<OspfLsa>;
+    type OspfRoutesStream = Replies<OspfRoute>;
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         Ok(Response::new(status()))
@@ -591,6 +601,38 @@ impl Control for Service {
 
     async fn version(&self, _: Request<VersionRequest>) -> Result<Response<VersionReply>, Status> {
         Ok(Response::new(VersionReply { version: text("0.1.0") }))
+    }
+
+    async fn ospf_interfaces(
+        &self,
+        _: Request<OspfInterfacesRequest>,
+    ) -> Result<Response<OspfInterfacesReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn ospf_neighbors(
+        &self,
+        _: Request<OspfNeighborsRequest>,
+    ) -> Result<Response<OspfNeighborsReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn ospf_database(
+        &self,
+        _: Request<OspfDatabaseRequest>,
+    ) -> Result<Response<Self::OspfDatabaseStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn ospf_routes(
+        &self,
+        _: Request<OspfRoutesRequest>,
+    ) -> Result<Response<Self::OspfRoutesStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn plan(&self, _: Request<PlanRequest>) -> Result<Response<PlanReply>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn order(&self, request: Request<OrderRequest>) -> Result<Response<OrderReply>, Status> {
