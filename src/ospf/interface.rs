@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::Router;
 use super::event::Link;
 use super::neighbor::Neighbor;
 use super::settings::InterfaceSettings;
@@ -43,4 +44,27 @@ pub struct Interface {
     /// Headers that wait for a delayed acknowledgement (RFC 2328 §13.5), and until when.
     pub acknowledgements: Vec<LsaHeader>,
     pub acknowledge_at: Option<Time>,
+}
+
+impl Interface {
+    /// Octets that the body of a packet may have so that nothing is fragmented.
+    pub(super) fn room(&self) -> usize {
+        (self.link.mtu as usize).saturating_sub(20 + 24 + 64)
+    }
+
+    /// The earliest of its own and its neighbours' timers, flooding's apart.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.hello_due
+    }
+}
+
+impl Router {
+    pub(super) fn link_changed(&mut self, name: String, link: Option<Link>, _now: Time) {
+        match link {
+            Some(link) => self.links.insert(name, link),
+            None => self.links.remove(&name),
+        };
+    }
+
+    pub(super) fn interfaces_tick(&mut self, _now: Time) {}
 }

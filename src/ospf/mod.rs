@@ -1,19 +1,25 @@
 //! The OSPF core (RFC 2328): one [`Router`] in one area, without I/O.
 
+mod acknowledgement;
 mod action;
+mod aging;
 mod announcement;
+mod calculation;
 mod database;
 mod event;
+mod flooding;
 mod interface;
 mod neighbor;
+mod origination;
 mod router;
 mod settings;
+mod transmit;
 
 pub use action::{Action, Note, Route, RouteKind};
 pub use announcement::{Announced, How};
 pub use event::{Address, Event, Link};
-pub use interface::InterfaceState;
-pub use neighbor::NeighborState;
+pub use interface::{Interface, InterfaceState};
+pub use neighbor::{Neighbor, NeighborState};
 pub use router::Router;
 pub use settings::{
     Area, AreaKind, Authentication, InterfaceSettings, Key, NetworkKind, Settings, SpfDelays,

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use super::Router;
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{LsaHeader, LsaKey, Options};
 
@@ -36,6 +37,36 @@ pub struct Neighbor {
     pub requests: BTreeMap<LsaKey, LsaHeader>,
     /// Link state retransmission list: sent, not acknowledged yet, and when it is to be sent again (§10).
     pub retransmissions: BTreeMap<LsaKey, Time>,
+}
+
+/// RFC 2328 §10.2. Start is not among them, as it is for NBMA networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NeighborEvent {
+    /// It asked for what is not in our database.
+    BadLsRequest,
+    /// Its request list is empty.
+    LoadingDone,
+    SequenceMismatch,
+    KillNeighbor,
+}
+
+impl Neighbor {
+    /// Whether our router- and network-LSAs tell of an adjacency: in Full, and as long as we help it over a restart,
+    /// whatever the state is meanwhile (RFC 3623 §3).
+    pub fn is_adjacent(&self) -> bool {
+        self.state == NeighborState::Full
+    }
+}
+
+impl Router {
+    /// Runs the neighbour's state machine (RFC 2328 §10.3). `from`: the interface and the neighbour.
+    pub(super) fn neighbor_event(
+        &mut self,
+        _from: (u32, RouterId),
+        _event: NeighborEvent,
+        _now: Time,
+    ) {
+    }
 }
 
 impl fmt::Display for NeighborState {

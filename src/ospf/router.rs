@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::database::Database;
+use super::event::Link;
 use super::interface::Interface;
-use super::{Action, Event, Settings};
+use super::{Action, Event, Note, Settings};
 use crate::types::{Rng, Time, Wall};
 
 /// One OSPF router in one area. See the [module](super).
@@ -12,9 +13,13 @@ pub struct Router {
     /// Calendar time at [`Time::ZERO`], for key lifetimes and cryptographic sequence numbers that grow over restarts.
     pub(super) wall: Wall,
     pub(super) rng: Rng,
+    /// What the kernel has, by name, configured or not.
+    pub(super) links: BTreeMap<String, Link>,
     /// By interface index.
     pub(super) interfaces: BTreeMap<u32, Interface>,
     pub(super) database: Database,
+    /// Since when we take leave.
+    pub(super) leaving: Option<Time>,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -25,25 +30,74 @@ impl Router {
             settings,
             wall,
             rng,
+            links: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             database: Database::default(),
+            leaving: None,
             actions: VecDeque::new(),
         }
     }
 
-    pub fn handle(&mut self, event: Event, _now: Time) {
-        if let Event::Reconfigured(settings) = event {
-            self.settings = *settings;
+    /// Something happened.
+    pub fn handle(&mut self, event: Event, now: Time) {
+        match event {
+            Event::LinkChanged { name, link } => self.link_changed(name, link, now),
+            Event::PacketReceived { interface, source, destination, packet } => {
+                self.packet_received(interface, source, destination, &packet, now);
+            }
+            Event::AnnouncementChanged { prefix, announced } => {
+                self.announcement_changed(prefix, announced, now);
+            }
+            Event::DrainChanged { drained } => self.drain_changed(drained, now),
+            Event::ForwardingReady => self.forwarding_ready(now),
+            Event::Reconfigured(settings) => self.reconfigure(*settings, now),
+            Event::Stopped => self.stop(now),
         }
     }
 
-    pub fn tick(&mut self, _now: Time) {}
-
-    pub fn deadline(&self) -> Option<Time> {
-        None
+    /// Does what is due; without anything, does nothing.
+    pub fn tick(&mut self, now: Time) {
+        self.interfaces_tick(now);
+        self.flooding_tick(now);
+        self.calculation_tick(now);
     }
 
+    /// When to tick next.
+    pub fn deadline(&self) -> Option<Time> {
+        let ours = self.interfaces.values().filter_map(Interface::deadline).min();
+        [ours, self.flooding_deadline(), self.calculation_deadline()].into_iter().flatten().min()
+    }
+
+    /// What to do next, until `None`.
     pub fn poll(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Those that are configured and that the kernel has.
+    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+        self.interfaces.values()
+    }
+
+    pub(super) fn wall(&self, now: Time) -> Wall {
+        self.wall + now.since(Time::ZERO)
+    }
+
+    pub(super) fn note(&mut self, subject: String, text: String, warning: bool) {
+        self.actions.push_back(Action::Note(Note { subject, text, warning }));
+    }
+
+    fn reconfigure(&mut self, settings: Settings, _now: Time) {
+        self.settings = settings;
+    }
+
+    fn stop(&mut self, now: Time) {
+        if self.leaving.is_none() {
+            self.leaving = Some(now);
+            self.flush_own(now);
+        }
     }
 }
