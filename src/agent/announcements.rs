@@ -283,6 +283,7 @@ impl Agent {
 
     fn prefixes_of(&self, target: &Target) -> Vec<Prefix> {
         match target {
+            Target::Node => self.own.keys().copied().collect(),
             Target::Prefix(prefix) => vec![*prefix],
             Target::Group(name) => {
                 self.config.groups.get(name).map(|group| group.prefixes.clone()).unwrap_or_default()

@@ -8,7 +8,7 @@ use crate::api::v1;
 use crate::bgp::State;
 use crate::config::{Export, Ttl};
 use crate::fib::Hops;
-use crate::group::{Announcement, Because, Intent, Order, nearest};
+use crate::group::{Announcement, Because, Intent, Order, Target, nearest};
 use crate::rib::{Candidate, SourceId, Standing};
 use crate::types::{Family, Prefix, Time};
 
@@ -87,7 +87,9 @@ impl Agent {
             }
         }
         for intent in self.orders.in_force().iter() {
-            if self.config.definitions().target(&intent.target.to_string()).is_err() {
+            if intent.target != Target::Node
+                && self.config.definitions().target(&intent.target.to_string()).is_err()
+            {
                 warnings.push(format!(
                     "the intent for {} has no effect: it is no longer configured; release it",
                     intent.target
@@ -215,7 +217,8 @@ impl Agent {
 
     pub(super) fn announcement(&self, own: &Announcement) -> v1::Announcement {
         let intent = own.because.iter().rev().find_map(|because| match because {
-            Because::Operator { intent, preference, .. } => Some((intent, preference)),
+            Because::Operator { intent, preference, .. }
+            | Because::Drained { intent, preference, .. } => Some((intent, preference)),
             Because::Base { .. } => None,
         });
         v1::Announcement {
@@ -384,6 +387,7 @@ fn intent_reply(intent: &Intent, preference: u8) -> v1::Intent {
         Order::Announce(_) => "announce",
         Order::Withdraw => "withdraw",
         Order::Prefer(_) => "prefer",
+        Order::Drain => "drain",
     };
     v1::Intent {
         target: intent.target.to_string(),

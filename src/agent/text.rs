@@ -64,6 +64,7 @@ pub(super) fn intent(intent: &Intent, levels: &Levels) -> String {
         Order::Announce(Some(level)) => format!("announce at {}", levels.describe(level)),
         Order::Withdraw => "withdraw".to_owned(),
         Order::Prefer(level) => format!("prefer {}", levels.describe(level)),
+        Order::Drain => "drain".to_owned(),
     };
     let reason = intent.reason.as_ref().map(|reason| format!(", reason {reason:?}"));
     let until = intent.expires.map(|expires| format!(", until {expires}"));

@@ -192,6 +192,7 @@ fn read_step(step: &Section<'_>, report: &mut Report<'_>) -> Option<Mapped> {
         local_pref,
         communities: inner(communities.unwrap_or_default()),
         large_communities: inner(large_communities.unwrap_or_default()),
+        metric: None,
     })
 }
 
@@ -227,8 +228,11 @@ pub(super) fn read_groups(
         for prefix in &prefixes {
             check_prefix(entry.key, prefix, node, &mut taken, report);
         }
-        let group =
-            Group { prefixes: inner(prefixes), base: read_base(&section, node, names, report) };
+        let group = Group {
+            prefixes: inner(prefixes),
+            base: read_base(&section, node, names, report),
+            ..Group::default()
+        };
         groups.insert(entry.key.to_owned(), group);
     }
     groups

@@ -20,12 +20,14 @@
 //! Everything is in ordered maps and has `PartialEq`: a reload compares two values, and touches the
 //! neighbours that differ.
 
+mod distance;
 mod groups;
 mod kernel;
 mod mistake;
 mod neighbor;
 mod neighbors;
 mod node;
+mod ospf;
 mod report;
 mod section;
 mod value;
@@ -35,10 +37,12 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 pub use crate::types::Secret;
+pub use distance::Distances;
 pub use kernel::{Kernel, OnExit};
 pub use mistake::{Mistake, Place};
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
+pub use ospf::{Ospf, OspfExport};
 
 use groups::LevelNames;
 use node::NodeParts;
@@ -46,6 +50,7 @@ use report::Report;
 use section::Section;
 
 use crate::group::{Definitions, Group, Levels, Mapping};
+use crate::ospf::Settings;
 
 const KEYS: &[&str] = &["node", "listen", "levels", "mapping", "group", "neighbor", "kernel"];
 
@@ -60,10 +65,18 @@ pub struct Config {
     pub groups: BTreeMap<String, Group>,
     /// By name.
     pub neighbors: BTreeMap<String, Neighbor>,
+    pub ospf: Option<Ospf>,
+    pub distances: Distances,
     pub kernel: Kernel,
 }
 
 impl Config {
+    /// For the router of the area, if there is to be one.
+    pub fn ospf_settings(&self) -> Option<Settings> {
+        let settings = self.ospf.as_ref()?.settings.clone();
+        Some(Settings { max_paths: usize::from(self.kernel.max_paths), ..settings })
+    }
+
     pub fn definitions(&self) -> Definitions<'_> {
         Definitions {
             site: &self.node.site,
@@ -133,6 +146,8 @@ pub fn parse(
                 .collect(),
             groups,
             neighbors,
+            ospf: None,
+            distances: Distances::default(),
             kernel,
         }),
         _ => Err(mistakes),

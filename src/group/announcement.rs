@@ -30,6 +30,12 @@ pub enum Because {
         preference: Preference,
         level: String,
     },
+    /// The node is drained, and would have announced more than that.
+    Drained {
+        intent: Intent,
+        preference: Preference,
+        level: String,
+    },
 }
 
 /// The preference of every prefix of every group, and of every prefix that an intent names.
@@ -73,6 +79,11 @@ pub fn effective(
         announcement.apply(intent, Preference::NONE, &definitions);
         announcements.insert(prefix, announcement);
     }
+    if let Some(intent) = intents.in_force(&Target::Node, now) {
+        for announcement in announcements.values_mut() {
+            announcement.drain(intent, &definitions);
+        }
+    }
     announcements
 }
 
@@ -91,12 +102,26 @@ impl Announcement {
                 definitions.levels.preference("primary").unwrap_or(Preference::MAX)
             }
             Order::Withdraw => Preference::NONE,
+            Order::Drain => self.preference.min(definitions.levels.drained()),
         };
         self.because.push(Because::Operator {
             intent: intent.clone(),
             preference: self.preference,
             level: definitions.levels.describe(self.preference),
         });
+    }
+
+    /// What is lower already, or not announced, stays as it is.
+    fn drain(&mut self, intent: &Intent, definitions: &Definitions<'_>) {
+        let most = definitions.levels.drained();
+        if self.preference > most {
+            self.preference = most;
+            self.because.push(Because::Drained {
+                intent: intent.clone(),
+                preference: most,
+                level: definitions.levels.describe(most),
+            });
+        }
     }
 }
 
@@ -110,18 +135,27 @@ impl fmt::Display for Because {
                     Order::Announce(_) => write!(f, "announce at {level}")?,
                     Order::Withdraw => f.write_str("withdraw")?,
                     Order::Prefer(_) => write!(f, "prefer {level}")?,
+                    Order::Drain => write!(f, "drain, so {level}")?,
                 }
-                if let Some(reason) = &intent.reason {
-                    // Escaped: it is a stranger's text on the operator's terminal.
-                    write!(f, ", reason {reason:?}")?;
-                }
-                if let Some(expires) = intent.expires {
-                    write!(f, ", until {}", seconds(expires))?;
-                }
-                write!(f, ", since {}", seconds(intent.since))
+                write_circumstances(intent, f)
+            }
+            Because::Drained { intent, level, .. } => {
+                write!(f, "operator {}: drain of this node, so {level}", intent.owner)?;
+                write_circumstances(intent, f)
             }
         }
     }
+}
+
+fn write_circumstances(intent: &Intent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Some(reason) = &intent.reason {
+        // Escaped: it is a stranger's text on the operator's terminal.
+        write!(f, ", reason {reason:?}")?;
+    }
+    if let Some(expires) = intent.expires {
+        write!(f, ", until {}", seconds(expires))?;
+    }
+    write!(f, ", since {}", seconds(intent.since))
 }
 
 /// Without the fraction, which only a machine reads.
@@ -165,6 +199,7 @@ mod tests {
         let group = Group {
             prefixes: vec![prefix("198.51.100.7/32"), prefix("198.51.100.8/32")],
             base: [("dc1".to_owned(), Preference(200)), ("dc2".to_owned(), Preference(100))].into(),
+            ..Group::default()
         };
         let definitions = Definitions {
             site,

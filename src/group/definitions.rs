@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Levels, Target, nearest};
+use crate::ospf::How;
 use crate::types::{Preference, Prefix, PrefixError};
 
 /// Service prefixes that always move together.
@@ -10,6 +11,11 @@ pub struct Group {
     pub prefixes: Vec<Prefix>,
     /// Per site. A site that is not named has 0: it does not announce the group by itself.
     pub base: BTreeMap<String, Preference>,
+    /// As what the prefixes are announced into an OSPF area, where there is one. A prefix of no group is
+    /// announced as the default says.
+    pub ospf: How,
+    /// External route tag; a stub link has none.
+    pub ospf_tag: u32,
 }
 
 impl Group {

@@ -9,6 +9,8 @@ use crate::types::{Preference, Prefix, Wall};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
+    /// This node, with all that it announces.
+    Node,
     Group(String),
     Prefix(Prefix),
 }
@@ -20,6 +22,8 @@ pub enum Order {
     Announce(Option<Preference>),
     Withdraw,
     Prefer(Preference),
+    /// At most at the level `drain`, whatever else is ordered. For [`Target::Node`].
+    Drain,
 }
 
 /// An operator's order, in force until it is released, replaced, or over.
@@ -47,6 +51,8 @@ impl Intent {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // With a blank, so that it is no group's name.
+            Target::Node => f.write_str("this node"),
             Target::Group(name) => name.fmt(f),
             Target::Prefix(prefix) => prefix.fmt(f),
         }

@@ -65,7 +65,7 @@ impl Intents {
         over.into_values().collect()
     }
 
-    /// By target: groups by name, then prefixes in order.
+    /// By target: the node, groups by name, then prefixes in order.
     pub fn iter(&self) -> impl Iterator<Item = &Intent> {
         self.0.values()
     }

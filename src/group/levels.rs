@@ -47,6 +47,11 @@ impl Levels {
         })
     }
 
+    /// The most that a drained node announces: the level `drain`, which is built in.
+    pub(super) fn drained(&self) -> Preference {
+        self.0.get("drain").copied().unwrap_or(Preference(10))
+    }
+
     /// The name of a preference; of several the first in the alphabet.
     pub fn name(&self, preference: Preference) -> Option<&str> {
         self.0.iter().find(|(_, named)| **named == preference).map(|(name, _)| name.as_str())

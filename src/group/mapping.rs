@@ -4,14 +4,14 @@ use std::fmt;
 use crate::types::Preference;
 use crate::wire::bgp::{Community, LargeCommunity};
 
-/// What a class of BGP neighbours sees of a preference. This is the one place where "higher
-/// attracts" becomes BGP's attributes.
+/// What a class of BGP neighbours, or an OSPF area, sees of a preference. This is the one place where "higher
+/// attracts" becomes BGP's attributes and OSPF's metric.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping(Kind);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Kind {
-    /// MED is 255 - preference, LOCAL_PREF is the preference.
+    /// MED is 255 - preference, LOCAL_PREF is the preference, OSPF's metric a hundred times the MED.
     #[default]
     BuiltIn,
     /// A step holds from its preference up to the next one. Never empty.
@@ -29,6 +29,8 @@ pub struct Mapped {
     pub local_pref: Option<u32>,
     pub communities: Vec<Community>,
     pub large_communities: Vec<LargeCommunity>,
+    /// OSPF's metric; lower attracts. `None`: the built-in one.
+    pub metric: Option<u32>,
 }
 
 /// By these two steps a higher preference would look worse to a neighbour.
@@ -36,7 +38,7 @@ pub struct Mapped {
 pub struct NotMonotonic {
     pub lower: Preference,
     pub higher: Preference,
-    /// As the key is written in the configuration: `med`, `prepend`, `local-pref`, `communities`.
+    /// As the key is written in the configuration: `med`, `prepend`, `local-pref`, `communities`, `metric`.
     pub attribute: &'static str,
     /// What the higher step does wrong: `has the larger med (50 against 10)`.
     pub problem: String,
@@ -49,11 +51,14 @@ impl Mapping {
     pub const BUILT_IN: Mapping = Mapping(Kind::BuiltIn);
 
     /// Of at least one step (without any it is the built-in mapping); refused if it is not
-    /// monotonic. A missing MED counts as 0, as receivers take it (RFC 4271 §9.1.2.2).
+    /// monotonic. A missing MED counts as 0, as receivers take it (RFC 4271 §9.1.2.2), a missing metric as the
+    /// built-in one.
     pub fn new(steps: BTreeMap<Preference, Mapped>) -> Result<Mapping, NotMonotonic> {
         for ((lower, low), (higher, high)) in steps.iter().zip(steps.iter().skip(1)) {
-            if let Some((attribute, problem)) = high.worse_than(low) {
-                let (lower, higher) = (*lower, *higher);
+            let (lower, higher) = (*lower, *higher);
+            if let Some((attribute, problem)) =
+                high.worse_than(low).or_else(|| high.farther_than(low, higher))
+            {
                 return Err(NotMonotonic { lower, higher, attribute, problem });
             }
         }
@@ -63,20 +68,33 @@ impl Mapping {
     /// What the neighbours of this class see of `preference`. Below the lowest step the lowest one
     /// holds. A preference of 0 is not announced at all; the caller does not ask for it.
     pub fn map(&self, preference: Preference) -> Mapped {
-        match &self.0 {
-            Kind::BuiltIn => Mapped {
+        match self.step(preference) {
+            Some(step) => step.clone(),
+            None => Mapped {
                 med: Some(u32::from(Preference::MAX.0 - preference.0)),
                 local_pref: Some(u32::from(preference.0)),
                 ..Mapped::default()
             },
-            Kind::Steps(steps) => steps
-                .range(..=preference)
-                .next_back()
-                .or_else(|| steps.first_key_value())
-                .map(|(_, mapped)| mapped.clone())
-                .unwrap_or_default(),
         }
     }
+
+    /// What an OSPF area sees of `preference`, which is announced.
+    pub fn metric(&self, preference: Preference) -> u32 {
+        self.step(preference)
+            .and_then(|step| step.metric)
+            .unwrap_or_else(|| built_in_metric(preference))
+    }
+
+    fn step(&self, preference: Preference) -> Option<&Mapped> {
+        let Kind::Steps(steps) = &self.0 else { return None };
+        let step = steps.range(..=preference).next_back().or_else(|| steps.first_key_value());
+        step.map(|(_, mapped)| mapped)
+    }
+}
+
+/// At most 25,500: a stub link has room for it too.
+fn built_in_metric(preference: Preference) -> u32 {
+    u32::from(Preference::MAX.0 - preference.0) * 100
 }
 
 impl Mapped {
@@ -102,6 +120,19 @@ impl Mapped {
             return Some(("communities", "carries graceful-shutdown alone".to_owned()));
         }
         None
+    }
+
+    /// Whether this step, which begins at `preference`, has a larger metric than `lower`, which ends there.
+    fn farther_than(
+        &self,
+        lower: &Mapped,
+        preference: Preference,
+    ) -> Option<(&'static str, String)> {
+        let below = Preference(preference.0.saturating_sub(1));
+        let metric = self.metric.unwrap_or_else(|| built_in_metric(preference));
+        let low = lower.metric.unwrap_or_else(|| built_in_metric(below));
+        (metric > low)
+            .then(|| ("metric", format!("has the larger metric ({metric} against {low})")))
     }
 }
 

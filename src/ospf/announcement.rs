@@ -8,11 +8,12 @@ pub struct Announced {
     pub tag: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
     /// Type 1: the way to us counts as well.
     External1,
     /// Type 2: larger than any cost inside; among equal ones the nearest exit wins.
+    #[default]
     External2,
     /// A stub link of our router-LSA.
     Stub,
