@@ -11,6 +11,7 @@ mod flooding;
 mod interface;
 mod neighbor;
 mod origination;
+mod plan;
 mod router;
 mod settings;
 mod transmit;
@@ -20,6 +21,7 @@ pub use announcement::{Announced, How};
 pub use event::{Address, Event, Link};
 pub use interface::{Interface, InterfaceState};
 pub use neighbor::{Neighbor, NeighborState};
+pub use plan::{Plan, PlannedRouter, Way};
 pub use router::Router;
 pub use settings::{
     Area, AreaKind, Authentication, InterfaceSettings, Key, NetworkKind, Settings, SpfDelays,

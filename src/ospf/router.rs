@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
+use super::calculation::Calculation;
 use super::database::Database;
 use super::event::Link;
 use super::interface::Interface;
@@ -20,6 +21,7 @@ pub struct Router {
     pub(super) database: Database,
     /// Since when we take leave.
     pub(super) leaving: Option<Time>,
+    pub(super) calculation: Calculation,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -34,6 +36,7 @@ impl Router {
             interfaces: BTreeMap::new(),
             database: Database::default(),
             leaving: None,
+            calculation: Calculation::default(),
             actions: VecDeque::new(),
         }
     }
@@ -53,6 +56,7 @@ impl Router {
             Event::Reconfigured(settings) => self.reconfigure(*settings, now),
             Event::Stopped => self.stop(now),
         }
+        self.calculation_tick(now);
     }
 
     /// Does what is due; without anything, does nothing.
