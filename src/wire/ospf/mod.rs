@@ -12,14 +12,25 @@
 //! we understand of it. [`Version`] is a value, so that version 3 can join.
 
 mod authentication;
+mod checksum;
+mod emit;
+mod frame;
+mod grace;
 mod lsa;
+mod lsa_body;
+mod malformed;
 mod packet;
 mod router_information;
+mod router_lsa;
+mod tlv;
 
-pub use authentication::Algorithm;
-pub use lsa::{
-    ExternalLsa, Link, LinkKind, Lsa, LsaBody, LsaHeader, LsaKey, LsaType, NetworkLsa, RouterLsa,
-    SequenceNumber, SummaryLsa,
-};
-pub use packet::{AreaId, Body, DatabaseDescription, Hello, Options, Version};
+pub use authentication::{Algorithm, AuthenticationField, Signature};
+pub use emit::emit;
+pub use frame::{Frame, PacketKind};
+pub use grace::{Grace, GraceReason};
+pub use lsa::{Lsa, LsaHeader, LsaKey, LsaType, SequenceNumber};
+pub use lsa_body::{ExternalLsa, LsaBody, NetworkLsa, SummaryLsa};
+pub use malformed::Malformed;
+pub use packet::{AreaId, Body, DatabaseDescription, Hello, LinkStateUpdate, Options, Version};
 pub use router_information::RouterInformation;
+pub use router_lsa::{Link, LinkKind, RouterLsa};
