@@ -1,12 +1,28 @@
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use crate::types::Time;
-use crate::wire::ospf::{Lsa, LsaKey};
+use crate::types::{Deadlines, Time};
+use crate::wire::ospf::{Lsa, LsaHeader, LsaKey};
 
-/// The link-state database: at most one instance of each LSA (RFC 2328 §12.2).
+/// Seconds (RFC 2328 Appendix B).
+pub const MAX_AGE: u16 = 3600;
+/// Seconds by which ages of one instance may differ (RFC 2328 Appendix B).
+const MAX_AGE_DIFF: u16 = 900;
+
+/// A link-state database: at most one instance of each LSA (RFC 2328 §12.2). The router has one for the area, and
+/// one per interface for what is flooded on that link only (RFC 5250 §3, type 9).
+///
+/// Nothing here walks the database: what is due is in an order of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Database {
     lsas: BTreeMap<LsaKey, Entry>,
+    /// When an LSA of ours wants a refresh, or another's reaches MaxAge.
+    due: Deadlines<LsaKey>,
+    /// At MaxAge: kept until all neighbours have acknowledged that (RFC 2328 §14).
+    flushing: BTreeSet<LsaKey>,
+    /// Octets of all LSAs.
+    octets: usize,
 }
 
 /// An instance as it was installed.
@@ -14,6 +30,11 @@ pub struct Database {
 pub struct Entry {
     pub lsa: Lsa,
     pub installed: Time,
+    /// It came from a neighbour; what we originated did not.
+    pub(super) received: bool,
+    /// When a neighbour was last sent this instance, other than by retransmission. For LSAs of ours, their pacing
+    /// counts from here.
+    pub(super) sent: Option<Time>,
 }
 
 impl Database {
@@ -24,16 +45,117 @@ impl Database {
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.lsas.values()
     }
-}
 
-impl Entry {
-    /// LS age at `now`, at most MaxAge (RFC 2328 §12.1.1).
-    pub fn age(&self, now: Time) -> u16 {
-        let elapsed = now.since(self.installed).as_secs();
-        let age = u64::from(self.lsa.header.age & 0x7fff) + elapsed;
-        u16::try_from(age).unwrap_or(MAX_AGE).min(MAX_AGE)
+    pub fn len(&self) -> usize {
+        self.lsas.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lsas.is_empty()
+    }
+
+    /// Octets of all LSAs in it.
+    pub fn octets(&self) -> usize {
+        self.octets
+    }
+
+    pub(super) fn get_mut(&mut self, key: &LsaKey) -> Option<&mut Entry> {
+        self.lsas.get_mut(key)
+    }
+
+    /// Replaces what there is of this LSA and returns it. `due`: when to think of it again, at the latest at MaxAge;
+    /// of no meaning for an LSA that has this age.
+    pub(super) fn install(&mut self, entry: Entry, due: Time) -> Option<Entry> {
+        let key = entry.lsa.header.key;
+        if entry.lsa.header.is_max_age() {
+            self.due.clear(key);
+            self.flushing.insert(key);
+        } else {
+            self.due.set(key, due.min(entry.max_age_at()));
+            self.flushing.remove(&key);
+        }
+        self.octets += entry.lsa.raw.len();
+        let old = self.lsas.insert(key, entry);
+        self.octets -= old.as_ref().map_or(0, |old| old.lsa.raw.len());
+        old
+    }
+
+    pub(super) fn remove(&mut self, key: &LsaKey) -> Option<Entry> {
+        let old = self.lsas.remove(key)?;
+        self.due.clear(*key);
+        self.flushing.remove(key);
+        self.octets -= old.lsa.raw.len();
+        Some(old)
+    }
+
+    /// An LSA that is due, which is then due no longer.
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<LsaKey> {
+        self.due.pop_due(now)
+    }
+
+    /// Thinks of the LSA again at `at`, or at MaxAge if that is before.
+    pub(super) fn set_due(&mut self, key: LsaKey, at: Time) {
+        if let Some(entry) = self.lsas.get(&key) {
+            self.due.set(key, at.min(entry.max_age_at()));
+        }
+    }
+
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.due.next()
+    }
+
+    /// What waits for its removal.
+    pub(super) fn flushing(&self) -> &BTreeSet<LsaKey> {
+        &self.flushing
+    }
+
+    /// Whether the instance is newer than ours, or we have none.
+    pub(super) fn lacks(&self, header: &LsaHeader, now: Time) -> bool {
+        self.get(&header.key)
+            .is_none_or(|entry| header.compare_instance(&entry.header(now)) == Ordering::Greater)
     }
 }
 
-/// Seconds (RFC 2328 Appendix B).
-pub const MAX_AGE: u16 = 3600;
+impl Entry {
+    /// LS age at `now`, at most MaxAge (RFC 2328 §12.1.1). DoNotAge (RFC 1793) is not obeyed: nobody may set it in an
+    /// area with a router that does not announce demand circuits, as we do not.
+    pub fn age(&self, now: Time) -> u16 {
+        let elapsed = now.since(self.installed).as_secs();
+        let age = u64::from(self.lsa.header.seconds()) + elapsed;
+        u16::try_from(age).unwrap_or(MAX_AGE).min(MAX_AGE)
+    }
+
+    /// The header with the age at `now`.
+    pub fn header(&self, now: Time) -> LsaHeader {
+        LsaHeader { age: self.age(now), ..self.lsa.header }
+    }
+
+    fn max_age_at(&self) -> Time {
+        let left = MAX_AGE.saturating_sub(self.lsa.header.seconds());
+        self.installed + Duration::from_secs(left.into())
+    }
+}
+
+impl LsaHeader {
+    /// The age without the DoNotAge bit, at most MaxAge.
+    pub(super) fn seconds(&self) -> u16 {
+        (self.age & 0x7fff).min(MAX_AGE)
+    }
+
+    pub(super) fn is_max_age(&self) -> bool {
+        self.seconds() == MAX_AGE
+    }
+
+    /// Which of two instances of one LSA is newer: that is the greater one (RFC 2328 §13.1). The ages are those now.
+    pub(super) fn compare_instance(&self, other: &LsaHeader) -> Ordering {
+        let younger = || {
+            let (age, others) = (self.seconds(), other.seconds());
+            if age.abs_diff(others) > MAX_AGE_DIFF { others.cmp(&age) } else { Ordering::Equal }
+        };
+        self.sequence
+            .cmp(&other.sequence)
+            .then(self.checksum.cmp(&other.checksum))
+            .then(self.is_max_age().cmp(&other.is_max_age()))
+            .then_with(younger)
+    }
+}

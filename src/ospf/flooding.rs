@@ -35,7 +35,13 @@ impl Router {
     }
 
     /// Whether the instance is newer than what is in the database, or there is none (RFC 2328 §10.6).
-    pub(super) fn is_newer_than_ours(&self, _header: &LsaHeader, _now: Time) -> bool {
-        false
+    /// It is of a neighbour on `interface`.
+    pub(super) fn is_newer_than_ours(
+        &self,
+        _interface: u32,
+        header: &LsaHeader,
+        now: Time,
+    ) -> bool {
+        self.database.lacks(header, now)
     }
 }

@@ -12,16 +12,19 @@ mod interface;
 mod neighbor;
 mod origination;
 mod plan;
+mod retransmission;
 mod router;
 mod settings;
 mod transmit;
 
 pub use action::{Action, Note, Route, RouteKind};
 pub use announcement::{Announced, How};
+pub use database::{Database, Entry};
 pub use event::{Address, Event, Link};
 pub use interface::{Interface, InterfaceState};
 pub use neighbor::{Neighbor, NeighborState};
 pub use plan::{Plan, PlannedRouter, Way};
+pub use retransmission::Retransmissions;
 pub use router::Router;
 pub use settings::{
     Area, AreaKind, Authentication, InterfaceSettings, Key, NetworkKind, Settings, SpfDelays,

@@ -3,6 +3,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::Router;
+use super::retransmission::Retransmissions;
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{LsaHeader, LsaKey, Options};
 
@@ -35,8 +36,8 @@ pub struct Neighbor {
     pub dead_at: Time,
     /// Link state request list: what it has newer than we (§10).
     pub requests: BTreeMap<LsaKey, LsaHeader>,
-    /// Link state retransmission list: sent, not acknowledged yet, and when it is to be sent again (§10).
-    pub retransmissions: BTreeMap<LsaKey, Time>,
+    /// Link state retransmission list (§10).
+    pub retransmissions: Retransmissions,
 }
 
 /// RFC 2328 §10.2. Start is not among them, as it is for NBMA networks.

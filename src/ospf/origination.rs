@@ -24,6 +24,9 @@ impl Router {
 
     pub(super) fn forwarding_ready(&mut self, _now: Time) {}
 
+    /// Other settings are in force: what we originate may be stale.
+    pub(super) fn settings_changed(&mut self, _now: Time) {}
+
     /// We take leave: what is ours is to go from the neighbours' databases.
     pub(super) fn flush_own(&mut self, _now: Time) {}
 

@@ -56,6 +56,8 @@ impl Router {
             Event::Reconfigured(settings) => self.reconfigure(*settings, now),
             Event::Stopped => self.stop(now),
         }
+        // What became due by this goes out at once.
+        self.flooding_tick(now);
         self.calculation_tick(now);
     }
 

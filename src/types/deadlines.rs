@@ -1,46 +1,60 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Time;
 
-/// The timers of one core: at most one deadline per key, the key a documented enum.
+/// Timers: at most one deadline per key.
 ///
-/// Equal deadlines fire in key order, so the order of timers is the same in every run.
+/// Equal deadlines fire in key order, so the order of timers is the same in every run. Every call costs the logarithm
+/// of how many there are.
 #[derive(Clone, Debug)]
 pub struct Deadlines<K> {
     at: BTreeMap<K, Time>,
+    order: BTreeSet<(Time, K)>,
 }
 
 impl<K: Ord + Copy> Deadlines<K> {
     pub fn new() -> Self {
-        Deadlines { at: BTreeMap::new() }
+        Deadlines { at: BTreeMap::new(), order: BTreeSet::new() }
     }
 
     /// Starts or moves the timer.
     pub fn set(&mut self, key: K, at: Time) {
-        self.at.insert(key, at);
+        if let Some(before) = self.at.insert(key, at) {
+            self.order.remove(&(before, key));
+        }
+        self.order.insert((at, key));
     }
 
     pub fn clear(&mut self, key: K) {
-        self.at.remove(&key);
+        if let Some(at) = self.at.remove(&key) {
+            self.order.remove(&(at, key));
+        }
     }
 
     pub fn get(&self, key: K) -> Option<Time> {
         self.at.get(&key).copied()
     }
 
+    pub fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<Time> {
-        self.at.values().min().copied()
+        self.order.first().map(|(at, _)| *at)
     }
 
     /// Takes out the earliest timer that is due at `now`.
     pub fn pop_due(&mut self, now: Time) -> Option<K> {
-        let (key, _) = self
-            .at
-            .iter()
-            .map(|(key, at)| (*key, *at))
-            .filter(|(_, at)| *at <= now)
-            .min_by_key(|(key, at)| (*at, *key))?;
+        let (at, key) = *self.order.first()?;
+        if at > now {
+            return None;
+        }
+        self.order.pop_first();
         self.at.remove(&key);
         Some(key)
     }
