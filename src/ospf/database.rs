@@ -74,9 +74,9 @@ impl Database {
             self.due.set(key, due.min(entry.max_age_at()));
             self.flushing.remove(&key);
         }
-        self.octets += entry.lsa.raw.len();
+        self.octets += usize::from(entry.lsa.header.length);
         let old = self.lsas.insert(key, entry);
-        self.octets -= old.as_ref().map_or(0, |old| old.lsa.raw.len());
+        self.octets -= old.as_ref().map_or(0, |old| usize::from(old.lsa.header.length));
         old
     }
 
@@ -84,7 +84,7 @@ impl Database {
         let old = self.lsas.remove(key)?;
         self.due.clear(*key);
         self.flushing.remove(key);
-        self.octets -= old.lsa.raw.len();
+        self.octets -= usize::from(old.lsa.header.length);
         Some(old)
     }
 
