@@ -144,9 +144,9 @@ fn main() {
         let best = || prefixes.iter().filter(|prefix| rib.best(**prefix).is_some()).count();
         assert_eq!(measure("  best path of each prefix", routes, best), routes);
     }
-    measure("multipath of each prefix, two paths each", routes, || {
+    measure("gateways of each prefix, two paths each", routes, || {
         for prefix in &prefixes {
-            black_box(rib.multipath(*prefix, 8));
+            black_box(rib.hops(*prefix, 8));
         }
     });
     measure("longest match of each network address", routes, || {
@@ -194,10 +194,10 @@ fn main() {
     fib.observe(Observed::DumpDone, Time::ZERO);
     measure("kernel model: wanted, created, acknowledged", routes, || {
         for prefix in &prefixes {
-            let hop = rib.best(*prefix).and_then(|best| best.hop.ok().flatten());
-            let hops: Hops = hop
-                .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
+            let hops: Hops = rib
+                .hops(*prefix, 1)
                 .into_iter()
+                .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
                 .collect();
             fib.want(*prefix, Some(hops));
             for change in fib.poll(100) {

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use shunt::rib::export::{Neighbor, Originated, Withheld, export, originate};
 use shunt::rib::import::{Policy, Rejected, Session, import};
 use shunt::rib::{
-    AdjRibOut, Batch, Connected, Reason, Rib, Source, SourceId, SourceKind, Standing, Unusable,
-    Urgency,
+    AdjRibOut, Batch, Connected, Distances, IgpRoute, Reason, Resolved, Rib, Route, Source,
+    SourceId, SourceKind, Standing, Unusable, Urgency,
 };
 use shunt::types::{Asn, Family, Prefix, RouterId};
 use shunt::wire::bgp::{
@@ -52,6 +52,22 @@ fn learn(rib: &mut Rib, source: u32, prefix_text: &str, attributes: Attributes) 
     rib.learn(SourceId(source), prefix(prefix_text), attributes);
 }
 
+/// An OSPF route over one gateway on interface 7.
+fn ospf(metric: u32, gateway: &str) -> IgpRoute {
+    IgpRoute {
+        kind: "OSPF intra-area",
+        metric,
+        second_metric: 0,
+        tag: 0,
+        hops: [Resolved { gateway: ip(gateway), interface: 7 }].into_iter().collect(),
+        exits: Box::default(),
+    }
+}
+
+fn gateways(rib: &Rib, target: &str, max: usize) -> Vec<String> {
+    rib.hops(prefix(target), max).iter().map(|hop| hop.gateway.to_string()).collect()
+}
+
 fn changes(rib: &mut Rib) -> Vec<String> {
     rib.take_changes(usize::MAX).iter().map(Prefix::to_string).collect()
 }
@@ -73,9 +89,8 @@ mod decision {
         (
             "usable",
             |pair| pair.worse.2.next_hop = hop("203.0.113.9"),
-            "next hop 203.0.113.9 is in no connected network",
+            "next hop 203.0.113.9 is in no connected network and no OSPF route has it",
         ),
-        ("distance", |pair| pair.worse.1.distance = 200, "higher distance (200, best has 20)"),
         (
             "LOCAL_PREF",
             |pair| pair.worse.2.local_pref = Some(99),
@@ -96,6 +111,11 @@ mod decision {
             "eBGP before iBGP",
             |pair| pair.worse.1.kind = SourceKind::Ibgp,
             "learned by iBGP, the best one by eBGP",
+        ),
+        (
+            "IGP metric",
+            |pair| pair.worse.2.next_hop = hop("198.18.0.1"),
+            "higher IGP metric (30, best has 0)",
         ),
         (
             "router id",
@@ -128,6 +148,7 @@ mod decision {
 
     fn outcome(pair: &Pair) -> (SourceId, String) {
         let mut rib = rib();
+        rib.set_igp(prefix("198.18.0.0/24"), Some(ospf(30, "192.0.2.77")));
         for (source, facts, attributes) in [&pair.worse, &pair.better] {
             rib.add_source(SourceId(*source), *facts);
             learn(&mut rib, *source, "198.51.100.0/24", attributes.clone());
@@ -135,7 +156,7 @@ mod decision {
         let candidates = rib.candidates(prefix("198.51.100.0/24"), 1);
         assert_eq!(candidates[0].standing, Standing::Best);
         let best = rib.best(prefix("198.51.100.0/24")).unwrap();
-        assert_eq!(best.source, candidates[0].path.source);
+        assert_eq!(best.source, candidates[0].route.source());
         let text = match candidates[1].standing {
             Standing::Lost { reason, against } => {
                 assert_eq!(against, best.source);
@@ -196,11 +217,11 @@ mod decision {
         learn(&mut rib, 0, "198.51.100.0/24", Attributes::originated(hop("0.0.0.0")));
         let best = rib.best(prefix("198.51.100.0/24")).unwrap();
         assert_eq!((best.source, best.hop), (SourceId::LOCAL, Ok(None)));
+        assert!(rib.hops(prefix("198.51.100.0/24"), 8).is_empty());
         let candidates = rib.candidates(prefix("198.51.100.0/24"), 8);
-        let lost = Reason::Distance { this: 20, best: 0 };
         assert_eq!(
             candidates[1].standing,
-            Standing::Lost { reason: lost, against: SourceId::LOCAL }
+            Standing::Lost { reason: Reason::Own, against: SourceId::LOCAL }
         );
     }
 
@@ -210,7 +231,7 @@ mod decision {
         rib.add_source(SourceId(1), Source::neighbor(true, id("10.0.0.1"), ip("192.0.2.10")));
         learn(&mut rib, 1, "198.51.100.0/24", set("192.0.2.1", &[64500]));
         assert!(rib.best(prefix("198.51.100.0/24")).is_none());
-        assert!(rib.multipath(prefix("198.51.100.0/24"), 8).is_empty());
+        assert!(rib.hops(prefix("198.51.100.0/24"), 8).is_empty());
         assert_eq!(
             rib.candidates(prefix("198.51.100.0/24"), 8)[0].standing,
             Standing::Unusable(Unusable::OwnAddress(ip("192.0.2.1")))
@@ -233,13 +254,11 @@ mod decision {
         let mut med = set("192.0.2.15", &[64504, 64510]);
         med.med = Some(5);
         learn(&mut rib, 5, target, med);
-        let shares = |max| -> Vec<u32> {
-            rib.multipath(prefix(target), max).iter().map(|path| path.source.0).collect()
-        };
-        assert_eq!(shares(8), [1, 2, 4]);
-        assert_eq!(shares(2), [1, 2]);
-        assert_eq!(shares(1), [1]);
-        assert_eq!(shares(0), [0; 0]);
+        let shares = |max| gateways(&rib, target, max);
+        assert_eq!(shares(8), ["192.0.2.11", "192.0.2.12", "192.0.2.14"]);
+        assert_eq!(shares(2), ["192.0.2.11", "192.0.2.12"]);
+        assert_eq!(shares(1), ["192.0.2.11"]);
+        assert!(shares(0).is_empty());
         let standings: Vec<String> = rib
             .candidates(prefix(target), 2)
             .iter()
@@ -263,7 +282,7 @@ mod decision {
     }
 
     fn any_path() -> impl Strategy<Value = (Source, Attributes)> {
-        let source = (any::<bool>(), 1..4u8, 1..4u8, prop_oneof![Just(20u8), Just(110)]);
+        let source = (any::<bool>(), 1..4u8, 1..4u8);
         let attributes = (
             1..4u8,
             0..3usize,
@@ -273,14 +292,13 @@ mod decision {
             proptest::option::of(1..3u8),
             0..2usize,
         );
-        (source, attributes).prop_map(|((external, router, address, distance), parts)| {
+        (source, attributes).prop_map(|((external, router, address), parts)| {
             let (next_hop, length, origin, med, local_pref, originator, clusters) = parts;
-            let mut source = Source::neighbor(
+            let source = Source::neighbor(
                 external,
                 id(&format!("10.0.0.{router}")),
                 ip(&format!("192.0.2.{address}")),
             );
-            source.distance = distance;
             // 192.0.2.1 is our own address, so some paths are unusable.
             let mut attributes = set(&format!("192.0.2.{next_hop}"), &vec![64500; length]);
             attributes.origin = [Origin::Igp, Origin::Egp, Origin::Incomplete][usize::from(origin)];
@@ -311,7 +329,7 @@ mod decision {
                 rib
             };
             let ranked = |rib: &Rib| -> Vec<u32> {
-                rib.candidates(target, 1).iter().map(|c| c.path.source.0).collect()
+                rib.candidates(target, 1).iter().map(|c| c.route.source().0).collect()
             };
             let straight: Vec<usize> = (0..paths.len()).collect();
             let mut mixed = straight.clone();
@@ -323,7 +341,7 @@ mod decision {
             let mut expected = ranked(&fill(&straight));
             while !expected.is_empty() {
                 prop_assert_eq!(&ranked(&rib), &expected);
-                let usable = rib.candidates(target, 1)[0].path.hop.is_ok();
+                let usable = rib.candidates(target, 1)[0].standing == Standing::Best;
                 let best = rib.best(target).map(|path| path.source.0);
                 prop_assert_eq!(best, usable.then_some(expected[0]));
                 rib.forget(SourceId(expected.remove(0)), target);
@@ -419,7 +437,7 @@ mod table {
         let far = (prefix("203.0.113.0/24"), 8);
         rib.set_connected(Connected::new([near, far], [ip("192.0.2.1")]));
         assert_eq!(changes(&mut rib), ["10.1.0.0/16"]);
-        assert_eq!(rib.best(prefix("10.1.0.0/16")).unwrap().hop.unwrap().unwrap().interface, 8);
+        assert_eq!(rib.hops(prefix("10.1.0.0/16"), 8)[0].interface, 8);
         rib.set_connected(Connected::new([near, far], [ip("192.0.2.1"), ip("192.0.2.9")]));
         assert!(!rib.has_changes());
         rib.set_connected(Connected::new([far], []));
@@ -433,7 +451,7 @@ mod table {
         learn(&mut rib, 1, "0.0.0.0/0", set("192.0.2.11", &[64500]));
         learn(&mut rib, 1, "10.0.0.0/8", set("192.0.2.11", &[64500]));
         learn(&mut rib, 2, "10.1.0.0/16", set("203.0.113.5", &[64501]));
-        let found = |text: &str| rib.longest_match(ip(text)).map(|(prefix, _)| prefix.to_string());
+        let found = |text: &str| rib.longest_match(ip(text)).map(|prefix| prefix.to_string());
         assert_eq!(found("10.1.2.3").as_deref(), Some("10.0.0.0/8"));
         assert_eq!(found("172.16.0.1").as_deref(), Some("0.0.0.0/0"));
         assert_eq!(found("2001:db8::1"), None);
@@ -530,8 +548,9 @@ mod table {
                         .min();
                     prop_assert_eq!(followed.get(prefix).copied().flatten(), best);
                     for candidate in rib.candidates(*prefix, 1) {
-                        let stale = model[&(*prefix, candidate.path.source.0)].1;
-                        prop_assert_eq!(candidate.path.stale, stale);
+                        let Route::Bgp(path) = candidate.route else { panic!("nothing of the IGP") };
+                        let stale = model[&(*prefix, path.source.0)].1;
+                        prop_assert_eq!(path.stale, stale);
                     }
                 }
                 for source in 1..4u32 {
@@ -1043,5 +1062,247 @@ mod sending {
             prop_assert_eq!(neighbor, wanted);
             prop_assert!(out.is_settled());
         }
+    }
+}
+
+mod igp {
+    use super::*;
+
+    const TARGET: &str = "198.51.100.0/24";
+
+    /// An eBGP neighbour 1 and an iBGP neighbour 2.
+    fn two_neighbors() -> Rib {
+        let mut rib = rib();
+        rib.add_source(SourceId(1), Source::neighbor(true, id("10.0.0.1"), ip("192.0.2.11")));
+        rib.add_source(SourceId(2), Source::neighbor(false, id("10.0.0.2"), ip("192.0.2.12")));
+        rib
+    }
+
+    /// `best` for the one in use, else why it is not.
+    fn standings(rib: &Rib) -> Vec<(SourceId, String)> {
+        let text = |standing| match standing {
+            Standing::Best => "best".to_owned(),
+            Standing::Multipath => "multipath".to_owned(),
+            Standing::Lost { reason, against } => format!("{reason}, against {}", against.0),
+            Standing::Unusable(why) => why.to_string(),
+        };
+        let candidates = rib.candidates(prefix(TARGET), 8);
+        candidates.iter().map(|c| (c.route.source(), text(c.standing))).collect()
+    }
+
+    fn is(source: SourceId, text: &str) -> (SourceId, String) {
+        (source, text.to_owned())
+    }
+
+    #[test]
+    fn distance_decides_between_the_protocols() {
+        let mut rib = two_neighbors();
+        rib.set_igp(prefix(TARGET), Some(ospf(10, "192.0.2.77")));
+        assert_eq!(changes(&mut rib), [TARGET]);
+        assert_eq!(standings(&rib), [is(SourceId::IGP, "best")]);
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.77"]);
+        assert!(rib.best(prefix(TARGET)).is_none(), "neighbours hear of BGP only");
+
+        learn(&mut rib, 2, TARGET, set("192.0.2.12", &[64500]));
+        let igp = SourceId::IGP.0;
+        let lost = format!("higher distance (200, best has 110), against {igp}");
+        assert_eq!(standings(&rib), [is(SourceId::IGP, "best"), is(SourceId(2), &lost)]);
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.77"]);
+
+        learn(&mut rib, 1, TARGET, set("192.0.2.11", &[64500]));
+        assert_eq!(
+            standings(&rib),
+            [
+                is(SourceId(1), "best"),
+                is(SourceId(2), "learned by iBGP, the best one by eBGP, against 1"),
+                is(SourceId::IGP, "higher distance (110, best has 20), against 1"),
+            ]
+        );
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.11"]);
+
+        // BGP's own decision comes first: its winner stands against OSPF, not its best distance.
+        let mut strong = set("192.0.2.12", &[64500]);
+        strong.local_pref = Some(200);
+        learn(&mut rib, 2, TARGET, strong);
+        assert_eq!(standings(&rib)[0], is(SourceId::IGP, "best"));
+        assert_eq!(rib.best(prefix(TARGET)).unwrap().source, SourceId(2));
+
+        learn(&mut rib, 0, TARGET, Attributes::originated(hop("0.0.0.0")));
+        let own = "learned, and we announce the prefix ourselves, against 0";
+        let found = standings(&rib);
+        assert_eq!(found[0], is(SourceId::LOCAL, "best"));
+        assert_eq!(found[3], is(SourceId::IGP, own));
+        assert!(gateways(&rib, TARGET, 8).is_empty());
+    }
+
+    #[test]
+    fn paths_of_equal_cost_lose_to_the_igp_together() {
+        let mut rib = two_neighbors();
+        rib.add_source(SourceId(3), Source::neighbor(false, id("10.0.0.3"), ip("192.0.2.13")));
+        learn(&mut rib, 2, TARGET, set("192.0.2.12", &[64500]));
+        learn(&mut rib, 3, TARGET, set("192.0.2.13", &[64500]));
+        assert_eq!(standings(&rib)[1], is(SourceId(3), "multipath"));
+        rib.set_igp(prefix(TARGET), Some(ospf(10, "192.0.2.77")));
+        let lost: Vec<bool> =
+            standings(&rib).iter().map(|(_, text)| text.starts_with("higher distance")).collect();
+        assert_eq!(lost, [false, true, true]);
+    }
+
+    #[test]
+    fn distances_can_be_changed_and_touch_what_both_protocols_have() {
+        let mut rib = two_neighbors();
+        learn(&mut rib, 1, TARGET, set("192.0.2.11", &[64500]));
+        learn(&mut rib, 1, "10.0.0.0/8", set("192.0.2.11", &[64500]));
+        rib.set_igp(prefix(TARGET), Some(ospf(10, "192.0.2.77")));
+        rib.set_igp(prefix("10.1.0.0/16"), Some(ospf(10, "192.0.2.77")));
+        changes(&mut rib);
+        rib.set_distances(Distances::default());
+        assert!(!rib.has_changes());
+        rib.set_distances(Distances { ospf: 15, ..Distances::default() });
+        assert_eq!(changes(&mut rib), [TARGET]);
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.77"]);
+        rib.set_distances(Distances { ospf: 20, ..Distances::default() });
+        let lost = "same distance, and BGP goes before OSPF, against 1";
+        assert_eq!(standings(&rib)[1], is(SourceId::IGP, lost));
+    }
+
+    #[test]
+    fn an_unusable_path_leaves_the_prefix_to_the_igp() {
+        let mut rib = two_neighbors();
+        learn(&mut rib, 1, TARGET, set("203.0.113.9", &[64500]));
+        rib.set_igp(prefix(TARGET), Some(ospf(10, "192.0.2.77")));
+        let found = standings(&rib);
+        assert_eq!(found[0], is(SourceId::IGP, "best"));
+        assert!(found[1].1.contains("no OSPF route"), "{found:?}");
+        rib.set_igp(prefix(TARGET), None);
+        assert_eq!(standings(&rib).len(), 1);
+        assert!(gateways(&rib, TARGET, 8).is_empty());
+    }
+
+    #[test]
+    fn walks_and_matches_see_the_routes_of_both() {
+        let mut rib = two_neighbors();
+        for text in ["10.0.0.0/8", "10.2.0.0/16", "2001:db8::/32"] {
+            learn(&mut rib, 1, text, set("192.0.2.11", &[64500]));
+        }
+        for text in ["0.0.0.0/0", "10.1.0.0/16", "10.2.0.0/16", "172.16.0.0/12"] {
+            rib.set_igp(prefix(text), Some(ospf(10, "192.0.2.77")));
+        }
+        let all: Vec<Prefix> = [
+            "0.0.0.0/0",
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "10.2.0.0/16",
+            "172.16.0.0/12",
+            "2001:db8::/32",
+        ]
+        .map(prefix)
+        .to_vec();
+        assert_eq!(rib.page(None, 9), all);
+        for (at, after) in all.iter().enumerate() {
+            assert_eq!(
+                rib.page(Some(*after), 2),
+                all[at + 1..].iter().take(2).copied().collect::<Vec<_>>()
+            );
+        }
+        let found = |text: &str| rib.longest_match(ip(text));
+        assert_eq!(found("10.1.2.3"), Some(prefix("10.1.0.0/16")));
+        assert_eq!(found("10.3.2.1"), Some(prefix("10.0.0.0/8")));
+        assert_eq!(found("9.9.9.9"), Some(prefix("0.0.0.0/0")));
+        rib.clear_igp();
+        assert_eq!(rib.page(None, 9), ["10.0.0.0/8", "10.2.0.0/16", "2001:db8::/32"].map(prefix));
+        assert_eq!(changes(&mut rib).len(), 6);
+    }
+
+    #[test]
+    fn next_hops_resolve_over_the_longest_igp_route_and_follow_it() {
+        let mut rib = two_neighbors();
+        learn(&mut rib, 2, TARGET, set("10.9.9.9", &[64500]));
+        learn(&mut rib, 2, "203.0.113.0/24", set("192.0.2.12", &[64500]));
+        assert!(gateways(&rib, TARGET, 8).is_empty());
+        changes(&mut rib);
+
+        rib.set_igp(prefix("10.0.0.0/8"), Some(ospf(10, "192.0.2.77")));
+        assert_eq!(changes(&mut rib), ["10.0.0.0/8", TARGET]);
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.77"]);
+
+        let mut both = ospf(20, "192.0.2.78");
+        both.hops.push(Resolved { gateway: ip("192.0.2.79"), interface: 7 });
+        rib.set_igp(prefix("10.9.0.0/16"), Some(both));
+        assert_eq!(changes(&mut rib), ["10.9.0.0/16", TARGET]);
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.78", "192.0.2.79"]);
+        assert_eq!(gateways(&rib, TARGET, 1), ["192.0.2.78"]);
+
+        // A network of our own links goes before the IGP, whatever its length.
+        let near = [(prefix("192.0.2.0/24"), 7), (prefix("10.9.9.0/24"), 8)];
+        rib.set_connected(Connected::new(near, []));
+        rib.set_igp(prefix("10.9.9.9/32"), Some(ospf(1, "192.0.2.80")));
+        assert_eq!(gateways(&rib, TARGET, 8), ["10.9.9.9"]);
+        rib.set_connected(Connected::new(near.into_iter().take(1), []));
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.80"]);
+
+        changes(&mut rib);
+        for text in ["10.9.9.9/32", "10.9.0.0/16", "10.0.0.0/8"] {
+            rib.set_igp(prefix(text), None);
+            assert!(changes(&mut rib).contains(&TARGET.to_owned()), "{text}");
+        }
+        assert!(rib.best(prefix(TARGET)).is_none());
+    }
+
+    #[test]
+    fn next_hops_resolve_neither_over_the_default_route_nor_over_bgp() {
+        let mut rib = two_neighbors();
+        learn(&mut rib, 1, "10.0.0.0/8", set("192.0.2.11", &[64500]));
+        learn(&mut rib, 2, TARGET, set("10.9.9.9", &[64500]));
+        rib.set_igp(prefix("0.0.0.0/0"), Some(ospf(10, "192.0.2.77")));
+        assert_eq!(
+            standings(&rib)[0].1,
+            "next hop 10.9.9.9 is in no connected network and no OSPF route has it"
+        );
+        // Through itself: the path wins the very prefix that its next hop resolves over, and stays.
+        let target = "10.9.0.0/16";
+        learn(&mut rib, 1, target, set("10.9.9.9", &[64500]));
+        assert!(gateways(&rib, target, 8).is_empty());
+        rib.set_igp(prefix(target), Some(ospf(10, "192.0.2.78")));
+        assert_eq!(rib.candidates(prefix(target), 8)[0].route.source(), SourceId(1));
+        assert_eq!(gateways(&rib, target, 8), ["192.0.2.78"]);
+    }
+
+    #[test]
+    fn the_nearer_next_hop_wins_and_the_best_follows_the_metric() {
+        let mut rib = two_neighbors();
+        rib.add_source(SourceId(3), Source::neighbor(false, id("10.0.0.3"), ip("192.0.2.13")));
+        rib.set_igp(prefix("10.8.0.0/16"), Some(ospf(10, "192.0.2.78")));
+        rib.set_igp(prefix("10.9.0.0/16"), Some(ospf(20, "192.0.2.79")));
+        learn(&mut rib, 2, TARGET, set("10.8.0.1", &[64500]));
+        learn(&mut rib, 3, TARGET, set("10.9.0.1", &[64500]));
+        changes(&mut rib);
+        assert_eq!(
+            standings(&rib)[1],
+            is(SourceId(3), "higher IGP metric (20, best has 10), against 2")
+        );
+
+        // Equal cost shares the traffic, over the gateways of both.
+        rib.set_igp(prefix("10.9.0.0/16"), Some(ospf(10, "192.0.2.79")));
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.78", "192.0.2.79"]);
+
+        // An external metric of type 2 outweighs any cost.
+        let far = IgpRoute { second_metric: 1, metric: 1, ..ospf(0, "192.0.2.78") };
+        rib.set_igp(prefix("10.8.0.0/16"), Some(far));
+        assert_eq!(changes(&mut rib), ["10.8.0.0/16", "10.9.0.0/16", TARGET]);
+        assert_eq!(standings(&rib)[0], is(SourceId(3), "best"));
+        assert_eq!(
+            standings(&rib)[1],
+            is(SourceId(2), "higher IGP metric (1 and 1 to the exit, best has 10), against 3")
+        );
+
+        // What says the same of the way there is no change behind it.
+        let tagged = IgpRoute { tag: 7, ..ospf(10, "192.0.2.79") };
+        rib.set_igp(prefix("10.9.0.0/16"), Some(tagged.clone()));
+        assert_eq!(changes(&mut rib), ["10.9.0.0/16"]);
+        rib.set_igp(prefix("10.9.0.0/16"), Some(tagged));
+        assert!(!rib.has_changes());
+        rib.set_igp(prefix("10.7.0.0/16"), None);
+        assert!(!rib.has_changes());
     }
 }

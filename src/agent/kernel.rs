@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, Agent};
 use crate::config::{Config, Import};
 use crate::fib::{self, Fib, Hop, Hops, KernelError, Observed};
-use crate::rib::{Connected, SourceId};
+use crate::rib::Connected;
 use crate::types::{Prefix, Time};
 
 /// Between two scans of the kernel's table when nothing else asks for one.
@@ -45,16 +45,15 @@ impl Agent {
         }
     }
 
-    /// The kernel is to have the best learned paths of a prefix, and nothing for what we announce ourselves: packets
+    /// The kernel is to have the best learned paths or the OSPF route, and nothing for what we announce ourselves: packets
     /// for our own services go where this node's own routes say.
     pub(super) fn want_in_kernel(&mut self, prefix: Prefix) {
         if !self.config.kernel.install || self.stopping.is_some() {
             return;
         }
-        let paths = self.rib.multipath(prefix, usize::from(self.config.kernel.max_paths));
-        let learned = paths.iter().filter(|path| path.source != SourceId::LOCAL);
-        let hops: Hops = learned
-            .filter_map(|path| path.hop.ok().flatten())
+        let hops = self.rib.hops(prefix, usize::from(self.config.kernel.max_paths));
+        let hops: Hops = hops
+            .into_iter()
             .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
             .collect();
         self.fib.want(prefix, Some(hops).filter(|hops| !hops.is_empty()));

@@ -9,7 +9,7 @@ use crate::bgp::State;
 use crate::config::{Export, Ttl};
 use crate::fib::Hops;
 use crate::group::{Announcement, Because, Intent, Order, Target, nearest};
-use crate::rib::{Candidate, SourceId, Standing};
+use crate::rib::{Candidate, Route, SourceId, Standing};
 use crate::types::{Family, Prefix, Time};
 
 impl Agent {
@@ -282,7 +282,7 @@ impl Agent {
         let max_paths = usize::from(self.config.kernel.max_paths);
         let candidates = self.rib.candidates(prefix, max_paths);
         let chosen = candidates.iter().filter(|candidate| {
-            source.is_none_or(|source| source == candidate.path.source)
+            source.is_none_or(|source| source == candidate.route.source())
                 && (!best || candidate.standing == Standing::Best)
         });
         v1::Route {
@@ -301,17 +301,24 @@ impl Agent {
             }
             Standing::Unusable(why) => ("unusable", why.to_string()),
         };
+        let (attributes, stale) = match candidate.route {
+            Route::Bgp(path) => (Some(text::attributes(path.attributes)), path.stale),
+            Route::Igp(_) => (None, false),
+        };
         v1::Path {
-            source: self.source_name(candidate.path.source),
+            source: self.source_name(candidate.route.source()),
             standing: standing.to_owned(),
             reason,
-            attributes: Some(text::attributes(candidate.path.attributes)),
-            stale: candidate.path.stale,
+            attributes,
+            stale,
             ospf: None,
         }
     }
 
     fn source_name(&self, source: SourceId) -> String {
+        if source == SourceId::IGP {
+            return "ospf".to_owned();
+        }
         let named = self.neighbors.values().find(|neighbor| neighbor.source() == source);
         named.map_or("local".to_owned(), |neighbor| neighbor.name.clone())
     }
@@ -339,7 +346,7 @@ impl Agent {
     /// The most specific prefix that says something about an address.
     fn deciding(&self, address: IpAddr) -> Prefix {
         let own = self.own.keys().filter(|prefix| prefix.contains(address)).copied();
-        let learned = self.rib.longest_match(address).map(|(prefix, _)| prefix);
+        let learned = self.rib.longest_match(address);
         own.chain(learned).max_by_key(|prefix| prefix.length()).unwrap_or(Prefix::host(address))
     }
 

@@ -23,8 +23,8 @@ pub struct Resolved {
 /// Why a next hop does not resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unusable {
-    /// No link that is up has a network with this address. Next hops are not resolved over other routes.
-    NotConnected(IpAddr),
+    /// No link that is up has a network with this address, and no interior route but perhaps the default leads to it.
+    Unreachable(IpAddr),
     /// A route to ourselves would loop (RFC 4271 §5.1.3).
     OwnAddress(IpAddr),
     /// A link-local address says nothing without an interface, and none came with it (RFC 2545 §3 wants a global one).
@@ -60,7 +60,7 @@ impl Connected {
         }
         match self.networks.covering(gateway).last() {
             Some((_, interface)) => Ok(Resolved { gateway, interface: *interface }),
-            None => Err(Unusable::NotConnected(gateway)),
+            None => Err(Unusable::Unreachable(gateway)),
         }
     }
 }
@@ -68,8 +68,8 @@ impl Connected {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unusable::NotConnected(address) => {
-                write!(f, "next hop {address} is in no connected network")
+            Unusable::Unreachable(address) => {
+                write!(f, "next hop {address} is in no connected network and no OSPF route has it")
             }
             Unusable::OwnAddress(address) => write!(f, "next hop {address} is our own address"),
             Unusable::LinkLocal(address) => {
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(resolve("10.1.0.9"), Ok(Resolved { gateway: ip("10.1.0.9"), interface: 3 }));
         assert_eq!(resolve("10.2.0.9").map(|hop| hop.interface), Ok(1));
         assert_eq!(resolve("10.0.0.1"), Err(Unusable::OwnAddress(ip("10.0.0.1"))));
-        assert_eq!(resolve("192.0.2.1"), Err(Unusable::NotConnected(ip("192.0.2.1"))));
+        assert_eq!(resolve("192.0.2.1"), Err(Unusable::Unreachable(ip("192.0.2.1"))));
         assert_eq!(resolve("fe80::1"), Err(Unusable::LinkLocal(ip("fe80::1"))));
     }
 }

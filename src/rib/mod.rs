@@ -1,11 +1,11 @@
-//! The RIB: what neighbours told us, which path of each prefix wins and why, and what each neighbour
-//! is to be told.
+//! The RIB: what neighbours and the interior protocol told us, which of it wins each prefix and why, and what each
+//! neighbour is to be told.
 //!
 //! ```text
-//!  UPDATE ── import() ── intern() ── learn() ──> Rib ── take_changes(), best() ──> kernel (multipath)
-//!            once per attribute set               │
-//!                                                 └──> export() ──> AdjRibOut::set() ── drain() ──> UPDATE
-//!                             own announcements ── originate() ──────┘
+//!  UPDATE ── import() ── intern() ── learn() ──> Rib ── take_changes(), hops() ──> kernel
+//!            once per attribute set             ^ │
+//!  OSPF ───────────────────────── set_igp() ────┘ └──> best(), export() ──> AdjRibOut::set() ── drain() ──> UPDATE
+//!                             own announcements ── originate() ──────────┘
 //! ```
 //!
 //! **Data.** [`Rib`] is Adj-RIB-In and Loc-RIB in one: a [`PrefixTable`](crate::types::PrefixTable) whose entry
@@ -23,8 +23,15 @@
 //! **Changes.** Each call that changes a path puts its prefix into an ordered set, and
 //! [`Rib::take_changes`] hands it out in portions. Nothing is called back.
 //!
-//! **Next hops** are resolved over connected networks only ([`Connected`]). A path whose next hop does not
-//! resolve stays in the table as unusable and comes back when the network does.
+//! **Interior routes** lie in a small table of their own ([`Rib::set_igp`], at most one per prefix), so that a path of
+//! BGP takes no more memory for them. The protocol's [`Distances`] are compared with BGP's *winner*, after BGP's own
+//! decision: [`Rib::hops`] is what the kernel gets, [`Rib::best`] what neighbours hear of.
+//!
+//! **Next hops** are resolved over connected networks ([`Connected`]), else over the longest interior route; never over
+//! the default route, and never over a route of BGP (RFC 4271 §9.1.2.1), so there is one level of recursion and no way in
+//! circles. The metric of that route is a step of the decision (§9.1.2.2 e). Resolution does not ask which protocol won
+//! the prefix it resolves over: the gateways are on our links in any case. A path whose next hop does not resolve stays
+//! in the table as unusable and comes back when the network or the interior route does.
 //!
 //! **Stale** paths (graceful restart, RFC 4724; route refresh, RFC 7313) are those of an older epoch of their
 //! source. Marking is O(1); they take part in the decision like others until swept.
@@ -35,16 +42,22 @@
 //! Imports accept any prefix that the policy names: martians are not filtered here.
 
 mod connected;
+mod decision;
 pub mod export;
+mod igp;
 pub mod import;
 mod intern;
+mod next_hops;
 mod out;
 mod rank;
 mod routes;
 mod source;
 
 pub use connected::{Connected, Resolved, Unusable};
+pub use decision::{Candidate, Path, Route, Standing};
+pub use igp::{Distances, IgpMetric, IgpRoute};
+pub use next_hops::Reached;
 pub use out::{AdjRibOut, Batch, Urgency};
 pub use rank::Reason;
-pub use routes::{Candidate, Path, Rib, Standing};
+pub use routes::Rib;
 pub use source::{Source, SourceId, SourceKind};

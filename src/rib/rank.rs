@@ -2,23 +2,21 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{Source, SourceId, SourceKind};
+use super::{IgpMetric, Path, Source, SourceId, SourceKind};
 use crate::types::RouterId;
-use crate::wire::bgp::{Attributes, Origin};
+use crate::wire::bgp::Origin;
 
 /// LOCAL_PREF of a path that has none (RFC 4271 leaves the value open; this is the customary one).
 pub(super) const DEFAULT_LOCAL_PREF: u32 = 100;
 
 /// How good a path is: the least one is best. The order of the fields is the decision process, and the derived
 /// order of the struct is all of it. No two paths of a prefix are equal, as the source is the last field.
-///
-/// The IGP metric to the next hop (RFC 4271 §9.1.2.2 e) belongs behind `internal` once there is an IGP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     /// The next hop does not resolve (RFC 4271 §9.1.2). Such a path never wins.
     pub unusable: bool,
     /// Before BGP's own decision: our own route beats a learned one.
-    pub distance: u8,
+    pub learned: bool,
     /// Degree of preference, higher wins (RFC 4271 §9.1.1).
     pub local_pref: Reverse<u32>,
     /// RFC 4271 §9.1.2.2 a.
@@ -29,6 +27,8 @@ pub(super) struct Rank {
     pub med: u32,
     /// RFC 4271 §9.1.2.2 d: eBGP before iBGP.
     pub internal: bool,
+    /// RFC 4271 §9.1.2.2 e: how far the next hop is.
+    pub igp_metric: IgpMetric,
     /// RFC 4271 §9.1.2.2 f; ORIGINATOR_ID stands in for it (RFC 4456 §9).
     pub router_id: RouterId,
     /// RFC 4456 §9.
@@ -40,34 +40,40 @@ pub(super) struct Rank {
 }
 
 impl Rank {
-    pub fn new(usable: bool, attributes: &Attributes, id: SourceId, source: &Source) -> Rank {
+    pub fn new(path: &Path<'_>, source: &Source) -> Rank {
+        let attributes = path.attributes;
         Rank {
-            unusable: !usable,
-            distance: source.distance,
+            unusable: path.hop.is_err(),
+            learned: source.kind != SourceKind::Local,
             local_pref: Reverse(attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
             path_length: attributes.as_path.length(),
             origin: attributes.origin,
             med: attributes.med.unwrap_or(0),
             internal: source.kind == SourceKind::Ibgp,
+            igp_metric: match path.hop {
+                Ok(Some(reached)) => reached.metric,
+                Ok(None) | Err(_) => IgpMetric::default(),
+            },
             router_id: attributes.originator_id.unwrap_or(source.router_id),
             cluster_length: attributes.cluster_list.len(),
             address: source.address,
-            source: id,
+            source: path.source,
         }
     }
 
     /// Good enough to share traffic with `best`: equal in all that says something about the path, so up to
-    /// eBGP or iBGP. The AS paths may differ in their numbers.
+    /// the way to the next hop. The AS paths may differ in their numbers.
     pub fn is_equal_cost(&self, best: &Rank) -> bool {
         let cost = |rank: &Rank| {
             (
                 rank.unusable,
-                rank.distance,
+                rank.learned,
                 rank.local_pref,
                 rank.path_length,
                 rank.origin,
                 rank.med,
                 rank.internal,
+                rank.igp_metric,
             )
         };
         cost(self) == cost(best)
@@ -75,8 +81,8 @@ impl Rank {
 
     /// The first field in which `self` is worse than `best`. Both are usable.
     pub fn worse_by(&self, best: &Rank) -> Reason {
-        if self.distance != best.distance {
-            Reason::Distance { this: self.distance, best: best.distance }
+        if self.learned != best.learned {
+            Reason::Own
         } else if self.local_pref != best.local_pref {
             Reason::LocalPref { this: self.local_pref.0, best: best.local_pref.0 }
         } else if self.path_length != best.path_length {
@@ -87,6 +93,8 @@ impl Rank {
             Reason::Med { this: self.med, best: best.med }
         } else if self.internal != best.internal {
             Reason::Internal
+        } else if self.igp_metric != best.igp_metric {
+            Reason::IgpMetric { this: self.igp_metric, best: best.igp_metric }
         } else if self.router_id != best.router_id {
             Reason::RouterId { this: self.router_id, best: best.router_id }
         } else if self.cluster_length != best.cluster_length {
@@ -99,50 +107,33 @@ impl Rank {
     }
 }
 
-/// Why a usable path is not the best one: the first step of the decision process in which it is worse.
+/// Why a usable path or route is not the best one: the first step of the decision process in which it is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    Distance {
-        this: u8,
-        best: u8,
-    },
+    /// We announce the prefix ourselves.
+    Own,
+    /// Between protocols.
+    Distance { this: u8, best: u8 },
+    /// Between protocols of the same distance.
+    Protocol,
     /// RFC 4271 §9.1.1.
-    LocalPref {
-        this: u32,
-        best: u32,
-    },
+    LocalPref { this: u32, best: u32 },
     /// RFC 4271 §9.1.2.2 a.
-    PathLength {
-        this: usize,
-        best: usize,
-    },
+    PathLength { this: usize, best: usize },
     /// RFC 4271 §9.1.2.2 b.
-    Origin {
-        this: Origin,
-        best: Origin,
-    },
+    Origin { this: Origin, best: Origin },
     /// RFC 4271 §9.1.2.2 c.
-    Med {
-        this: u32,
-        best: u32,
-    },
+    Med { this: u32, best: u32 },
     /// RFC 4271 §9.1.2.2 d: iBGP, and the best one is eBGP.
     Internal,
+    /// RFC 4271 §9.1.2.2 e.
+    IgpMetric { this: IgpMetric, best: IgpMetric },
     /// RFC 4271 §9.1.2.2 f, RFC 4456 §9.
-    RouterId {
-        this: RouterId,
-        best: RouterId,
-    },
+    RouterId { this: RouterId, best: RouterId },
     /// RFC 4456 §9.
-    ClusterLength {
-        this: usize,
-        best: usize,
-    },
+    ClusterLength { this: usize, best: usize },
     /// RFC 4271 §9.1.2.2 g.
-    Address {
-        this: IpAddr,
-        best: IpAddr,
-    },
+    Address { this: IpAddr, best: IpAddr },
     /// Equal in all that the protocol compares.
     Source,
 }
@@ -150,9 +141,11 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Reason::Own => f.write_str("learned, and we announce the prefix ourselves"),
             Reason::Distance { this, best } => {
                 write!(f, "higher distance ({this}, best has {best})")
             }
+            Reason::Protocol => f.write_str("same distance, and BGP goes before OSPF"),
             Reason::LocalPref { this, best } => {
                 write!(f, "lower LOCAL_PREF ({this}, best has {best})")
             }
@@ -164,6 +157,9 @@ impl fmt::Display for Reason {
             }
             Reason::Med { this, best } => write!(f, "higher MED ({this}, best has {best})"),
             Reason::Internal => f.write_str("learned by iBGP, the best one by eBGP"),
+            Reason::IgpMetric { this, best } => {
+                write!(f, "higher IGP metric ({this}, best has {best})")
+            }
             Reason::RouterId { this, best } => {
                 write!(f, "higher router id ({this}, best has {best})")
             }

@@ -1,78 +1,46 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::intern::Interner;
-use super::rank::Rank;
-use super::{Connected, Reason, Resolved, Source, SourceId, SourceKind, Unusable};
+use super::next_hops::NextHops;
+use super::{Connected, Distances, IgpRoute, Source, SourceId};
 use crate::types::{Family, Prefix, PrefixTable};
 use crate::wire::bgp::{Attributes, NextHop};
 
-/// All paths of all prefixes.
+/// All paths of all prefixes, and beside them the routes of the interior protocol.
 #[derive(Clone)]
 pub struct Rib {
-    sources: BTreeMap<SourceId, Known>,
-    table: PrefixTable<Paths>,
+    pub(super) sources: BTreeMap<SourceId, Known>,
+    pub(super) table: PrefixTable<Paths>,
+    pub(super) igp: PrefixTable<IgpRoute>,
+    pub(super) distances: Distances,
     sets: Interner,
-    connected: Connected,
-    /// The next hops of interned sets, resolved.
-    hops: BTreeMap<NextHop, Result<Resolved, Unusable>>,
+    pub(super) next_hops: NextHops,
     changed: BTreeSet<Prefix>,
 }
 
 /// The paths of a prefix in the order of their sources, never none.
-type Paths = SmallVec<[Stored; 1]>;
+pub(super) type Paths = SmallVec<[Stored; 1]>;
 
 #[derive(Clone)]
-struct Stored {
-    attributes: Arc<Attributes>,
-    source: SourceId,
+pub(super) struct Stored {
+    pub attributes: Arc<Attributes>,
+    pub source: SourceId,
     /// The source's epoch when the path was last heard.
-    epoch: u32,
+    pub epoch: u32,
 }
 
 /// A source and its account per family.
 #[derive(Clone)]
-struct Known {
-    source: Source,
+pub(super) struct Known {
+    pub source: Source,
     routes: [usize; 2],
     /// Paths of an older epoch are stale.
-    epoch: [u32; 2],
+    pub epoch: [u32; 2],
     /// Whether there can be stale paths.
     marked: [bool; 2],
-}
-
-/// One path of a prefix.
-#[derive(Clone, Copy, Debug)]
-pub struct Path<'a> {
-    pub source: SourceId,
-    pub attributes: &'a Arc<Attributes>,
-    /// Not heard again since its source was marked stale (RFC 4724 §4.2, RFC 7313 §4).
-    pub stale: bool,
-    /// Where its packets go; `None` for our own announcement.
-    pub hop: Result<Option<Resolved>, Unusable>,
-}
-
-/// A path and what became of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
-    pub path: Path<'a>,
-    pub standing: Standing,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    Best,
-    /// As good as the best one by all that counts; shares the traffic.
-    Multipath,
-    /// `against` is the source of the best path.
-    Lost {
-        reason: Reason,
-        against: SourceId,
-    },
-    Unusable(Unusable),
 }
 
 impl Rib {
@@ -81,9 +49,10 @@ impl Rib {
         let mut rib = Rib {
             sources: BTreeMap::new(),
             table: PrefixTable::new(),
+            igp: PrefixTable::new(),
+            distances: Distances::default(),
             sets: Interner::new(),
-            connected: Connected::default(),
-            hops: BTreeMap::new(),
+            next_hops: NextHops::default(),
             changed: BTreeSet::new(),
         };
         rib.add_source(SourceId::LOCAL, Source::local());
@@ -123,12 +92,11 @@ impl Rib {
         if self.sets.is_due() {
             self.sets.sweep();
             let used: BTreeSet<NextHop> = self.sets.iter().map(|set| set.next_hop).collect();
-            self.hops.retain(|next_hop, _| used.contains(next_hop));
+            self.next_hops.retain(&used);
         }
         let (set, new) = self.sets.intern(attributes);
         if new {
-            let connected = &self.connected;
-            self.hops.entry(set.next_hop).or_insert_with(|| connected.resolve(&set.next_hop));
+            self.next_hops.add(set.next_hop, &self.igp);
         }
         set
     }
@@ -236,39 +204,46 @@ impl Rib {
         self.sets.len()
     }
 
-    /// Links or addresses have changed: next hops resolve anew, and prefixes with a next hop that
-    /// now resolves differently are marked as changed.
-    pub fn set_connected(&mut self, connected: Connected) {
-        self.connected = connected;
-        let mut moved = BTreeSet::new();
-        for (next_hop, hop) in &mut self.hops {
-            let now = self.connected.resolve(next_hop);
-            if *hop != now {
-                *hop = now;
-                moved.insert(*next_hop);
-            }
-        }
-        if moved.is_empty() {
+    /// The interior protocol has this route to `prefix` now, or none. Its order with BGP's winner is that of the
+    /// [`Distances`].
+    pub fn set_igp(&mut self, prefix: Prefix, route: Option<IgpRoute>) {
+        if self.igp.get(prefix) == route.as_ref() {
             return;
         }
-        for (prefix, paths) in self.table.iter() {
-            if paths.iter().any(|path| moved.contains(&path.attributes.next_hop)) {
-                self.changed.insert(prefix);
-            }
+        match route {
+            Some(route) => self.igp.insert(prefix, route),
+            None => self.igp.remove(prefix),
+        };
+        self.changed.insert(prefix);
+        if !prefix.is_default() {
+            self.next_hops.resolve_within(prefix, &self.igp);
         }
     }
 
-    /// Where packets to a next hop go.
-    pub fn next_hop(&self, next_hop: &NextHop) -> Result<Resolved, Unusable> {
-        match self.hops.get(next_hop) {
-            Some(hop) => *hop,
-            None => self.connected.resolve(next_hop),
+    /// Forgets all routes of the interior protocol.
+    pub fn clear_igp(&mut self) {
+        self.changed.extend(self.igp.iter().map(|(prefix, _)| prefix));
+        self.igp.clear();
+        self.next_hops.resolve_all(&self.igp);
+    }
+
+    pub fn set_distances(&mut self, distances: Distances) {
+        if self.distances != distances {
+            self.distances = distances;
+            let contested = self.igp.iter().filter(|(prefix, _)| self.table.get(*prefix).is_some());
+            self.changed.extend(contested.map(|(prefix, _)| prefix));
         }
     }
 
-    /// Up to `limit` prefixes whose best path or multipath set may have changed since they were last taken, in
+    /// Links or addresses have changed: next hops resolve anew.
+    pub fn set_connected(&mut self, connected: Connected) {
+        self.next_hops.set_connected(connected, &self.igp);
+    }
+
+    /// Up to `limit` prefixes whose best path or next hops may have changed since they were last taken, in
     /// order.
     pub fn take_changes(&mut self, limit: usize) -> Vec<Prefix> {
+        self.mark_moved();
         let mut taken = Vec::with_capacity(limit.min(self.changed.len()));
         while taken.len() < limit {
             let Some(prefix) = self.changed.pop_first() else { break };
@@ -278,72 +253,21 @@ impl Rib {
     }
 
     pub fn has_changes(&self) -> bool {
-        !self.changed.is_empty()
+        !self.changed.is_empty() || self.next_hops.have_moved()
     }
 
-    /// The best usable path.
-    pub fn best(&self, prefix: Prefix) -> Option<Path<'_>> {
-        self.best_of(prefix, self.table.get(prefix)?)
-    }
-
-    /// The paths that share the traffic, at most `max`: the best one, then those of equal cost over other next
-    /// hops, by rank.
-    pub fn multipath(&self, prefix: Prefix, max: usize) -> SmallVec<[Path<'_>; 4]> {
-        let mut shares = SmallVec::new();
-        let Some(paths) = self.table.get(prefix) else { return shares };
-        if paths.len() == 1 {
-            shares.extend(self.best_of(prefix, paths).filter(|_| max > 0));
-            return shares;
+    /// Marks the prefixes behind next hops that resolve differently now. One walk does for any number of next hops, so
+    /// a burst of interior routes costs one, not one each.
+    fn mark_moved(&mut self) {
+        if !self.next_hops.have_moved() {
+            return;
         }
-        let ranked = self.ranked(prefix, paths);
-        let Some((best, _)) = ranked.first().filter(|(rank, _)| !rank.unusable) else {
-            return shares;
-        };
-        for (rank, path) in &ranked {
-            if shares.len() < max && joins(rank, path, best, &shares) {
-                shares.push(*path);
+        let moved = self.next_hops.take_moved();
+        for (prefix, paths) in self.table.iter() {
+            if paths.iter().any(|path| moved.contains(&path.attributes.next_hop)) {
+                self.changed.insert(prefix);
             }
         }
-        shares
-    }
-
-    /// Every path of the prefix, the best one first, each with what became of it. `max_paths` is
-    /// the limit of [`Rib::multipath`].
-    pub fn candidates(&self, prefix: Prefix, max_paths: usize) -> Vec<Candidate<'_>> {
-        let Some(paths) = self.table.get(prefix) else { return Vec::new() };
-        let ranked = self.ranked(prefix, paths);
-        let Some((best, first)) = ranked.first() else { return Vec::new() };
-        let mut shares: SmallVec<[Path<'_>; 4]> = SmallVec::new();
-        let mut candidates = Vec::with_capacity(ranked.len());
-        for (rank, path) in &ranked {
-            let standing = match path.hop {
-                Err(why) => Standing::Unusable(why),
-                Ok(_) if shares.is_empty() => Standing::Best,
-                Ok(_) if shares.len() < max_paths && joins(rank, path, best, &shares) => {
-                    Standing::Multipath
-                }
-                Ok(_) => Standing::Lost { reason: rank.worse_by(best), against: first.source },
-            };
-            if matches!(standing, Standing::Best | Standing::Multipath) {
-                shares.push(*path);
-            }
-            candidates.push(Candidate { path: *path, standing });
-        }
-        candidates
-    }
-
-    /// The longest prefix with a usable path that holds `address`, and its best path.
-    pub fn longest_match(&self, address: IpAddr) -> Option<(Prefix, Path<'_>)> {
-        let covering: SmallVec<[(Prefix, &Paths); 8]> = self.table.covering(address).collect();
-        let longest_first = covering.into_iter().rev();
-        longest_first
-            .filter_map(|(prefix, paths)| Some((prefix, self.best_of(prefix, paths)?)))
-            .next()
-    }
-
-    /// Up to `limit` prefixes behind `after`, in order: a walk in portions, between which anything may change.
-    pub fn page(&self, after: Option<Prefix>, limit: usize) -> Vec<Prefix> {
-        self.table.iter_after(after).take(limit).map(|(prefix, _)| prefix).collect()
     }
 
     /// Takes out the paths that `gone` names, marks their prefixes; the number of paths.
@@ -361,53 +285,12 @@ impl Rib {
         });
         removed
     }
-
-    fn best_of<'a>(&'a self, prefix: Prefix, paths: &'a Paths) -> Option<Path<'a>> {
-        if let [only] = paths.as_slice() {
-            let (_, path) = self.path(prefix, only)?;
-            return path.hop.is_ok().then_some(path);
-        }
-        let ranked = paths.iter().filter_map(|stored| self.rank(prefix, stored));
-        let (_, path) = ranked.filter(|(rank, _)| !rank.unusable).min_by_key(|(rank, _)| *rank)?;
-        Some(path)
-    }
-
-    /// All paths, best first.
-    fn ranked<'a>(&'a self, prefix: Prefix, paths: &'a Paths) -> SmallVec<[(Rank, Path<'a>); 4]> {
-        let mut ranked: SmallVec<[(Rank, Path<'a>); 4]> =
-            paths.iter().filter_map(|stored| self.rank(prefix, stored)).collect();
-        ranked.sort_unstable_by_key(|(rank, _)| *rank);
-        ranked
-    }
-
-    fn rank<'a>(&self, prefix: Prefix, stored: &'a Stored) -> Option<(Rank, Path<'a>)> {
-        let (source, path) = self.path(prefix, stored)?;
-        Some((Rank::new(path.hop.is_ok(), path.attributes, path.source, source), path))
-    }
-
-    fn path<'a>(&self, prefix: Prefix, stored: &'a Stored) -> Option<(&Source, Path<'a>)> {
-        let known = self.sources.get(&stored.source)?;
-        let hop = match known.source.kind {
-            SourceKind::Local => Ok(None),
-            SourceKind::Ebgp | SourceKind::Ibgp => {
-                self.next_hop(&stored.attributes.next_hop).map(Some)
-            }
-        };
-        let stale = stored.epoch != known.epoch[index(prefix.family())];
-        let path = Path { source: stored.source, attributes: &stored.attributes, stale, hop };
-        Some((&known.source, path))
-    }
 }
 
 impl Default for Rib {
     fn default() -> Self {
         Rib::new()
     }
-}
-
-/// Whether a path shares traffic with `best`, beside those that already do.
-fn joins(rank: &Rank, path: &Path<'_>, best: &Rank, shares: &[Path<'_>]) -> bool {
-    rank.is_equal_cost(best) && !shares.iter().any(|share| share.hop == path.hop)
 }
 
 fn find(paths: &Paths, id: SourceId) -> Result<usize, usize> {
@@ -419,7 +302,7 @@ pub(super) fn same(one: &Arc<Attributes>, other: &Arc<Attributes>) -> bool {
     Arc::ptr_eq(one, other) || one == other
 }
 
-fn index(family: Family) -> usize {
+pub(super) fn index(family: Family) -> usize {
     match family {
         Family::Ipv4 => 0,
         Family::Ipv6 => 1,

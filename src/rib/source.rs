@@ -9,6 +9,8 @@ pub struct SourceId(pub u32);
 impl SourceId {
     /// Our own announcements.
     pub const LOCAL: SourceId = SourceId(0);
+    /// The interior protocol, where its route is named beside paths. It is never added.
+    pub const IGP: SourceId = SourceId(u32::MAX);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,16 +28,13 @@ pub struct Source {
     pub router_id: RouterId,
     /// The neighbour's address on the session.
     pub address: IpAddr,
-    /// Between protocols, the lower one wins: 0 for our own routes, 20 for BGP. It is one number for eBGP and
-    /// iBGP, because LOCAL_PREF decides between them (RFC 4271 §9.1.1).
-    pub distance: u8,
 }
 
 impl Source {
     /// A BGP neighbour; `external` for eBGP.
     pub fn neighbor(external: bool, router_id: RouterId, address: IpAddr) -> Source {
         let kind = if external { SourceKind::Ebgp } else { SourceKind::Ibgp };
-        Source { kind, router_id, address, distance: 20 }
+        Source { kind, router_id, address }
     }
 
     /// This node itself.
@@ -44,7 +43,6 @@ impl Source {
             kind: SourceKind::Local,
             router_id: RouterId::from_bits(0),
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            distance: 0,
         }
     }
 }
