@@ -14,6 +14,7 @@ mod lab;
 mod malformed;
 mod netlink;
 mod notifying;
+mod ospf;
 mod real_table;
 mod refreshing;
 mod reloading;

@@ -3,18 +3,15 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use super::daemon::Daemon;
+use super::bird_daemon::BirdDaemon;
 use super::node::Node;
 use super::peer::{Peer, Seen, Speaker, communities, family_of};
-use super::run::run;
-use super::wait::{PATIENCE, wait_for};
 
 pub struct Bird {
-    node: Node,
     speaker: Speaker,
     /// More statements for every BGP protocol, e.g. `local role provider;`.
     options: String,
-    daemon: Daemon,
+    daemon: BirdDaemon,
 }
 
 impl Bird {
@@ -26,45 +23,24 @@ impl Bird {
     /// With more statements in every BGP protocol.
     #[track_caller]
     pub fn with(node: &Node, speaker: Speaker, options: &str) -> Bird {
-        let config = node.write("bird.conf", &config(&speaker, options));
-        let daemon = launch(node, &config);
-        let bird = Bird { node: node.clone(), speaker, options: options.to_owned(), daemon };
-        bird.wait();
-        bird
-    }
-
-    #[track_caller]
-    fn wait(&self) {
-        wait_for("answer of BIRD", PATIENCE, || self.ask("show status"));
+        let daemon = BirdDaemon::start(node, &config(&speaker, options));
+        Bird { speaker, options: options.to_owned(), daemon }
     }
 
     /// Runs a birdc command.
     pub fn ask(&self, command: &str) -> Result<String, String> {
-        run("birdc", &["-s", &self.node.path("bird.ctl"), command])
-    }
-
-    #[track_caller]
-    fn order(&self, command: &str) {
-        if let Err(error) = self.ask(command) {
-            panic!("{error}");
-        }
+        self.daemon.ask(command)
     }
 
     #[track_caller]
     fn configure(&self) {
-        self.node.write("bird.conf", &config(&self.speaker, &self.options));
-        self.order("configure");
+        self.daemon.configure(&config(&self.speaker, &self.options));
     }
 
     fn protocol(&self, neighbor: IpAddr) -> String {
         let index = self.speaker.sessions.iter().position(|session| session.remote == neighbor);
         format!("s{}", index.expect("the neighbour is one of the configured sessions"))
     }
-}
-
-fn launch(node: &Node, config: &str) -> Daemon {
-    let (control, pid) = (node.path("bird.ctl"), node.path("bird.pid"));
-    node.spawn("bird", "bird", &["-f", "-c", config, "-s", &control, "-P", &pid])
 }
 
 fn config(speaker: &Speaker, options: &str) -> String {
@@ -168,12 +144,12 @@ impl Peer for Bird {
     }
 
     fn refresh(&self, neighbor: IpAddr) -> bool {
-        self.order(&format!("reload in {}", self.protocol(neighbor)));
+        self.daemon.order(&format!("reload in {}", self.protocol(neighbor)));
         true
     }
 
     fn shut(&self, neighbor: IpAddr, text: &str) {
-        self.order(&format!("disable {} \"{text}\"", self.protocol(neighbor)));
+        self.daemon.order(&format!("disable {} \"{text}\"", self.protocol(neighbor)));
     }
 
     fn notified(&self, neighbor: IpAddr) -> String {
@@ -186,7 +162,6 @@ impl Peer for Bird {
     }
 
     fn start(&mut self) {
-        self.daemon = launch(&self.node, &self.node.path("bird.conf"));
-        self.wait();
+        self.daemon.start_again();
     }
 }

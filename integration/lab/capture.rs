@@ -26,6 +26,20 @@ pub struct Update {
     pub attributes: BTreeMap<u8, String>,
 }
 
+/// An LSA in a Link State Update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Microseconds, of the calendar.
+    pub time: u64,
+    pub source: String,
+    /// LS type, link state id, advertising router.
+    pub key: (u8, String, String),
+    /// Without the sign: greater is newer.
+    pub sequence: u32,
+    /// Seconds; 3600 takes it out of the databases.
+    pub age: u16,
+}
+
 impl Capture {
     /// Starts capturing, and returns when frames are really being recorded.
     #[track_caller]
@@ -97,6 +111,21 @@ impl Capture {
         self.fields(&filter, &["frame.number", "_ws.col.Info", "_ws.expert.message"])
     }
 
+    /// Every LSA that `source` has sent in an Update, in order, retransmissions included.
+    #[track_caller]
+    pub fn instances(&self, source: &str) -> Vec<Instance> {
+        let fields = [
+            "frame.time_epoch",
+            "ospf.lsa",
+            "ospf.lsa.id",
+            "ospf.advrouter",
+            "ospf.lsa.seqnum",
+            "ospf.lsa.age",
+        ];
+        let lines = self.fields(&format!("ospf.msg == 4 && {}", from(source)), &fields);
+        lines.iter().flat_map(|line| instances(line, source)).collect()
+    }
+
     /// The BGP messages sent by `source`, in order, as tshark's JSON.
     #[track_caller]
     pub fn messages(&self, source: &str) -> Vec<Value> {
@@ -132,6 +161,35 @@ impl Capture {
             }
         });
     }
+}
+
+/// The LSAs of one Update, from tshark's fields: each has a list, separated by commas.
+fn instances(line: &str, source: &str) -> Vec<Instance> {
+    let columns: Vec<Vec<&str>> =
+        line.split('\t').map(|column| column.split(',').collect()).collect();
+    let [time, kinds, ids, routers, sequences, ages] = &columns[..] else { panic!("{line}") };
+    for column in [ids, routers, sequences, ages] {
+        assert_eq!(column.len(), kinds.len(), "{line}");
+    }
+    let (seconds, fraction) = time[0].split_once('.').unwrap();
+    let time = seconds.parse::<u64>().unwrap() * 1_000_000 + fraction[..6].parse::<u64>().unwrap();
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).unwrap(),
+        None => text.parse().unwrap(),
+    };
+    (0..kinds.len())
+        .map(|at| Instance {
+            time,
+            source: source.to_owned(),
+            key: (
+                u8::try_from(number(kinds[at])).unwrap(),
+                ids[at].to_owned(),
+                routers[at].to_owned(),
+            ),
+            sequence: number(sequences[at]) ^ 0x8000_0000,
+            age: u16::try_from(number(ages[at])).unwrap(),
+        })
+        .collect()
 }
 
 /// A display filter for the sender.

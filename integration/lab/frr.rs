@@ -5,54 +5,26 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::daemon::Daemon;
+use super::frr_daemons::FrrDaemons;
 use super::node::Node;
 use super::peer::{Peer, Seen, Speaker, communities, family_of};
-use super::run::{must, run};
-use super::wait::{PATIENCE, wait_for};
 
 pub struct Frr {
-    node: Node,
     speaker: Speaker,
-    /// bgpd first: it must end before zebra.
-    daemons: Vec<Daemon>,
+    daemons: FrrDaemons,
 }
 
 impl Frr {
     #[track_caller]
     pub fn start(node: &Node, speaker: Speaker) -> Frr {
-        must("install", &["-d", "-o", "frr", "-g", "frr", &node.path("frr")]);
-        node.write("frr/zebra.conf", "");
-        node.write("frr/bgpd.conf", &config(&speaker));
-        let mut frr = Frr { node: node.clone(), speaker, daemons: Vec::new() };
-        Peer::start(&mut frr);
-        frr
-    }
-
-    /// Runs vtysh commands.
-    pub fn ask(&self, commands: &[&str]) -> Result<String, String> {
-        let dir = self.node.path("frr");
-        let mut arguments = vec!["--vty_socket", dir.as_str()];
-        for command in commands {
-            arguments.extend(["-c", command]);
-        }
-        run("vtysh", &arguments)
-    }
-
-    fn json(&self, command: &str) -> Result<Value, String> {
-        let text = self.ask(&[command])?;
-        serde_json::from_str(&text).map_err(|error| format!("{command}: {error}: {text}"))
+        let daemons = FrrDaemons::start(node, &["zebra", "bgpd"], &config(&speaker));
+        Frr { speaker, daemons }
     }
 
     /// Enters commands below `router bgp`.
     #[track_caller]
     fn configure(&self, commands: &[&str]) {
-        let router = format!("router bgp {}", self.speaker.asn);
-        let mut all = vec!["configure terminal", router.as_str()];
-        all.extend(commands);
-        if let Err(error) = self.ask(&all) {
-            panic!("{error}");
-        }
+        self.daemons.configure(&format!("router bgp {}", self.speaker.asn), commands);
     }
 
     fn network(&self, prefix: &str, no: &str) {
@@ -128,13 +100,14 @@ fn seen(path: &Value) -> Seen {
 
 impl Peer for Frr {
     fn state(&self, neighbor: IpAddr) -> Result<String, String> {
-        let shown = self.json(&format!("show bgp neighbors {neighbor} json"))?;
+        let shown = self.daemons.json(&format!("show bgp neighbors {neighbor} json"))?;
         shown[neighbor.to_string()]["bgpState"].as_str().map(str::to_owned).ok_or(shown.to_string())
     }
 
     fn route(&self, prefix: &str) -> Result<Option<Seen>, String> {
-        let shown =
-            self.json(&format!("show bgp ipv{} unicast {prefix} json", family_of(prefix)))?;
+        let shown = self
+            .daemons
+            .json(&format!("show bgp ipv{} unicast {prefix} json", family_of(prefix)))?;
         let paths = shown["paths"].as_array().cloned().unwrap_or_default();
         Ok(paths.iter().find(|path| path["bestpath"]["overall"] == true).map(seen))
     }
@@ -149,7 +122,9 @@ impl Peer for Frr {
 
     fn refresh(&self, neighbor: IpAddr) -> bool {
         let family = if neighbor.is_ipv4() { 4 } else { 6 };
-        if let Err(error) = self.ask(&[&format!("clear bgp ipv{family} unicast {neighbor} in")]) {
+        if let Err(error) =
+            self.daemons.ask(&[&format!("clear bgp ipv{family} unicast {neighbor} in")])
+        {
             panic!("{error}");
         }
         true
@@ -160,47 +135,17 @@ impl Peer for Frr {
     }
 
     fn notified(&self, neighbor: IpAddr) -> String {
-        let shown = self.json(&format!("show bgp neighbors {neighbor} json")).unwrap_or_default();
+        let shown =
+            self.daemons.json(&format!("show bgp neighbors {neighbor} json")).unwrap_or_default();
         let shown = &shown[neighbor.to_string()];
         format!("{} {}", shown["lastNotificationReason"], shown["lastShutdownDescription"])
     }
 
     fn kill(&mut self) {
-        for daemon in &mut self.daemons {
-            daemon.kill();
-        }
-        self.daemons.clear();
+        self.daemons.kill();
     }
 
     fn start(&mut self) {
-        for name in ["zebra", "bgpd"] {
-            let dir = self.node.path("frr");
-            let daemon = self.node.spawn(
-                name,
-                &format!("/usr/lib/frr/{name}"),
-                &[
-                    "-P",
-                    "0",
-                    "-i",
-                    &format!("{dir}/{name}.pid"),
-                    "-z",
-                    &format!("{dir}/zserv.api"),
-                    "--vty_socket",
-                    &dir,
-                    "-f",
-                    &format!("{dir}/{name}.conf"),
-                    "--log",
-                    "stdout",
-                    "--log-level",
-                    "debug",
-                ],
-            );
-            self.daemons.insert(0, daemon);
-            // bgpd must find zebra, and the connection of a dead zebra is not to be taken for a new one.
-            wait_for(name, PATIENCE, || {
-                self.daemons[0].alive()?;
-                run("vtysh", &["--vty_socket", &dir, "-d", name, "-c", "show version"])
-            });
-        }
+        self.daemons.start_again();
     }
 }

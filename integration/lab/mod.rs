@@ -4,27 +4,37 @@
 //! and goes away when its `Net` is dropped, also when the test panics. Nothing waits a fixed time: `wait_for` polls.
 
 mod bird;
+mod bird_daemon;
 mod capture;
 mod daemon;
 mod exabgp;
+mod fault;
+mod fib;
 mod frr;
+mod frr_daemons;
 mod gobgp;
+mod namespace;
 mod net;
 mod node;
 mod openbgpd;
+pub mod ospf;
 mod peer;
+mod probe;
 mod run;
 mod shuntd;
 mod wait;
 
 pub use bird::Bird;
-pub use capture::{Capture, Update};
+pub use capture::{Capture, Instance, Update};
 pub use exabgp::Exabgp;
+pub use fib::Monitor;
 pub use frr::Frr;
 pub use gobgp::Gobgp;
+pub use namespace::{Forger, within};
 pub use net::Net;
 pub use node::Node;
 pub use openbgpd::Openbgpd;
 pub use peer::{Peer, Seen, Session, Speaker};
+pub use probe::{Prober, Responder};
 pub use shuntd::Shuntd;
 pub use wait::{PATIENCE, wait_for};

@@ -101,6 +101,26 @@ impl Net {
             node.wait_link_local(other.name());
         }
     }
+
+    /// A LAN number `n`: a bridge in a namespace of its own, on which every node has an interface named `name`, with
+    /// 10.98.n.1/24 for the first, .2 for the second, and so on. The bridge's ports are named after the nodes.
+    #[track_caller]
+    pub fn lan(&mut self, name: &str, n: u8, members: &[&Node]) -> Node {
+        let lan = self.node(name);
+        let bridge =
+            "link add bridge type bridge forward_delay 0 mcast_snooping 0\nlink set bridge up\n";
+        lan.ip_batch(bridge);
+        for (member, host) in members.iter().zip(1..) {
+            lan.ip_batch(&format!(
+                "link add {port} type veth peer name {name} netns {namespace}\nlink set {port} master bridge up\n",
+                port = member.name(),
+                namespace = member.namespace(),
+            ));
+            member.address(name, &format!("10.98.{n}.{host}/24"));
+            member.up(name);
+        }
+        lan
+    }
 }
 
 impl Drop for Net {

@@ -83,6 +83,24 @@ impl Node {
         must("ip", &["-n", &self.namespace, "link", "set", interface, "up"]);
     }
 
+    #[track_caller]
+    pub fn down(&self, interface: &str) {
+        must("ip", &["-n", &self.namespace, "link", "set", interface, "down"]);
+    }
+
+    #[track_caller]
+    pub fn mtu(&self, interface: &str, octets: u16) {
+        let octets = octets.to_string();
+        must("ip", &["-n", &self.namespace, "link", "set", interface, "mtu", &octets]);
+    }
+
+    /// Many `ip` commands in one run: one on each line.
+    #[track_caller]
+    pub fn ip_batch(&self, lines: &str) {
+        let file = self.write("ip.batch", lines);
+        must("ip", &["-n", &self.namespace, "-batch", &file]);
+    }
+
     /// Waits for the IPv6 link-local address: FRR starts no IPv6 session on an interface without one.
     #[track_caller]
     pub fn wait_link_local(&self, interface: &str) {

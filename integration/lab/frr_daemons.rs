@@ -1,0 +1,96 @@
+//! FRR's daemons in one node, and vtysh to talk to them.
+
+use serde_json::Value;
+
+use super::daemon::Daemon;
+use super::node::Node;
+use super::run::{must, run};
+use super::wait::{PATIENCE, wait_for};
+
+pub struct FrrDaemons {
+    node: Node,
+    /// zebra first: the others must find it.
+    names: &'static [&'static str],
+    /// The other way round: zebra ends last.
+    daemons: Vec<Daemon>,
+}
+
+impl FrrDaemons {
+    /// Starts zebra with an empty configuration and one more daemon with `config`.
+    #[track_caller]
+    pub fn start(node: &Node, names: &'static [&'static str; 2], config: &str) -> FrrDaemons {
+        must("install", &["-d", "-o", "frr", "-g", "frr", &node.path("frr")]);
+        node.write("frr/zebra.conf", "");
+        node.write(&format!("frr/{}.conf", names[1]), config);
+        let mut daemons = FrrDaemons { node: node.clone(), names, daemons: Vec::new() };
+        daemons.start_again();
+        daemons
+    }
+
+    /// Runs vtysh commands.
+    pub fn ask(&self, commands: &[&str]) -> Result<String, String> {
+        let dir = self.node.path("frr");
+        let mut arguments = vec!["--vty_socket", dir.as_str()];
+        for command in commands {
+            arguments.extend(["-c", command]);
+        }
+        run("vtysh", &arguments)
+    }
+
+    pub fn json(&self, command: &str) -> Result<Value, String> {
+        let text = self.ask(&[command])?;
+        serde_json::from_str(&text).map_err(|error| format!("{command}: {error}: {text}"))
+    }
+
+    /// Enters commands below one of the configuration, e.g. `router bgp 65001`.
+    #[track_caller]
+    pub fn configure(&self, below: &str, commands: &[&str]) {
+        let mut all = vec!["configure terminal", below];
+        all.extend(commands);
+        if let Err(error) = self.ask(&all) {
+            panic!("{error}");
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        for daemon in &mut self.daemons {
+            daemon.kill();
+        }
+        self.daemons.clear();
+    }
+
+    /// Starts again after `kill`, with the same configuration.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        for name in self.names {
+            let dir = self.node.path("frr");
+            let daemon = self.node.spawn(
+                name,
+                &format!("/usr/lib/frr/{name}"),
+                &[
+                    "-P",
+                    "0",
+                    "-i",
+                    &format!("{dir}/{name}.pid"),
+                    "-z",
+                    &format!("{dir}/zserv.api"),
+                    "--vty_socket",
+                    &dir,
+                    "-f",
+                    &format!("{dir}/{name}.conf"),
+                    "--log",
+                    "stdout",
+                    "--log-level",
+                    "debug",
+                ],
+            );
+            self.daemons.insert(0, daemon);
+            // The second must find zebra, and the connection of a dead zebra is not to be taken for a new one.
+            wait_for(name, PATIENCE, || {
+                self.daemons[0].alive()?;
+                run("vtysh", &["--vty_socket", &dir, "-d", name, "-c", "show version"])
+            });
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! BIRD 2 with OSPFv2.
+
+use std::fmt::Write;
+
+use super::{AreaKind, Attached, Authentication, Computed, Network, OspfPeer, OspfRouter};
+use crate::lab::bird_daemon::BirdDaemon;
+use crate::lab::node::Node;
+
+pub struct OspfBird {
+    router: OspfRouter,
+    daemon: BirdDaemon,
+}
+
+impl OspfBird {
+    #[track_caller]
+    pub fn start(node: &Node, router: OspfRouter) -> OspfBird {
+        let daemon = BirdDaemon::start(node, &config(&router));
+        OspfBird { router, daemon }
+    }
+
+    /// Runs a birdc command.
+    pub fn ask(&self, command: &str) -> Result<String, String> {
+        self.daemon.ask(command)
+    }
+
+    pub fn log(&self) -> String {
+        self.daemon.log()
+    }
+
+    /// Changes the configuration, which counts at once.
+    #[track_caller]
+    pub fn configure(&mut self, change: impl FnOnce(&mut OspfRouter)) {
+        change(&mut self.router);
+        self.daemon.configure(&config(&self.router));
+    }
+}
+
+fn config(router: &OspfRouter) -> String {
+    let external = router.external;
+    let mut text = format!(
+        "log stderr all;\ndebug protocols {{ states, events }};\nrouter id {};\nprotocol device {{ }}\n\
+         protocol kernel {{\n  merge paths on;\n  \
+         ipv4 {{ import none; export where source ~ [RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2]; }};\n}}\n\
+         filter own {{\n  if source != RTS_STATIC then reject;\n  ospf_metric{} = {};\n  ospf_tag = {};\n  accept;\n}}\n\
+         protocol static {{\n  ipv4;\n",
+        router.router_id, external.kind, external.metric, external.tag
+    );
+    for prefix in &router.externals {
+        writeln!(text, "  route {prefix} blackhole;").unwrap();
+    }
+    text.push_str(
+        "}\nprotocol ospf v2 o {\n  ecmp on;\n  ipv4 { import all; export filter own; };\n",
+    );
+    let mut areas: Vec<&str> =
+        router.attached.iter().map(|attached| attached.area.as_str()).collect();
+    areas.sort();
+    areas.dedup();
+    for area in areas {
+        writeln!(text, "  area {area} {{").unwrap();
+        match router.areas.iter().find(|(id, _)| id == area) {
+            Some((_, AreaKind::Stub)) => text.push_str("    stub;\n"),
+            Some((_, AreaKind::Nssa)) => text.push_str("    nssa;\n"),
+            None => {}
+        }
+        for attached in router.attached.iter().filter(|attached| attached.area == area) {
+            text.push_str(&interface(attached));
+        }
+        text.push_str("  };\n");
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn interface(attached: &Attached) -> String {
+    let mut text = format!(
+        "    interface \"{}\" {{ cost {}; priority {}; hello 1; dead {};\n      {}\n",
+        attached.interface,
+        attached.cost,
+        attached.priority,
+        attached.dead,
+        match attached.network {
+            Network::PointToPoint => "type pointopoint;",
+            Network::Broadcast => "type broadcast;",
+            Network::Passive => "stub;",
+        }
+    );
+    match &attached.authentication {
+        Authentication::Null => {}
+        Authentication::Simple(secret) => {
+            writeln!(text, "      authentication simple; password \"{secret}\";").unwrap();
+        }
+        Authentication::Cryptographic(keys) => {
+            text.push_str("      authentication cryptographic;\n      passwords {\n");
+            for key in keys {
+                let algorithm = match key.algorithm {
+                    "md5" => "keyed md5".to_owned(),
+                    name => {
+                        format!("hmac {}", name.trim_start_matches("hmac-").replace("sha-", "sha"))
+                    }
+                };
+                write!(
+                    text,
+                    "        password \"{}\" {{ id {}; algorithm {algorithm};",
+                    key.secret, key.id
+                )
+                .unwrap();
+                for (word, time) in [("from", &key.from), ("to", &key.until)] {
+                    if let Some(time) = time {
+                        write!(text, " generate {word} \"{time}\";").unwrap();
+                    }
+                }
+                text.push_str(" };\n");
+            }
+            text.push_str("      };\n");
+        }
+    }
+    text.push_str("    };\n");
+    text
+}
+
+impl OspfPeer for OspfBird {
+    fn adjacency(&self, neighbor: &str) -> Result<String, String> {
+        let shown = self.ask("show ospf neighbors")?;
+        let line = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut line = line.filter(|words| words.first() == Some(&neighbor));
+        let state = line.next().and_then(|words| words.get(2).map(|state| state.to_lowercase()));
+        state.ok_or(shown)
+    }
+
+    fn route(&self, prefix: &str) -> Result<Option<Computed>, String> {
+        let protocol = "where source ~ [RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2]";
+        let shown = match self.ask(&format!("show route for {prefix} all {protocol}")) {
+            Ok(text) if text.lines().any(|line| line.starts_with(prefix)) => text,
+            Ok(_) => return Ok(None),
+            Err(error) if error.contains("Network not found") => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let value = |name: &str| shown.lines().find_map(|line| line.trim().strip_prefix(name));
+        let number = |name: &str| value(name).and_then(|number| number.trim().parse().ok());
+        let kind = match value("Type: ") {
+            Some("OSPF univ") => "intra-area",
+            Some("OSPF-IA univ") => "inter-area",
+            Some("OSPF-E1 univ") => "external-1",
+            Some("OSPF-E2 univ") => "external-2",
+            _ => return Err(shown),
+        };
+        let tag = value("OSPF.tag: 0x").and_then(|tag| u32::from_str_radix(tag, 16).ok());
+        Ok(Some(Computed {
+            kind,
+            cost: number("OSPF.metric1:").unwrap_or_default(),
+            type_2_metric: number("OSPF.metric2:"),
+            tag: tag.unwrap_or_default(),
+        }))
+    }
+
+    fn announce(&mut self, prefixes: &[&str]) {
+        self.configure(|router| {
+            router.externals.extend(prefixes.iter().map(|&prefix| prefix.to_owned()))
+        });
+    }
+
+    fn withdraw(&mut self, prefixes: &[&str]) {
+        self.configure(|router| {
+            router.externals.retain(|prefix| !prefixes.contains(&prefix.as_str()))
+        });
+    }
+
+    fn kill(&mut self) {
+        self.daemon.kill();
+    }
+
+    fn start(&mut self) {
+        self.daemon.start_again();
+    }
+}

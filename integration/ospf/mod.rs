@@ -1,0 +1,3 @@
+//! shuntd as an OSPF router among others.
+
+mod harness;
