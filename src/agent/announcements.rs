@@ -1,10 +1,8 @@
 //! Own announcements: the groups' effective preferences, and the orders that change them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use super::orders::{Awaiting, Delivery, Durable};
-use super::{Action, Agent, OrderId, Owner, PeerId, text};
+use super::{Action, Agent, OrderId, Owner, text};
 use crate::api::v1;
 use crate::group::{Announcement, Target, effective};
 use crate::rib::SourceId;
@@ -144,135 +142,6 @@ impl Agent {
         Some(Time::ZERO + expires.since(self.wall))
     }
 
-    /// Orders that have just taken effect begin to wait for what was sent because of them; orders
-    /// that have waited long enough are answered.
-    pub(super) fn settle_orders(&mut self, now: Time) {
-        let told = std::mem::take(&mut self.told);
-        for (order, stored) in std::mem::take(&mut self.durable) {
-            self.begin_waiting(order, stored, &told);
-        }
-        let answered =
-            |awaiting: &Awaiting| awaiting.missing.is_empty() || awaiting.deadline <= now;
-        let done: Vec<OrderId> = self
-            .orders
-            .awaiting
-            .iter()
-            .filter(|(_, awaiting)| answered(awaiting))
-            .map(|(order, _)| *order)
-            .collect();
-        for order in done {
-            if let Some(awaiting) = self.orders.awaiting.remove(&order) {
-                let reply = self.reply(awaiting, now);
-                self.actions.push_back(Action::Answer { order, answer: Ok(reply) });
-            }
-        }
-    }
-
-    fn begin_waiting(
-        &mut self,
-        order: Durable,
-        stored: Time,
-        told: &BTreeMap<Prefix, BTreeSet<PeerId>>,
-    ) {
-        let prefixes = self.prefixes_of(&order.target);
-        let mut deliveries = BTreeMap::new();
-        let mut missing = BTreeSet::new();
-        for neighbor in self.neighbors.values() {
-            let was_told = |prefix: &&Prefix| {
-                told.get(*prefix).is_some_and(|peers| peers.contains(&neighbor.id))
-            };
-            let sent: Vec<v1::DeliveredPrefix> = prefixes
-                .iter()
-                .filter(was_told)
-                .map(|prefix| v1::DeliveredPrefix {
-                    prefix: prefix.to_string(),
-                    attributes: neighbor.out.wanted(*prefix).map(|set| text::attributes(set)),
-                    ospf: None,
-                })
-                .collect();
-            let outcome = if !neighbor.is_established() {
-                "not-established"
-            } else if !sent.is_empty() && order.wait {
-                missing.insert(neighbor.id);
-                "timeout"
-            } else if !sent.is_empty() {
-                "sent"
-            } else if prefixes
-                .iter()
-                .all(|prefix| self.export_obstacle(neighbor, *prefix).is_some())
-            {
-                "not-exported"
-            } else {
-                "unchanged"
-            };
-            let delivery = Delivery {
-                neighbor: neighbor.name.clone(),
-                outcome,
-                prefixes: sent,
-                acknowledged: Duration::ZERO,
-            };
-            deliveries.insert(neighbor.id, delivery);
-        }
-        for peer in &missing {
-            self.actions
-                .push_back(Action::AwaitAcknowledgement { order: order.order, peer: *peer });
-        }
-        let awaiting = Awaiting {
-            arrived: order.arrived,
-            durable: stored - order.arrived,
-            deadline: order.arrived + order.timeout,
-            unchanged: !prefixes.iter().any(|prefix| told.contains_key(prefix)),
-            prefixes,
-            deliveries,
-            missing,
-        };
-        self.orders.awaiting.insert(order.order, awaiting);
-    }
-
-    /// A neighbour's TCP has all that this order sent.
-    pub(super) fn acknowledged(&mut self, order: OrderId, peer: PeerId, now: Time) {
-        let Some(awaiting) = self.orders.awaiting.get_mut(&order) else { return };
-        if awaiting.missing.remove(&peer)
-            && let Some(delivery) = awaiting.deliveries.get_mut(&peer)
-        {
-            delivery.outcome = "acknowledged";
-            delivery.acknowledged = now - awaiting.arrived;
-        }
-    }
-
-    /// A session went down: what was on its way to the neighbour is lost, and will be sent anew
-    /// with the next session.
-    pub(super) fn delivery_lost(&mut self, peer: PeerId) {
-        for awaiting in self.orders.awaiting.values_mut() {
-            if awaiting.missing.remove(&peer)
-                && let Some(delivery) = awaiting.deliveries.get_mut(&peer)
-            {
-                delivery.outcome = "lost";
-            }
-        }
-    }
-
-    fn reply(&self, awaiting: Awaiting, now: Time) -> v1::OrderReply {
-        let deliveries = awaiting.deliveries.into_values().map(|delivery| v1::Delivery {
-            neighbor: delivery.neighbor,
-            outcome: delivery.outcome.to_owned(),
-            prefixes: delivery.prefixes,
-            acknowledged_us: micros(delivery.acknowledged),
-        });
-        v1::OrderReply {
-            announcements: awaiting
-                .prefixes
-                .iter()
-                .filter_map(|prefix| self.own.get(prefix))
-                .map(|announcement| self.announcement(announcement))
-                .collect(),
-            deliveries: deliveries.collect(),
-            durable_us: micros(awaiting.durable),
-            total_us: micros(now - awaiting.arrived),
-            unchanged: awaiting.unchanged,
-        }
-    }
-
     fn announcements_of(&self, target: &Target) -> Vec<v1::Announcement> {
         self.prefixes_of(target)
             .iter()
@@ -281,7 +150,7 @@ impl Agent {
             .collect()
     }
 
-    fn prefixes_of(&self, target: &Target) -> Vec<Prefix> {
+    pub(super) fn prefixes_of(&self, target: &Target) -> Vec<Prefix> {
         match target {
             Target::Node => self.own.keys().copied().collect(),
             Target::Prefix(prefix) => vec![*prefix],
@@ -290,8 +159,4 @@ impl Agent {
             }
         }
     }
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -54,7 +54,9 @@ impl Agent {
 
     /// Enters what changed into each neighbour's Adj-RIB-Out and sends the differences.
     pub(super) fn settle_exports(&mut self, now: Time) {
+        self.settle_drain(now);
         for prefix in std::mem::take(&mut self.own_changed) {
+            self.announce_by_ospf(prefix, now);
             let mut told = BTreeSet::new();
             // Also if it is announced no more: the withdrawal is ours.
             self.set_exports(prefix, Urgency::Own, |peer| {
@@ -62,6 +64,7 @@ impl Agent {
             });
             self.told.insert(prefix, told);
         }
+        self.run_ospf(now);
         for prefix in self.rib.take_changes(PORTION) {
             self.set_exports(prefix, urgency(prefix, &self.own), |_| ());
             self.want_in_kernel(prefix);

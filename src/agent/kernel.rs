@@ -65,6 +65,7 @@ impl Agent {
             let connected = Connected::new(interfaces.connected(), interfaces.addresses());
             self.rib.set_connected(connected);
             // What that changed is the next portion of bulk work.
+            self.links_changed(now);
         }
         if !self.converged && self.has_converged() {
             self.converged = true;
@@ -97,6 +98,6 @@ impl Agent {
             let families = neighbor.peer.session().map(|session| &session.facts.families);
             families.is_some_and(|all| all.iter().all(|f| neighbor.received_all.contains(f)))
         });
-        complete && self.fib.is_ready() && !self.rib.has_changes()
+        complete && self.ospf_has_converged() && self.fib.is_ready() && !self.rib.has_changes()
     }
 }

@@ -6,12 +6,13 @@
 //! Each input is settled before the next, in one order:
 //!
 //! ```text
-//!   event ─> session of one neighbour / order / kernel / configuration
+//!   event ─> session of one neighbour / OSPF router / order / kernel / configuration
 //!              │ routes learned and lost (imports.rs)
 //!              v
 //!             RIB  <── own announcements ── groups, intents (announcements.rs)
 //!              │
 //!              ├──> what each neighbour is to have (exports.rs) ──> UPDATEs ──> its session
+//!              ├──> what the area is to see (ospf.rs) ──> the router's LSAs
 //!              └──> what the kernel is to have ──> difference ──> netlink
 //! ```
 //!
@@ -26,12 +27,14 @@
 //! **Orders** have a life of their own: see `orders.rs`.
 
 mod announcements;
+mod deliveries;
 mod event;
 mod exports;
 mod imports;
 mod kernel;
 mod neighbor;
 mod orders;
+mod ospf;
 mod ospf_reads;
 mod reads;
 mod reload;
@@ -41,9 +44,12 @@ mod transit;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
+
 pub use event::{Action, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId};
 use neighbor::Neighbor;
 use orders::{Durable, Orders};
+use ospf::Ospf;
 
 use crate::api::v1;
 use crate::bgp;
@@ -83,6 +89,8 @@ pub struct Agent {
     facts: Facts,
     neighbors: BTreeMap<PeerId, Neighbor>,
     next_peer: u32,
+    /// Unless it is not configured.
+    ospf: Option<Ospf>,
     rib: Rib,
     fib: Fib,
     orders: Orders,
@@ -92,6 +100,8 @@ pub struct Agent {
     own_changed: BTreeSet<Prefix>,
     /// Which neighbours are being told of which own announcements in this round of settling.
     told: BTreeMap<Prefix, BTreeSet<PeerId>>,
+    /// Which own announcements the area is being told of in this round.
+    flooded: BTreeSet<Ipv4Net>,
     /// Orders that took effect in this round, with the time the disk had them.
     durable: Vec<(Durable, Time)>,
     /// Whether configuration, intents or time may have changed a preference.
@@ -101,6 +111,8 @@ pub struct Agent {
     /// The kernel's last refusal.
     kernel_error: String,
     stopping: Option<Time>,
+    /// Our routes have been taken out of the kernel, or are being.
+    withdrawn: bool,
     stopped: bool,
     events: u64,
     actions: VecDeque<Action>,
@@ -119,6 +131,7 @@ impl Agent {
     /// An agent that begins to dial with its first [`Agent::poll`].
     pub fn new(start: Start) -> Agent {
         let mut agent = Agent {
+            ospf: None,
             fib: kernel::model(&start.config),
             config: start.config,
             wall: start.wall,
@@ -136,11 +149,13 @@ impl Agent {
             own: BTreeMap::new(),
             own_changed: BTreeSet::new(),
             told: BTreeMap::new(),
+            flooded: BTreeSet::new(),
             durable: Vec::new(),
             groups_stale: true,
             converged: false,
             kernel_error: String::new(),
             stopping: None,
+            withdrawn: false,
             stopped: false,
             events: 0,
             actions: VecDeque::new(),
@@ -149,7 +164,9 @@ impl Agent {
         for text in agent.facts.warnings.clone() {
             agent.report(now, "daemon", "", "warning", text);
         }
-        // What we announce is known before the first OPEN is sent.
+        let rng = agent.rng.fork();
+        agent.ospf = Ospf::new(&agent.config, agent.wall, rng);
+        // What we announce is known before the first OPEN or Hello is sent.
         agent.settle(now);
         let names: Vec<String> = agent.config.neighbors.keys().cloned().collect();
         for name in names {
@@ -163,7 +180,11 @@ impl Agent {
     pub fn handle(&mut self, event: Event, now: Time) {
         match event {
             Event::Peer { peer, event } => self.session_event(peer, event, now),
-            Event::PacketReceived { .. } => {}
+            Event::PacketReceived { interface, source, destination, packet } => {
+                let event =
+                    crate::ospf::Event::PacketReceived { interface, source, destination, packet };
+                self.ospf_event(event, now);
+            }
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
@@ -187,6 +208,7 @@ impl Agent {
             }
             self.run_session(peer, now);
         }
+        self.ospf_tick(now);
         self.fib.tick(now);
         self.expire(now);
         self.settle(now);
@@ -199,6 +221,7 @@ impl Agent {
         }
         let sessions = self.neighbors.values().filter_map(|neighbor| neighbor.peer.deadline());
         sessions
+            .chain(self.ospf.as_ref().and_then(|ospf| ospf.router.deadline()))
             .chain(self.fib.deadline())
             .chain(self.orders.deadline())
             .chain(self.next_expiry())
@@ -224,6 +247,7 @@ impl Agent {
         self.settle_announcements(now);
         self.settle_exports(now);
         self.settle_kernel(now);
+        self.settle_forwarding(now);
         self.settle_orders(now);
         self.settle_stop(now);
     }
@@ -257,15 +281,20 @@ impl Agent {
             let event = bgp::Event::Stopped { communication: "shuntd stops".to_owned() };
             self.session_event(peer, event, now);
         }
-        if self.config.kernel.on_exit == OnExit::Withdraw {
-            self.fib.withdraw_all();
-        }
+        self.ospf_event(crate::ospf::Event::Stopped, now);
     }
 
     fn settle_stop(&mut self, now: Time) {
         let Some(by) = self.stopping else { return };
-        let kernel_done = self.config.kernel.on_exit == OnExit::Keep || self.fib.is_settled();
-        if !self.stopped && (kernel_done || now >= by) {
+        // Neighbours first: as long as they may send us packets, the routes are there.
+        let has_left = self.ospf.as_ref().is_none_or(|ospf| ospf.router.has_left(now));
+        let withdraws = self.config.kernel.on_exit == OnExit::Withdraw;
+        if has_left && withdraws && !std::mem::replace(&mut self.withdrawn, true) {
+            self.fib.withdraw_all();
+            self.settle_kernel(now);
+        }
+        let kernel_done = !withdraws || (self.withdrawn && self.fib.is_settled());
+        if !self.stopped && ((has_left && kernel_done) || now >= by) {
             self.stopped = true;
             self.actions.push_back(Action::Stopped);
         }

@@ -14,11 +14,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
+
 use super::{OrderId, Owner, PeerId};
 use crate::api::v1;
 use crate::config::Config;
 use crate::group::{Intent, Intents, Order, Target};
-use crate::types::{Prefix, Time, Wall};
+use crate::types::{Prefix, RouterId, Time, Wall};
 
 /// How long an order waits for acknowledgements if the client names no time.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,6 +83,10 @@ pub(super) struct Awaiting {
     pub deliveries: BTreeMap<PeerId, Delivery>,
     /// Neighbours whose TCP has not acknowledged yet.
     pub missing: BTreeSet<PeerId>,
+    /// OSPF neighbours by interface and router id.
+    pub area: BTreeMap<(u32, RouterId), Delivery>,
+    /// What not all of them have acknowledged yet.
+    pub unflooded: Vec<Ipv4Net>,
 }
 
 #[derive(Clone)]
@@ -222,10 +228,20 @@ fn change(
     wall: Wall,
 ) -> Result<Change, tonic::Status> {
     let invalid = |text: String| tonic::Status::invalid_argument(text);
-    let target = config
-        .definitions()
-        .target(&request.target)
-        .map_err(|unknown| tonic::Status::not_found(unknown.to_string()))?;
+    let of_node = matches!(request.order.as_str(), "drain" | "undrain");
+    if of_node && !(request.target.is_empty() && request.level.is_empty()) {
+        let text =
+            format!("{} is of the whole node: it takes no target and no level", request.order);
+        return Err(invalid(text));
+    }
+    let target = if of_node {
+        Target::Node
+    } else {
+        config
+            .definitions()
+            .target(&request.target)
+            .map_err(|unknown| tonic::Status::not_found(unknown.to_string()))?
+    };
     let level = match request.level.as_str() {
         "" => None,
         text => Some(config.levels.preference(text).map_err(|error| invalid(error.to_string()))?),
@@ -240,7 +256,8 @@ fn change(
         ));
     }
     let order = match (request.order.as_str(), level) {
-        ("release", _) => return Ok(Change::Remove(target)),
+        ("release" | "undrain", _) => return Ok(Change::Remove(target)),
+        ("drain", _) => Order::Drain,
         ("announce" | "prefer", Some(level)) if !level.is_announced() => {
             return Err(invalid(format!(
                 "level `{}` means not announced; to take {target} back, withdraw it",
@@ -256,7 +273,7 @@ fn change(
         }
         (other, _) => {
             return Err(invalid(format!(
-                "unknown order `{other}`; it is one of announce, withdraw, prefer, release"
+                "unknown order `{other}`; it is one of announce, withdraw, prefer, release, drain, undrain"
             )));
         }
     };

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 
 use super::Agent;
 use crate::api::v1;
-use crate::types::Time;
+use crate::types::{RouterId, Time};
 use crate::wire::ospf::LsaKey;
 
 impl Agent {
@@ -55,6 +55,16 @@ impl Agent {
         _now: Time,
     ) -> Result<v1::PlanReply, tonic::Status> {
         Err(not_configured())
+    }
+
+    /// What our LSA says about a prefix; `None` if it says nothing.
+    pub(super) fn ospf_announcement(&self, _prefix: Ipv4Net) -> Option<v1::OspfAnnouncement> {
+        None
+    }
+
+    /// `fw2 10.0.0.2`, or the router id alone where the router does not tell its host name.
+    pub(super) fn ospf_router_name(&self, router: RouterId) -> String {
+        router.to_string()
     }
 }
 

@@ -89,6 +89,7 @@ impl Agent {
         for name in added {
             self.add_neighbor(&name, now);
         }
+        self.reconfigure_ospf(&old, now);
         self.groups_stale = true;
         // A mapping or a policy may have changed: what each neighbour has is compared anew.
         for neighbor in self.neighbors.values_mut() {

@@ -1,7 +1,7 @@
 use ipnet::Ipv4Net;
 
 use super::{Announced, Router};
-use crate::types::Time;
+use crate::types::{RouterId, Time};
 use crate::wire::ospf::LsaHeader;
 
 impl Router {
@@ -33,5 +33,16 @@ impl Router {
     /// After [`super::Event::Stopped`]: nothing is left to do.
     pub fn has_left(&self, _now: Time) -> bool {
         self.leaving.is_some()
+    }
+
+    /// What we are to announce for a prefix, as [`super::Event::AnnouncementChanged`] said last.
+    pub fn wanted(&self, _prefix: Ipv4Net) -> Option<Announced> {
+        None
+    }
+
+    /// Neighbours in Exchange or greater, by interface and router id, that have not acknowledged what we are to
+    /// announce for a prefix; all of them while it waits for its time.
+    pub fn unacknowledged(&self, _prefix: Ipv4Net, _now: Time) -> Vec<(u32, RouterId)> {
+        Vec::new()
     }
 }

@@ -4,7 +4,7 @@ use super::calculation::Calculation;
 use super::database::Database;
 use super::event::Link;
 use super::interface::Interface;
-use super::{Action, Event, Note, Settings};
+use super::{Action, Event, InterfaceState, NeighborState, Note, Settings};
 use crate::types::{Rng, Time, Wall};
 
 /// One OSPF router in one area. See the [module](super).
@@ -86,6 +86,28 @@ impl Router {
     /// Those that are configured and that the kernel has.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.interfaces.values()
+    }
+
+    /// There is an interface on which neighbours are sought.
+    pub fn seeks_neighbors(&self) -> bool {
+        let active = |interface: &Interface| {
+            !matches!(interface.state, InterfaceState::Down | InterfaceState::Passive)
+        };
+        self.interfaces.values().any(active)
+    }
+
+    /// The databases of all neighbours are ours too, of one at least, and the routes are computed from them.
+    pub fn has_converged(&self) -> bool {
+        let states =
+            || self.interfaces.values().flat_map(|i| i.neighbors.values()).map(|n| n.state);
+        states().any(|state| state == NeighborState::Full)
+            && !states().any(|state| {
+                matches!(
+                    state,
+                    NeighborState::ExStart | NeighborState::Exchange | NeighborState::Loading
+                )
+            })
+            && self.calculation_deadline().is_none()
     }
 
     pub(super) fn wall(&self, now: Time) -> Wall {

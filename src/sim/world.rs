@@ -187,6 +187,12 @@ impl World {
         self.note(node, &format!("is not heard on link {} any more", id.0));
     }
 
+    /// How many percent of the packets on the link vanish from now on.
+    pub fn set_loss(&mut self, id: LinkId, percent: u64) {
+        self.wires[id.0].link.loss = percent;
+        self.line(&format!("link {} loses {percent} %", id.0));
+    }
+
     /// The link is whole again, with carrier.
     pub fn mend(&mut self, id: LinkId) {
         self.wires[id.0].cut = false;

@@ -1,0 +1,238 @@
+//! The node's OSPF router between the kernel's links, the RIB and the groups.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Action, Agent, OspfAction};
+use crate::config::{Config, OspfExport};
+use crate::fib::Interfaces;
+use crate::group::Target;
+use crate::ospf::{self, Announced, Event, How, RouteKind, Router};
+use crate::rib::{IgpRoute, Resolved};
+use crate::types::{Prefix, Rng, Time, Wall};
+
+/// The router and what it was told.
+#[derive(Clone)]
+pub(super) struct Ospf {
+    pub router: Router,
+    links: BTreeMap<String, ospf::Link>,
+    drained: bool,
+    /// The routes of the start are in the kernel, and the router knows it.
+    forwarding: bool,
+}
+
+impl Ospf {
+    pub fn new(config: &Config, wall: Wall, rng: Rng) -> Option<Ospf> {
+        let settings = config.ospf_settings()?;
+        Some(Ospf {
+            router: Router::new(settings, wall, rng),
+            links: BTreeMap::new(),
+            drained: false,
+            forwarding: false,
+        })
+    }
+}
+
+impl Agent {
+    /// Hands the router an event and does what it wants.
+    pub(super) fn ospf_event(&mut self, event: Event, now: Time) {
+        let Some(ospf) = &mut self.ospf else { return };
+        ospf.router.handle(event, now);
+        self.run_ospf(now);
+    }
+
+    /// Does what the router wants, until it wants nothing more.
+    pub(super) fn run_ospf(&mut self, now: Time) {
+        while let Some(action) = self.ospf.as_mut().and_then(|ospf| ospf.router.poll()) {
+            let on_interface = match action {
+                ospf::Action::Open { interface } => {
+                    let link = self.fib.interfaces().link(interface);
+                    let name = link.map(|link| link.name.clone()).unwrap_or_default();
+                    OspfAction::Open { interface, name }
+                }
+                ospf::Action::Close { interface } => OspfAction::Close { interface },
+                ospf::Action::Designated { interface, member } => {
+                    OspfAction::Designated { interface, member }
+                }
+                ospf::Action::Send { interface, destination, packet } => {
+                    OspfAction::Send { interface, destination, packet }
+                }
+                ospf::Action::RouteChanged { prefix, route } => {
+                    self.rib.set_igp(Prefix::V4(prefix), route.map(igp_route));
+                    continue;
+                }
+                // What is told so far is what there is: `has_converged` of the router says when that is all.
+                ospf::Action::RoutesComplete => continue,
+                ospf::Action::Note(note) => {
+                    let severity = if note.warning { "warning" } else { "info" };
+                    self.report(now, "ospf", &note.subject, severity, note.text);
+                    continue;
+                }
+            };
+            self.actions.push_back(Action::Ospf(on_interface));
+        }
+    }
+
+    /// Tells the router which of its interfaces the kernel has, and how they are.
+    pub(super) fn links_changed(&mut self, now: Time) {
+        let Some(ospf) = &mut self.ospf else { return };
+        let links = links(self.fib.interfaces(), &self.config);
+        let old = std::mem::replace(&mut ospf.links, links.clone());
+        for name in old.keys().filter(|name| !links.contains_key(*name)) {
+            self.ospf_event(Event::LinkChanged { name: name.clone(), link: None }, now);
+        }
+        for (name, link) in links {
+            if old.get(&name) != Some(&link) {
+                self.ospf_event(Event::LinkChanged { name, link: Some(link) }, now);
+            }
+        }
+    }
+
+    /// What the area is to see of a prefix of ours; `None` if nothing.
+    pub(super) fn announced_by_ospf(&self, prefix: Prefix) -> Option<Announced> {
+        let ospf = self.config.ospf.as_ref()?;
+        let own = self.own.get(&prefix).filter(|own| own.preference.is_announced())?;
+        if ospf.export != Some(OspfExport::Groups) || matches!(prefix, Prefix::V6(_)) {
+            return None;
+        }
+        let (how, tag) = match own.group.as_ref().and_then(|name| self.config.groups.get(name)) {
+            Some(group) => (group.ospf, group.ospf_tag),
+            None => (How::External2, 0),
+        };
+        let metric = self.config.mapping(&ospf.class).metric(own.preference);
+        Some(Announced { metric, how, tag })
+    }
+
+    /// Tells the router what it announces for a prefix from now on.
+    pub(super) fn announce_by_ospf(&mut self, prefix: Prefix, now: Time) {
+        let Prefix::V4(network) = prefix else { return };
+        let announced = self.announced_by_ospf(prefix);
+        let Some(ospf) = &mut self.ospf else { return };
+        if ospf.router.wanted(network) != announced {
+            self.flooded.insert(network);
+            ospf.router.handle(Event::AnnouncementChanged { prefix: network, announced }, now);
+        }
+    }
+
+    /// Fires the router's timers.
+    pub(super) fn ospf_tick(&mut self, now: Time) {
+        let Some(ospf) = &mut self.ospf else { return };
+        if ospf.router.deadline().is_some_and(|at| at <= now) {
+            ospf.router.tick(now);
+            self.run_ospf(now);
+        }
+    }
+
+    /// Whether an operator has drained the node.
+    pub(super) fn settle_drain(&mut self, now: Time) {
+        let drained = self.orders.in_force().in_force(&Target::Node, self.wall(now)).is_some();
+        let Some(ospf) = &mut self.ospf else { return };
+        if std::mem::replace(&mut ospf.drained, drained) != drained {
+            self.ospf_event(Event::DrainChanged { drained }, now);
+        }
+    }
+
+    /// Ends the router's start once all that it computed is in the kernel.
+    pub(super) fn settle_forwarding(&mut self, now: Time) {
+        let in_kernel = !self.rib.has_changes()
+            && (!self.config.kernel.install || (self.fib.is_ready() && self.fib.is_settled()));
+        let Some(ospf) = &mut self.ospf else { return };
+        if ospf.forwarding || !in_kernel || !ospf.router.has_converged() {
+            return;
+        }
+        ospf.forwarding = true;
+        self.ospf_event(Event::ForwardingReady, now);
+    }
+
+    /// The router has its routes and they are in the kernel, or there is no router that could have any.
+    pub(super) fn ospf_has_converged(&self) -> bool {
+        self.ospf.as_ref().is_none_or(|ospf| ospf.forwarding || !ospf.router.seeks_neighbors())
+    }
+
+    /// The settings of the router may have changed, or whether there is one at all.
+    pub(super) fn reconfigure_ospf(&mut self, old: &Config, now: Time) {
+        let settings = self.config.ospf_settings();
+        if old.ospf_settings() == settings {
+            return;
+        }
+        let is_another = |was: &ospf::Settings| {
+            settings.as_ref().is_none_or(|is| (is.router_id, is.area) != (was.router_id, was.area))
+        };
+        if old.ospf_settings().as_ref().is_some_and(is_another) {
+            self.remove_ospf(now);
+        }
+        match (settings, self.ospf.is_some()) {
+            (Some(settings), true) => {
+                self.ospf_event(Event::Reconfigured(Box::new(settings)), now);
+            }
+            (Some(_), false) => {
+                let rng = self.rng.fork();
+                self.ospf = Ospf::new(&self.config, self.wall, rng);
+                self.own_changed.extend(self.own.keys().copied());
+            }
+            (None, _) => {}
+        }
+        self.links_changed(now);
+    }
+
+    /// Takes leave of the area at once, without waiting for acknowledgements.
+    fn remove_ospf(&mut self, now: Time) {
+        self.ospf_event(Event::Stopped, now);
+        let Some(ospf) = self.ospf.take() else { return };
+        for link in ospf.links.into_values() {
+            let close = OspfAction::Close { interface: link.index };
+            self.actions.push_back(Action::Ospf(close));
+        }
+        for (prefix, _) in ospf.router.routes() {
+            self.rib.set_igp(Prefix::V4(prefix), None);
+        }
+    }
+}
+
+/// The links that the configuration names.
+fn links(interfaces: &Interfaces, config: &Config) -> BTreeMap<String, ospf::Link> {
+    let Some(settings) = config.ospf_settings() else { return BTreeMap::new() };
+    let configured =
+        interfaces.iter().filter(|(_, link)| settings.interfaces.contains_key(&link.name));
+    configured
+        .map(|(index, link)| {
+            let mut addresses: Vec<ospf::Address> = link
+                .addresses
+                .iter()
+                .copied()
+                .filter_map(|entry| match entry {
+                    (IpAddr::V4(address), Prefix::V4(network)) => {
+                        Some(ospf::Address { address, network })
+                    }
+                    _ => None,
+                })
+                .collect();
+            addresses.sort_unstable();
+            let link_now = ospf::Link { index, up: link.up, mtu: 1500, addresses };
+            (link.name.clone(), link_now)
+        })
+        .collect()
+}
+
+fn igp_route(route: ospf::Route) -> IgpRoute {
+    IgpRoute {
+        kind: match route.kind {
+            RouteKind::IntraArea => "OSPF intra-area",
+            RouteKind::InterArea => "OSPF inter-area",
+            RouteKind::External1 => "OSPF external-1",
+            RouteKind::External2 => "OSPF external-2",
+        },
+        metric: route.cost,
+        second_metric: route.type_2_cost,
+        tag: route.tag,
+        hops: route
+            .hops
+            .iter()
+            .map(|(interface, gateway)| Resolved {
+                gateway: IpAddr::V4(*gateway),
+                interface: *interface,
+            })
+            .collect(),
+        exits: route.exits.into_boxed_slice(),
+    }
+}
