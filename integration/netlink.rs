@@ -376,12 +376,16 @@ fn links_and_addresses_are_dumped_and_followed() {
             address: address.parse::<IpAddr>().unwrap(),
             network: prefix(network),
         };
-        let link = |index, name: &str, up| Observed::Link { index, name: name.into(), up };
+        let sized = |index, name: &str, up, mtu| {
+            let name = name.into();
+            Observed::Link { index, name, up, mtu }
+        };
+        let link = |index, name: &str, up| sized(index, name, up, 1500);
 
         let dump = watched.dump().await;
         for expected in [
             link(east, "east", true),
-            link(1, "lo", true),
+            sized(1, "lo", true, 65536),
             address(east, "10.0.1.1", "10.0.1.0/24"),
             address(west, "10.0.3.1", "10.0.3.2/32"),
             address(west, "2001:db8:2::1", "2001:db8:2::/64"),
@@ -394,6 +398,9 @@ fn links_and_addresses_are_dumped_and_followed() {
         watched.observed_until(|observed| *observed == link(east, "east", false)).await;
         ip("link set east-far up");
         watched.observed_until(|observed| *observed == link(east, "east", true)).await;
+        ip("link set east mtu 1400");
+        watched.observed_until(|observed| *observed == sized(east, "east", true, 1400)).await;
+        ip("link set east mtu 1500");
         ip("link set east down");
         watched.observed_until(|observed| *observed == link(east, "east", false)).await;
         ip("address add 10.0.4.1/24 dev west");
@@ -451,7 +458,8 @@ fn without_the_capability_everything_is_seen_and_nothing_changed() {
             assert!(error.text.contains("CAP_NET_ADMIN"), "{}", error.text);
         }
         let dump = watched.dump().await;
-        let east = Observed::Link { index: index("east"), name: "east".into(), up: true };
+        let (index, name) = (index("east"), "east".into());
+        let east = Observed::Link { index, name, up: true, mtu: 1500 };
         assert!(dump.contains(&east), "{dump:#?}");
     });
 }

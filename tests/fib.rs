@@ -163,7 +163,7 @@ fn failures_are_tried_again_with_doubling_waits_and_at_once_when_a_link_comes_up
     assert_eq!(fib.poll(9).len(), 1);
     fib.applied(target, Err(error(ENETUNREACH)), now);
     assert_eq!(fib.totals().failed, 1);
-    fib.observe(Observed::Link { index: 7, name: "eth0".to_owned(), up: true }, now);
+    fib.observe(Observed::Link { index: 7, name: "eth0".to_owned(), up: true, mtu: 1500 }, now);
     assert_eq!(fib.poll(9).len(), 1);
     fib.applied(target, Ok(()), now);
     assert_eq!((fib.totals().failed, fib.is_settled()), (0, true));
@@ -211,7 +211,7 @@ fn a_dump_tells_what_is_gone_and_what_came_meanwhile_is_newer() {
 
 #[test]
 fn lost_events_and_links_that_go_down_ask_for_a_scan() {
-    let link = |up| Observed::Link { index: 7, name: "eth0".to_owned(), up };
+    let link = |up| Observed::Link { index: 7, name: "eth0".to_owned(), up, mtu: 1500 };
     let address = Observed::AddressGone {
         interface: 7,
         address: IpAddr::from([192, 0, 2, 1]),
@@ -279,7 +279,7 @@ fn links_and_addresses_make_connected_networks() {
         address: text.parse().unwrap(),
         network: prefix(network),
     };
-    let link = |index, up| Observed::Link { index, name: format!("eth{index}"), up };
+    let link = |index, up| Observed::Link { index, name: format!("eth{index}"), up, mtu: 1500 };
     // An address can come before its link.
     fib.observe(address(2, "192.0.2.1", "192.0.2.0/24"), at(1));
     assert!(fib.take_interfaces_changed() && !fib.take_interfaces_changed());
@@ -303,6 +303,30 @@ fn links_and_addresses_make_connected_networks() {
     assert!(fib.take_interfaces_changed());
     assert!(fib.interfaces().link(3).is_none());
     assert_eq!(fib.interfaces().connected().count(), 1);
+}
+
+#[test]
+fn a_link_is_shown_with_its_mtu_and_ipv4_addresses() {
+    let mut fib = ready(&[]);
+    fib.sweep();
+    let link = |mtu| Observed::Link { index: 7, name: "eth0".to_owned(), up: true, mtu };
+    fib.observe(link(1500), at(1));
+    for (address, network) in
+        [("192.0.2.9", "192.0.2.0/24"), ("192.0.2.1", "192.0.2.0/24"), ("fe80::1", "fe80::/64")]
+    {
+        let (address, network) = (address.parse().unwrap(), prefix(network));
+        fib.observe(Observed::Address { interface: 7, address, network }, at(1));
+    }
+    fib.take_interfaces_changed();
+    fib.observe(link(9000), at(1));
+    assert!(fib.take_interfaces_changed());
+    assert_eq!(fib.deadline(), Some(at(600)), "routes stay through a change of the MTU");
+    let links: Vec<_> = fib.interfaces().links().collect();
+    let [(7, link)] = links[..] else { panic!("{links:?}") };
+    assert_eq!((link.name.as_str(), link.up, link.mtu), ("eth0", true, 9000));
+    let found: Vec<String> =
+        link.ipv4().map(|(address, network)| format!("{address} {network}")).collect();
+    assert_eq!(found, ["192.0.2.1 192.0.2.0/24", "192.0.2.9 192.0.2.0/24"]);
 }
 
 #[test]

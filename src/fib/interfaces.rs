@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::Ipv4Net;
 
 use super::Observed;
 use crate::types::Prefix;
@@ -15,11 +17,18 @@ pub struct Link {
     /// Empty as long as only addresses of it have been seen.
     pub name: String,
     pub up: bool,
+    /// Octets of the largest IP datagram; 0 as long as only addresses of it have been seen.
+    pub mtu: u32,
     /// Our addresses, each with the network it makes reachable.
     pub addresses: BTreeSet<(IpAddr, Prefix)>,
 }
 
 impl Interfaces {
+    /// Every link that there is, by index.
+    pub fn links(&self) -> impl Iterator<Item = (u32, &Link)> {
+        self.links.iter().map(|(index, link)| (*index, link))
+    }
+
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.get(&index)
     }
@@ -45,11 +54,12 @@ impl Interfaces {
     /// Takes in what is about links and addresses; whether anything changed.
     pub(super) fn observe(&mut self, observed: &Observed) -> bool {
         match observed {
-            Observed::Link { index, name, up } => {
+            Observed::Link { index, name, up, mtu } => {
                 let link = self.links.entry(*index).or_default();
-                let changed = link.name != *name || link.up != *up;
+                let changed = link.name != *name || link.up != *up || link.mtu != *mtu;
                 link.name.clone_from(name);
                 link.up = *up;
+                link.mtu = *mtu;
                 changed
             }
             Observed::LinkGone { index } => self.links.remove(index).is_some(),
@@ -63,6 +73,16 @@ impl Interfaces {
                 .is_some_and(|link| link.addresses.remove(&(*address, *network))),
             _ => false,
         }
+    }
+}
+
+impl Link {
+    /// Our IPv4 addresses, sorted, each with the network it makes reachable.
+    pub fn ipv4(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Net)> {
+        self.addresses.iter().filter_map(|pair| match pair {
+            (IpAddr::V4(address), Prefix::V4(network)) => Some((*address, *network)),
+            _ => None,
+        })
     }
 }
 

@@ -54,6 +54,8 @@ pub enum Observed {
         index: u32,
         name: String,
         up: bool,
+        /// Octets of the largest IP datagram.
+        mtu: u32,
     },
     LinkGone {
         index: u32,

@@ -6,6 +6,9 @@ use super::link::Port;
 use crate::fib::{Change, KernelError, Observed, Route};
 use crate::types::Prefix;
 
+/// Octets, of every link: that of Ethernet.
+const MTU: u32 = 1500;
+
 #[derive(Default)]
 pub(super) struct Kernel {
     /// Our routes by what the kernel takes for their key.
@@ -20,7 +23,7 @@ pub(super) struct Kernel {
 impl Kernel {
     pub fn link(&self, interface: u32) -> Observed {
         let up = !self.down.contains(&interface);
-        Observed::Link { index: interface, name: format!("e{interface}"), up }
+        Observed::Link { index: interface, name: format!("e{interface}"), up, mtu: MTU }
     }
 
     /// Everything, as a dump shows it.

@@ -60,7 +60,7 @@ impl Bench {
         let network: Prefix = "10.0.0.0/24".parse().unwrap();
         for observed in [
             shunt::fib::Observed::DumpBegun,
-            shunt::fib::Observed::Link { index: 1, name: "eth0".to_owned(), up: true },
+            shunt::fib::Observed::Link { index: 1, name: "eth0".to_owned(), up: true, mtu: 1500 },
             shunt::fib::Observed::Address { interface: 1, address: address(9).ip(), network },
             shunt::fib::Observed::DumpDone,
         ] {

@@ -127,7 +127,8 @@ fn link(body: &[u8], gone: bool) -> Result<Option<Observed>, DecodeError> {
     let up = header.flags.contains(LinkFlags::Up | LinkFlags::Running | LinkFlags::LowerUp);
     // Not `LinkAttribute::IfName`, which must be UTF-8.
     let name = string(attributes(body, &header), libc::IFLA_IFNAME).ok_or("a link has no name")?;
-    Ok(Some(Observed::Link { index, name, up }))
+    let mtu = number(attributes(body, &header), libc::IFLA_MTU).ok_or("a link has no MTU")?;
+    Ok(Some(Observed::Link { index, name, up, mtu }))
 }
 
 fn address(body: &[u8], gone: bool) -> Result<Option<Observed>, DecodeError> {
@@ -250,6 +251,12 @@ fn string(mut attributes: NlasIterator<&[u8]>, kind: u16) -> Option<String> {
     let bytes = attribute.value();
     let bytes = CStr::from_bytes_until_nul(bytes).map_or(bytes, CStr::to_bytes);
     Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// The first attribute `kind` that holds a number of 32 bits.
+fn number(attributes: NlasIterator<&[u8]>, kind: u16) -> Option<u32> {
+    let mut found = attributes.filter_map(Result::ok).filter(|a| a.kind() == kind);
+    found.find_map(|a| a.value().try_into().ok().map(u32::from_ne_bytes))
 }
 
 /// What to dump.
@@ -450,9 +457,9 @@ mod tests {
         2000110004000000160012000a0020010db80002000000000000000000020000";
     const REFUSAL: &str = "44000000020000038424026bbc4900009bffffff44000000180005068424026b00000000\
         200001004e657874686f702068617320696e76616c6964206761746577617900";
-    /// The beginning of what is said about a link named caf\xe9.
-    const LINK: &str = "2c00000010000000f024026b35506796000001000900000002100000000000000900030063\
-        6166e900000000";
+    /// Of what is said about a link named caf\xe9, the name and the MTU.
+    const LINK: &str = "3400000010000000f024026b35506796000001000900000002100000000000000900030063\
+        6166e9000000000800040078050000";
 
     const SEQUENCE: u32 = 0x6b02_2484;
 
@@ -532,10 +539,11 @@ mod tests {
     fn no_attribute_of_a_link_can_hide_it() {
         let mut link = bytes(LINK);
         // An attribute that is not of the length that netlink-packet-route knows it with, as that of a newer kernel.
-        link.extend([5, 0, libc::IFLA_MTU as u8, 0, 1, 0, 0, 0]);
+        link.extend([5, 0, libc::IFLA_TXQLEN as u8, 0, 1, 0, 0, 0]);
         link[0] = link.len() as u8;
         assert!(LinkMessage::parse(&link[16..]).is_err(), "whoever decodes all of it fails");
-        let expected = Observed::Link { index: 9, name: "caf\u{fffd}".into(), up: false };
+        let name = "caf\u{fffd}".to_owned();
+        let expected = Observed::Link { index: 9, name, up: false, mtu: 1400 };
         assert_eq!(decoded(&link), [Some(Message::Interface(expected))]);
     }
 
