@@ -18,8 +18,13 @@ enum State {
     #[default]
     Quiet,
     /// `learnt`: LEARN_TIMER, `quiet`: HOLDDOWN_TIMER expires.
-    ShortWait { learnt: Time, quiet: Time },
-    LongWait { quiet: Time },
+    ShortWait {
+        learnt: Time,
+        quiet: Time,
+    },
+    LongWait {
+        quiet: Time,
+    },
 }
 
 impl Backoff {
@@ -50,7 +55,9 @@ impl Backoff {
     /// Transitions 3, 5 and 6: the timers that have expired by now.
     fn state(&self, now: Time) -> State {
         match self.state {
-            State::ShortWait { quiet, .. } | State::LongWait { quiet } if quiet <= now => State::Quiet,
+            State::ShortWait { quiet, .. } | State::LongWait { quiet } if quiet <= now => {
+                State::Quiet
+            }
             State::ShortWait { learnt, quiet } if learnt <= now => State::LongWait { quiet },
             state => state,
         }

@@ -1,35 +1,192 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 
-use super::{Route, Router};
-use crate::types::Time;
-use crate::wire::ospf::{LsaBody, LsaKey};
+use super::attachment::Attachment;
+use super::backoff::Backoff;
+use super::database::MAX_AGE;
+use super::graph::{Graph, Lsas};
+use super::neighbor::NeighborState;
+use super::spf::Tree;
+use super::table::{Best, Externals, Networks, View};
+use super::{Action, Route, Router};
+use crate::types::{RouterId, Time};
+use crate::wire::ospf::{AreaId, ExternalLsa, LsaBody, LsaKey, LsaType};
 
 /// The routes, and what is to be computed when (RFC 2328 §16).
+///
+/// A change of router-, network- or summary-LSAs computes everything, after the [`Backoff`]. A change of external- or
+/// NSSA-LSAs computes the routes to their prefixes at once, over the shortest paths that are there (§16.6).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calculation {
+    backoff: Backoff,
+    pub(super) externals: Externals,
+    /// The last run; `None` before the first.
+    area: Option<AreaPaths>,
+    /// External prefixes to compute, and since when.
+    touched: BTreeSet<Ipv4Net>,
+    touched_at: Option<Time>,
+    /// As told.
     routes: BTreeMap<Ipv4Net, Route>,
+    /// A run has found all neighbours in Full, so the routes were those of the whole area.
+    complete: bool,
+}
+
+/// What is computed of the area before any route.
+#[derive(Clone, Debug)]
+struct AreaPaths {
+    attachment: Attachment,
+    graph: Graph,
+    tree: Tree,
+    networks: Networks,
 }
 
 impl Router {
-    /// The content of a database entry changed: it is in the database already, or gone. `old` is what was there. Not
-    /// for a mere refresh.
-    pub(super) fn lsa_changed(&mut self, _key: LsaKey, _old: Option<&LsaBody>, _now: Time) {}
+    /// The content of a database entry changed: it is in the database already, or gone, or at MaxAge. `old` is what
+    /// was there. Not for a mere refresh.
+    pub(super) fn lsa_changed(&mut self, key: LsaKey, old: Option<&LsaBody>, now: Time) {
+        match key.kind {
+            LsaType::ROUTER
+            | LsaType::NETWORK
+            | LsaType::SUMMARY_NETWORK
+            | LsaType::SUMMARY_BOUNDARY => self.next_hops_changed(now),
+            LsaType::EXTERNAL | LsaType::NSSA => {
+                let new = self.database.get(&key).filter(|entry| entry.age(now) < MAX_AGE);
+                let new = new.and_then(|entry| external(&entry.lsa.body));
+                let calculation = &mut self.calculation;
+                let before =
+                    old.and_then(external).and_then(|lsa| calculation.externals.remove(key, lsa));
+                let after = new.and_then(|lsa| calculation.externals.insert(key, lsa));
+                // Our own are no routes of ours, and before the first run there is nothing to compute them with.
+                if key.advertising_router != self.settings.router_id && calculation.area.is_some() {
+                    calculation.touched.extend(before.into_iter().chain(after));
+                    calculation.touched_at.get_or_insert(now);
+                }
+            }
+            _ => {}
+        }
+    }
 
-    /// Something that decides about next hops changed, and perhaps no LSA: an adjacency became or left Full, an
-    /// interface's state, cost or addresses, the settings.
-    pub(super) fn next_hops_changed(&mut self, _now: Time) {}
+    /// Something that decides about next hops changed, and perhaps no LSA: an adjacency became or left Full, the DR
+    /// changed, an interface's state, cost or addresses, or the settings.
+    pub(super) fn next_hops_changed(&mut self, now: Time) {
+        self.calculation.backoff.changed(&self.settings.spf, now);
+    }
 
     /// Computes what is due. To be called at the end of whatever may have changed the database, and at the deadline.
-    pub(super) fn calculation_tick(&mut self, _now: Time) {}
+    pub(super) fn calculation_tick(&mut self, now: Time) {
+        if self.calculation.backoff.take_due(now) {
+            self.compute_all(now);
+        } else if self.calculation.touched_at.is_some() {
+            self.compute_touched();
+        }
+    }
 
     pub(super) fn calculation_deadline(&self) -> Option<Time> {
-        None
+        self.calculation.touched_at.into_iter().chain(self.calculation.backoff.due()).min()
     }
 
     /// The routes as they were told last, by prefix.
     pub fn routes(&self) -> impl Iterator<Item = (Ipv4Net, &Route)> {
         self.calculation.routes.iter().map(|(&prefix, route)| (prefix, route))
+    }
+
+    fn compute_all(&mut self, now: Time) {
+        let this = self.settings.router_id;
+        let attachment = Attachment::new(&self.interfaces);
+        let lsas = Lsas::new(&self.database, Some((this, &attachment.lsa)), now);
+        let graph = Graph::new(&lsas);
+        let tree = graph.router(this).map(|root| Tree::new(&graph, root)).unwrap_or_default();
+        let networks = Networks::new(&lsas, &graph);
+        let calculation = &mut self.calculation;
+        calculation.complete |= attachment.has_ways()
+            && self
+                .interfaces
+                .values()
+                .flat_map(|interface| interface.neighbors.values())
+                .filter(|neighbor| neighbor.state == NeighborState::Full)
+                .map(|neighbor| graph.router(neighbor.router_id))
+                .all(|vertex| vertex.and_then(|vertex| tree.distance(vertex)).is_some());
+        calculation.touched.clear();
+        calculation.touched_at = None;
+        let area = AreaPaths { attachment, graph, tree, networks };
+        let area = self.calculation.area.insert(area);
+        let view = area.view(this, self.settings.area.id, &self.calculation.externals);
+        // Every prefix that was or may be there, in order.
+        let mut prefixes: Vec<Ipv4Net> = view
+            .networks
+            .prefixes()
+            .chain(view.externals.prefixes())
+            .chain(self.calculation.routes.keys().copied())
+            .collect();
+        // A merge of three sorted runs.
+        prefixes.sort();
+        prefixes.dedup();
+        let max_paths = self.settings.max_paths;
+        for prefix in prefixes {
+            let best = view.best(prefix, max_paths);
+            self.actions.extend(settle(&mut self.calculation.routes, prefix, best));
+        }
+        if self.calculation.complete {
+            self.actions.push_back(Action::RoutesComplete);
+        }
+    }
+
+    fn compute_touched(&mut self) {
+        let calculation = &mut self.calculation;
+        calculation.touched_at = None;
+        let touched = std::mem::take(&mut calculation.touched);
+        let Some(area) = &calculation.area else { return };
+        let this = self.settings.router_id;
+        let view = area.view(this, self.settings.area.id, &calculation.externals);
+        let mut changed = false;
+        for prefix in touched {
+            let best = view.best(prefix, self.settings.max_paths);
+            let action = settle(&mut calculation.routes, prefix, best);
+            changed |= action.is_some();
+            self.actions.extend(action);
+        }
+        if changed && calculation.complete {
+            self.actions.push_back(Action::RoutesComplete);
+        }
+    }
+}
+
+impl AreaPaths {
+    fn view<'a>(&'a self, this: RouterId, area: AreaId, externals: &'a Externals) -> View<'a> {
+        View {
+            this,
+            backbone: area == AreaId::BACKBONE,
+            graph: &self.graph,
+            tree: &self.tree,
+            networks: &self.networks,
+            externals,
+            attachment: &self.attachment,
+        }
+    }
+}
+
+/// Files the route, and tells the change if there is one.
+fn settle(
+    routes: &mut BTreeMap<Ipv4Net, Route>,
+    prefix: Ipv4Net,
+    best: Option<Best>,
+) -> Option<Action> {
+    let route = match (best, routes.get(&prefix)) {
+        (Some(best), Some(route)) if best.is(route) => return None,
+        (None, None) => return None,
+        (best, _) => best.map(Best::into_route),
+    };
+    match &route {
+        Some(route) => routes.insert(prefix, route.clone()),
+        None => routes.remove(&prefix),
+    };
+    Some(Action::RouteChanged { prefix, route })
+}
+
+fn external(body: &LsaBody) -> Option<ExternalLsa> {
+    match body {
+        LsaBody::External(lsa) => Some(*lsa),
+        _ => None,
     }
 }

@@ -1,9 +1,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::types::{Deadlines, Time};
-use crate::wire::ospf::{Lsa, LsaHeader, LsaKey};
+use crate::types::{Deadlines, RouterId, Time};
+use crate::wire::ospf::{Lsa, LsaHeader, LsaKey, LsaType};
 
 /// Seconds (RFC 2328 Appendix B).
 pub const MAX_AGE: u16 = 3600;
@@ -44,6 +45,18 @@ impl Database {
 
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.lsas.values()
+    }
+
+    /// Those of one type, in the order of their keys.
+    pub(super) fn of_type(&self, kind: LsaType) -> impl Iterator<Item = &Entry> {
+        let key = |address, router| LsaKey {
+            kind,
+            link_state_id: address,
+            advertising_router: RouterId(router),
+        };
+        let first = key(Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
+        let last = key(Ipv4Addr::BROADCAST, Ipv4Addr::BROADCAST);
+        self.lsas.range(first..=last).map(|(_, entry)| entry)
     }
 
     pub fn len(&self) -> usize {

@@ -1,0 +1,334 @@
+//! From shortest paths to routes: who announces a prefix, and whose announcement counts (RFC 2328 §16.1 second stage,
+//! §16.2, §16.4, RFC 3101 §2.5).
+//!
+//! All LSAs about a prefix become [`Candidate`]s, whatever their type: a vertex of the graph, what lies beyond it, and
+//! a [`Rank`] that goes before any cost. The least rank counts, and of that the least cost. That is one set of rules
+//! for two users: routes, seen from our own tree, and plans, seen from all routers.
+//!
+//! RFC1583Compatibility is off, as it is by default in FRR and BIRD: where the area is not the backbone, a way to an
+//! AS boundary router or forwarding address that stays in the area goes before one through others (§16.4.1).
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use smallvec::SmallVec;
+
+use super::attachment::Attachment;
+use super::graph::{Graph, Lsas, Vertex};
+use super::spf::Tree;
+use super::{Route, RouteKind};
+use crate::types::RouterId;
+use crate::wire::ospf::{ExternalLsa, LinkKind, LsaKey, LsaType};
+
+/// LSInfinity of summary- and external-LSAs (RFC 2328 Appendix B).
+pub(super) const INFINITY: u32 = 0xff_ffff;
+
+/// The prefix of an address and a mask, if its ones are in front.
+pub(super) fn prefix(address: Ipv4Addr, mask: Ipv4Addr) -> Option<Ipv4Net> {
+    Ipv4Net::with_netmask(address, mask).ok().map(|prefix| prefix.trunc())
+}
+
+/// The networks of which router-, network- and summary-LSAs tell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Networks {
+    /// Sorted by prefix.
+    announced: Vec<(Ipv4Net, Announced)>,
+    /// AS boundary routers elsewhere (type 4), sorted by router id.
+    boundaries: Vec<(RouterId, Announced)>,
+    /// Bit n: there are prefixes of length n.
+    lengths: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Announced {
+    /// Not in this area, but behind a border router.
+    beyond: bool,
+    vertex: Vertex,
+    /// From there on.
+    cost: u32,
+    router: RouterId,
+}
+
+impl Networks {
+    pub fn new(lsas: &Lsas<'_>, graph: &Graph) -> Networks {
+        let mut networks = Networks::default();
+        for (&((id, router), lsa), vertex) in lsas.networks.iter().zip(0..) {
+            let announced = Announced { beyond: false, vertex, cost: 0, router };
+            networks.announced.extend(prefix(id, lsa.mask).map(|prefix| (prefix, announced)));
+        }
+        for &(router, lsa) in &lsas.routers {
+            let Some(vertex) = graph.router(router) else { continue };
+            for link in lsa.links.iter().filter(|link| link.kind == LinkKind::Stub) {
+                let cost = u32::from(link.metric);
+                let announced = Announced { beyond: false, vertex, cost, router };
+                let prefix = prefix(link.id, link.data);
+                networks.announced.extend(prefix.map(|prefix| (prefix, announced)));
+            }
+        }
+        for (key, lsa) in lsas.summaries.iter().filter(|(_, lsa)| lsa.metric < INFINITY) {
+            let router = key.advertising_router;
+            let Some(vertex) = graph.border(router) else { continue };
+            let announced = Announced { beyond: true, vertex, cost: lsa.metric, router };
+            if key.kind == LsaType::SUMMARY_NETWORK {
+                let prefix = prefix(key.link_state_id, lsa.mask);
+                networks.announced.extend(prefix.map(|prefix| (prefix, announced)));
+            } else {
+                networks.boundaries.push((RouterId(key.link_state_id), announced));
+            }
+        }
+        networks.announced.sort_by_key(|(prefix, _)| *prefix);
+        networks.boundaries.sort_by_key(|(router, _)| *router);
+        networks.lengths = networks
+            .announced
+            .iter()
+            .fold(0, |lengths, (prefix, _)| lengths | 1 << prefix.prefix_len());
+        networks
+    }
+
+    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
+        self.announced.chunk_by(|one, other| one.0 == other.0).map(|same| same[0].0)
+    }
+
+    fn of(&self, prefix: Ipv4Net) -> impl Iterator<Item = &Announced> {
+        let begin = self.announced.partition_point(|(other, _)| *other < prefix);
+        self.announced[begin..]
+            .iter()
+            .take_while(move |(other, _)| *other == prefix)
+            .map(|(_, announced)| announced)
+    }
+
+    fn boundary(&self, router: RouterId) -> impl Iterator<Item = &Announced> {
+        let begin = self.boundaries.partition_point(|(other, _)| *other < router);
+        self.boundaries[begin..]
+            .iter()
+            .take_while(move |(other, _)| *other == router)
+            .map(|(_, announced)| announced)
+    }
+}
+
+/// External- and NSSA-LSAs by the prefix they are about. LSAs of MaxAge and with LSInfinity are not among them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Externals(BTreeMap<Ipv4Net, SmallVec<[(LsaKey, ExternalLsa); 1]>>);
+
+impl Externals {
+    pub fn insert(&mut self, key: LsaKey, lsa: ExternalLsa) -> Option<Ipv4Net> {
+        let prefix = prefix(key.link_state_id, lsa.mask)?;
+        if lsa.metric < INFINITY {
+            self.0.entry(prefix).or_default().push((key, lsa));
+        }
+        Some(prefix)
+    }
+
+    pub fn remove(&mut self, key: LsaKey, lsa: ExternalLsa) -> Option<Ipv4Net> {
+        let prefix = prefix(key.link_state_id, lsa.mask)?;
+        if let Some(lsas) = self.0.get_mut(&prefix) {
+            lsas.retain(|(other, _)| *other != key);
+            if lsas.is_empty() {
+                self.0.remove(&prefix);
+            }
+        }
+        Some(prefix)
+    }
+
+    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
+        self.0.keys().copied()
+    }
+
+    pub fn of(&self, prefix: Ipv4Net) -> &[(LsaKey, ExternalLsa)] {
+        self.0.get(&prefix).map(SmallVec::as_slice).unwrap_or_default()
+    }
+}
+
+/// An announcement that can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub rank: Rank,
+    pub vertex: Vertex,
+    /// Behind the vertex.
+    pub cost: u32,
+    /// Who announces it.
+    pub exit: RouterId,
+    pub tag: u32,
+    /// The forwarding address, if there is one.
+    pub forwarding: Option<Ipv4Addr>,
+}
+
+/// What goes before the cost of the way (RFC 2328 §11, §16.4 step 6). The least is best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    pub kind: RouteKind,
+    /// Of type 2, else 0.
+    pub type_2_cost: u32,
+    /// Of externals outside the backbone: the way there leaves the area (§16.4.1).
+    beyond: bool,
+}
+
+impl Rank {
+    pub const INTRA_AREA: Rank = Rank { kind: RouteKind::IntraArea, type_2_cost: 0, beyond: false };
+}
+
+pub(super) type Candidates = SmallVec<[Candidate; 4]>;
+
+/// The area, seen from our router.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub this: RouterId,
+    /// The area is area 0.
+    pub backbone: bool,
+    pub graph: &'a Graph,
+    pub tree: &'a Tree,
+    pub networks: &'a Networks,
+    pub externals: &'a Externals,
+    pub attachment: &'a Attachment,
+}
+
+impl View<'_> {
+    /// All announcements of a prefix that can be reached, our own included.
+    pub fn candidates(&self, prefix: Ipv4Net) -> Candidates {
+        let mut candidates = Candidates::new();
+        for announced in self.networks.of(prefix).filter(|announced| self.reaches(announced)) {
+            let kind = if announced.beyond { RouteKind::InterArea } else { RouteKind::IntraArea };
+            candidates.push(Candidate {
+                rank: Rank { kind, type_2_cost: 0, beyond: false },
+                vertex: announced.vertex,
+                cost: announced.cost,
+                exit: announced.router,
+                tag: 0,
+                forwarding: None,
+            });
+        }
+        for (key, lsa) in self.externals.of(prefix) {
+            self.add_external(*key, lsa, &mut candidates);
+        }
+        candidates
+    }
+
+    /// RFC 2328 §16.4 steps 3 to 5, RFC 3101 §2.5 steps 3 to 5.
+    pub fn add_external(&self, key: LsaKey, lsa: &ExternalLsa, candidates: &mut Candidates) {
+        let exit = key.advertising_router;
+        let ways = self.boundary(exit);
+        let unset = lsa.forwarding_address.is_unspecified();
+        let forwarding = (!unset).then_some(lsa.forwarding_address);
+        let ways = match forwarding {
+            // Even with a forwarding address the originator has to be there.
+            None => ways,
+            Some(_) if ways.is_empty() => return,
+            // What is for ourselves goes round in circles.
+            Some(address) if exit != self.this && self.attachment.is_own(address) => return,
+            Some(address) => self.towards(address, key.kind == LsaType::NSSA),
+        };
+        candidates.extend(ways.into_iter().map(|way| {
+            let beyond = way.beyond && !self.backbone;
+            let (rank, cost) = if lsa.type_2 {
+                let kind = RouteKind::External2;
+                (Rank { kind, type_2_cost: lsa.metric, beyond }, way.cost)
+            } else {
+                let kind = RouteKind::External1;
+                (Rank { kind, type_2_cost: 0, beyond }, way.cost.saturating_add(lsa.metric))
+            };
+            Candidate { rank, vertex: way.vertex, cost, exit, tag: lsa.tag, forwarding }
+        }));
+    }
+
+    /// The ways to an AS boundary router.
+    fn boundary(&self, router: RouterId) -> SmallVec<[Announced; 2]> {
+        let graph = self.graph;
+        let vertex =
+            if router == self.this { graph.router(router) } else { graph.boundary(router) };
+        let inside = vertex.map(|vertex| Announced { beyond: false, vertex, cost: 0, router });
+        let beyond = self.networks.boundary(router).copied();
+        inside.into_iter().chain(beyond).filter(|way| self.reaches(way)).collect()
+    }
+
+    /// The ways to a forwarding address: those of the longest network that contains it, inside the area before
+    /// others. That of a type 7 LSA has to be inside.
+    fn towards(&self, address: Ipv4Addr, inside: bool) -> SmallVec<[Announced; 2]> {
+        let lengths = (0..=32).rev().filter(|length| self.networks.lengths & 1 << length != 0);
+        for network in lengths.filter_map(|length| Ipv4Net::new(address, length).ok()) {
+            let mut ways: SmallVec<[Announced; 2]> = SmallVec::new();
+            let all = self.networks.of(network.trunc()).copied();
+            ways.extend(all.filter(|way| self.reaches(way)));
+            if let Some(beyond) = ways.iter().map(|way| way.beyond).min() {
+                ways.retain(|way| way.beyond == beyond && !(inside && beyond));
+                return ways;
+            }
+        }
+        SmallVec::new()
+    }
+
+    fn reaches(&self, way: &Announced) -> bool {
+        self.tree.distance(way.vertex).is_some()
+    }
+
+    /// The best route of our router. What we announce ourselves is none: who else announces it is.
+    pub fn best(&self, prefix: Ipv4Net, max_paths: usize) -> Option<Best> {
+        if self.attachment.is_attached(prefix) {
+            return None;
+        }
+        let mut candidates = self.candidates(prefix);
+        candidates.retain(|candidate| candidate.exit != self.this);
+        let total = |candidate: &Candidate| {
+            let distance = self.tree.distance(candidate.vertex).unwrap_or(u32::MAX);
+            (candidate.rank, distance.saturating_add(candidate.cost))
+        };
+        let (rank, cost) = candidates.iter().map(total).min()?;
+        candidates.retain(|candidate| total(candidate) == (rank, cost));
+        candidates.sort_unstable_by_key(|candidate| candidate.exit);
+        let mut best = Best {
+            kind: rank.kind,
+            cost,
+            type_2_cost: rank.type_2_cost,
+            tag: candidates.first()?.tag,
+            hops: candidates.iter().flat_map(|candidate| self.hops(candidate)).collect(),
+            exits: candidates.iter().map(|candidate| candidate.exit).collect(),
+        };
+        best.hops.sort_unstable();
+        best.hops.dedup();
+        best.hops.truncate(max_paths);
+        best.exits.dedup();
+        (!best.hops.is_empty()).then_some(best)
+    }
+
+    fn hops(&self, candidate: &Candidate) -> SmallVec<[(u32, Ipv4Addr); 4]> {
+        // A forwarding address in a network of our own.
+        let attached =
+            candidate.forwarding.filter(|_| self.tree.distance(candidate.vertex) == Some(0));
+        let attached =
+            attached.and_then(|address| Some((self.attachment.interface(address)?, address)));
+        let hops = self.tree.first_hops(candidate.vertex);
+        let hops = hops.filter_map(|hop| self.attachment.hop(hop, candidate.forwarding));
+        attached.into_iter().chain(hops).collect()
+    }
+}
+
+/// A route that need not be kept: most are what they were.
+#[derive(Clone, Debug)]
+pub(super) struct Best {
+    kind: RouteKind,
+    cost: u32,
+    type_2_cost: u32,
+    tag: u32,
+    hops: SmallVec<[(u32, Ipv4Addr); 4]>,
+    exits: SmallVec<[RouterId; 2]>,
+}
+
+impl Best {
+    pub fn is(&self, route: &Route) -> bool {
+        (self.kind, self.cost, self.type_2_cost, self.tag)
+            == (route.kind, route.cost, route.type_2_cost, route.tag)
+            && self.hops[..] == route.hops[..]
+            && self.exits[..] == route.exits[..]
+    }
+
+    pub fn into_route(self) -> Route {
+        Route {
+            kind: self.kind,
+            cost: self.cost,
+            type_2_cost: self.type_2_cost,
+            tag: self.tag,
+            hops: self.hops.into_vec(),
+            exits: self.exits.into_vec(),
+        }
+    }
+}
