@@ -122,7 +122,7 @@ pub enum OspfAction {
     /// Join or leave AllDRouters (224.0.0.6).
     Designated { interface: u32, member: bool },
     /// Send one IPv4 packet: TTL 1, precedence internetwork control, and no routing (RFC 2328 Appendix A.1).
-    Send { interface: u32, destination: Ipv4Addr, packet: Bytes },
+    Send { interface: u32, source: Ipv4Addr, destination: Ipv4Addr, packet: Bytes },
 }
 
 /// How to reach a neighbour over TCP, and how to know it when it dials us.

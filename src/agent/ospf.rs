@@ -54,8 +54,8 @@ impl Agent {
                 ospf::Action::Designated { interface, member } => {
                     OspfAction::Designated { interface, member }
                 }
-                ospf::Action::Send { interface, destination, packet } => {
-                    OspfAction::Send { interface, destination, packet }
+                ospf::Action::Send { interface, source, destination, packet } => {
+                    OspfAction::Send { interface, source, destination, packet }
                 }
                 ospf::Action::RouteChanged { prefix, route } => {
                     self.rib.set_igp(Prefix::V4(prefix), route.map(igp_route));

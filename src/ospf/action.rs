@@ -25,6 +25,8 @@ pub enum Action {
     /// Send one IP packet, TTL 1, precedence internetwork control.
     Send {
         interface: u32,
+        /// Of the interface's addresses the one that its settings name, and digests cover.
+        source: Ipv4Addr,
         destination: Ipv4Addr,
         packet: Bytes,
     },

@@ -27,18 +27,24 @@ impl World {
             OspfAction::Designated { interface, member } => {
                 process.ospf.insert(interface, member);
             }
-            OspfAction::Send { interface, destination, packet } => {
-                self.transmit(id, interface, destination, &packet);
+            OspfAction::Send { interface, source, destination, packet } => {
+                self.transmit(id, interface, (source, destination), &packet);
             }
         }
     }
 
-    fn transmit(&mut self, id: NodeId, interface: u32, destination: Ipv4Addr, packet: &Bytes) {
+    fn transmit(
+        &mut self,
+        id: NodeId,
+        interface: u32,
+        (source, destination): (Ipv4Addr, Ipv4Addr),
+        packet: &Bytes,
+    ) {
         let is_ours = |port: &&Port| port.node == id && port.interface == interface;
         let World { nodes, wires, rng, .. } = self;
-        let found = wires.iter().find_map(|wire| Some((wire, wire.ends.iter().find(is_ours)?)));
-        let Some((wire, own)) = found else { return };
-        let IpAddr::V4(source) = own.address else { return };
+        let Some(wire) = wires.iter().find(|wire| wire.ends.iter().any(|end| is_ours(&end))) else {
+            return;
+        };
         if wire.mute.contains(&id) || nodes[id.0].kernel.down.contains(&interface) {
             return;
         }
