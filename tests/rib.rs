@@ -1127,6 +1127,7 @@ mod igp {
         assert_eq!(standings(&rib)[0], is(SourceId::IGP, "best"));
         assert_eq!(rib.best(prefix(TARGET)).unwrap().source, SourceId(2));
 
+        rib.set_own_in_igp(prefix(TARGET), true);
         learn(&mut rib, 0, TARGET, Attributes::originated(hop("0.0.0.0")));
         let own = "learned, and we announce the prefix ourselves, against 0";
         let found = standings(&rib);
@@ -1146,6 +1147,27 @@ mod igp {
         let lost: Vec<bool> =
             standings(&rib).iter().map(|(_, text)| text.starts_with("higher distance")).collect();
         assert_eq!(lost, [false, true, true]);
+    }
+
+    /// An edge announces a service to its ISPs, and learns by OSPF at which firewall it is. A firewall announces it into
+    /// the area as well, and serves what comes.
+    #[test]
+    fn our_own_announcement_leaves_the_way_to_the_igp_unless_it_is_made_there_too() {
+        let mut rib = rib();
+        learn(&mut rib, SourceId::LOCAL.0, TARGET, set("0.0.0.0", &[]));
+        rib.set_igp(prefix(TARGET), Some(ospf(10, "192.0.2.77")));
+        assert_eq!(gateways(&rib, TARGET, 8), ["192.0.2.77"]);
+        let igp = SourceId::IGP;
+        assert_eq!(standings(&rib)[0], is(igp, "best"));
+        assert!(standings(&rib)[1].1.starts_with("announced to BGP neighbors only"));
+        assert_eq!(rib.best(prefix(TARGET)).unwrap().source, SourceId::LOCAL);
+        changes(&mut rib);
+
+        rib.set_own_in_igp(prefix(TARGET), true);
+        assert_eq!(changes(&mut rib), [TARGET]);
+        assert!(gateways(&rib, TARGET, 8).is_empty());
+        let lost = is(igp, "learned, and we announce the prefix ourselves, against 0");
+        assert_eq!(standings(&rib), [is(SourceId::LOCAL, "best"), lost]);
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Agent {
     pub(super) fn announce_by_ospf(&mut self, prefix: Prefix, now: Time) {
         let Prefix::V4(network) = prefix else { return };
         let announced = self.announced_by_ospf(prefix);
+        self.rib.set_own_in_igp(prefix, announced.is_some());
         let Some(ospf) = &mut self.ospf else { return };
         if ospf.router.wanted(network) != announced {
             self.flooded.insert(network);
@@ -183,9 +184,7 @@ impl Agent {
             let close = OspfAction::Close { interface: link.index };
             self.actions.push_back(Action::Ospf(close));
         }
-        for (prefix, _) in ospf.router.routes() {
-            self.rib.set_igp(Prefix::V4(prefix), None);
-        }
+        self.rib.clear_igp();
     }
 }
 
@@ -193,22 +192,12 @@ impl Agent {
 fn links(interfaces: &Interfaces, config: &Config) -> BTreeMap<String, ospf::Link> {
     let Some(settings) = config.ospf_settings() else { return BTreeMap::new() };
     let configured =
-        interfaces.iter().filter(|(_, link)| settings.interfaces.contains_key(&link.name));
+        interfaces.links().filter(|(_, link)| settings.interfaces.contains_key(&link.name));
     configured
         .map(|(index, link)| {
-            let mut addresses: Vec<ospf::Address> = link
-                .addresses
-                .iter()
-                .copied()
-                .filter_map(|entry| match entry {
-                    (IpAddr::V4(address), Prefix::V4(network)) => {
-                        Some(ospf::Address { address, network })
-                    }
-                    _ => None,
-                })
-                .collect();
-            addresses.sort_unstable();
-            let link_now = ospf::Link { index, up: link.up, mtu: 1500, addresses };
+            let addresses =
+                link.ipv4().map(|(address, network)| ospf::Address { address, network }).collect();
+            let link_now = ospf::Link { index, up: link.up, mtu: link.mtu, addresses };
             (link.name.clone(), link_now)
         })
         .collect()

@@ -8,6 +8,7 @@ use super::transit::Transit;
 use super::{Action, Agent, PeerId};
 use crate::bgp;
 use crate::config::{self, Config, Export, Import};
+use crate::ospf::Settings;
 use crate::rib::import::Policy;
 use crate::types::Time;
 
@@ -58,6 +59,10 @@ impl Agent {
         }
         for name in new.neighbors.keys().filter(|name| !old.neighbors.contains_key(*name)) {
             changes.push(format!("neighbor {name}: added"));
+        }
+        changes.extend(ospf_changes(old, new));
+        if old.distances != new.distances {
+            changes.push("distance: changes".to_owned());
         }
         if old.listen != new.listen {
             changes.push("listen: changes".to_owned());
@@ -161,6 +166,27 @@ fn needs_new_peer(old: &config::Neighbor, new: &config::Neighbor) -> bool {
         (n.address, n.port, n.local_address, n.ttl, n.password.clone(), n.internal)
     };
     reach(old) != reach(new)
+}
+
+/// What becomes of the OSPF router.
+fn ospf_changes(old: &Config, new: &Config) -> Vec<String> {
+    let (was, is) = match (old.ospf_settings(), new.ospf_settings()) {
+        (None, None) => return Vec::new(),
+        (None, Some(_)) => return vec!["ospf: added".to_owned()],
+        (Some(_), None) => return vec!["ospf: removed, its adjacencies end".to_owned()],
+        (Some(was), Some(is)) => (was, is),
+    };
+    if (was.router_id, was.area) != (is.router_id, is.area) {
+        let text = "ospf: router id or area changes, its adjacencies are made anew";
+        return vec![text.to_owned()];
+    }
+    let mut changes = difference("ospf interface", &was.interfaces, &is.interfaces);
+    let rest = |settings: Settings| Settings { interfaces: BTreeMap::new(), ..settings };
+    let said = |config: &Config| config.ospf.as_ref().map(|o| (o.export, o.class.clone()));
+    if rest(was) != rest(is) || said(old) != said(new) {
+        changes.push("ospf: changes".to_owned());
+    }
+    changes
 }
 
 fn difference<T: PartialEq>(

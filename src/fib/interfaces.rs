@@ -33,11 +33,6 @@ impl Interfaces {
         self.links.get(&index)
     }
 
-    /// By index.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Link)> {
-        self.links.iter().map(|(index, link)| (*index, link))
-    }
-
     /// Networks on links that are up. Link-local ones are left out, as they are on every link.
     pub fn connected(&self) -> impl Iterator<Item = (Prefix, u32)> {
         self.links.iter().filter(|(_, link)| link.up).flat_map(|(index, link)| {

@@ -70,7 +70,7 @@ impl Rib {
     }
 
     /// Where packets go, to at most `max` gateways: as the best path and those of equal cost say, or the interior
-    /// protocol's route. None where there is no route, or the prefix is our own.
+    /// protocol's route. None where there is no route, or packets for the prefix end here.
     pub fn hops(&self, prefix: Prefix, max: usize) -> SmallVec<[Resolved; 4]> {
         let mut hops = Hops::new();
         let igp = self.igp.get(prefix);
@@ -88,7 +88,7 @@ impl Rib {
         };
         let best = ranked.first().map(|(rank, _)| rank).filter(|rank| !rank.unusable);
         match (best, igp) {
-            (Some(best), igp) if igp.is_none_or(|_| self.igp_loses_to(best).is_some()) => {
+            (Some(best), igp) if igp.is_none_or(|_| self.igp_loses_to(prefix, best).is_some()) => {
                 for (rank, path) in &ranked {
                     if let (true, Ok(Some(reached))) = (rank.is_equal_cost(best), path.hop) {
                         share(&mut hops, reached, max);
@@ -107,7 +107,8 @@ impl Rib {
             self.table.get(prefix).map(|paths| self.ranked(prefix, paths)).unwrap_or_default();
         let igp = self.igp.get(prefix);
         let first = ranked.first().filter(|(rank, _)| !rank.unusable);
-        let igp_lost = first.and_then(|(best, path)| Some((self.igp_loses_to(best)?, path.source)));
+        let igp_lost =
+            first.and_then(|(best, path)| Some((self.igp_loses_to(prefix, best)?, path.source)));
         let beaten = igp.is_some() && igp_lost.is_none();
         let mut hops = Hops::new();
         let mut candidates = Vec::with_capacity(ranked.len() + 1);
@@ -115,8 +116,11 @@ impl Rib {
             let standing = match (path.hop, first) {
                 (Err(why), _) => Standing::Unusable(why),
                 (Ok(_), Some((best, _))) if beaten && rank.is_equal_cost(best) => {
-                    let this = self.distance(rank);
-                    let reason = Reason::Distance { this, best: self.distances.ospf };
+                    let (this, best) = (self.distance(rank), self.distances.ospf);
+                    let reason = match rank.learned {
+                        true => Reason::Distance { this, best },
+                        false => Reason::Elsewhere,
+                    };
                     Standing::Lost { reason, against: SourceId::IGP }
                 }
                 (Ok(reached), _) if at == 0 => {
@@ -178,9 +182,9 @@ impl Rib {
     }
 
     /// Why the interior protocol's route loses to BGP's winner; `None`: it wins.
-    fn igp_loses_to(&self, best: &Rank) -> Option<Reason> {
+    fn igp_loses_to(&self, prefix: Prefix, best: &Rank) -> Option<Reason> {
         if !best.learned {
-            return Some(Reason::Own);
+            return self.own_in_igp.contains(&prefix).then_some(Reason::Own);
         }
         let (this, best) = (self.distances.ospf, self.distance(best));
         match this.cmp(&best) {

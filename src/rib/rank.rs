@@ -112,6 +112,8 @@ impl Rank {
 pub enum Reason {
     /// We announce the prefix ourselves.
     Own,
+    /// Our own announcement, to BGP neighbours only: the interior protocol knows where the prefix is.
+    Elsewhere,
     /// Between protocols.
     Distance { this: u8, best: u8 },
     /// Between protocols of the same distance.
@@ -142,6 +144,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Own => f.write_str("learned, and we announce the prefix ourselves"),
+            Reason::Elsewhere => {
+                f.write_str("announced to BGP neighbors only; packets follow the route of OSPF")
+            }
             Reason::Distance { this, best } => {
                 write!(f, "higher distance ({this}, best has {best})")
             }

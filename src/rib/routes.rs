@@ -16,6 +16,8 @@ pub struct Rib {
     pub(super) table: PrefixTable<Paths>,
     pub(super) igp: PrefixTable<IgpRoute>,
     pub(super) distances: Distances,
+    /// What we announce into the area of the interior protocol: packets for it end here.
+    pub(super) own_in_igp: BTreeSet<Prefix>,
     sets: Interner,
     pub(super) next_hops: NextHops,
     changed: BTreeSet<Prefix>,
@@ -51,6 +53,7 @@ impl Rib {
             table: PrefixTable::new(),
             igp: PrefixTable::new(),
             distances: Distances::default(),
+            own_in_igp: BTreeSet::new(),
             sets: Interner::new(),
             next_hops: NextHops::default(),
             changed: BTreeSet::new(),
@@ -217,6 +220,18 @@ impl Rib {
         self.changed.insert(prefix);
         if !prefix.is_default() {
             self.next_hops.resolve_within(prefix, &self.igp);
+        }
+    }
+
+    /// We announce the prefix into the area of the interior protocol, or no longer. As long as we do, packets for it
+    /// end here. What we announce to BGP neighbours only may well be somewhere in the area.
+    pub fn set_own_in_igp(&mut self, prefix: Prefix, own: bool) {
+        let changed = match own {
+            true => self.own_in_igp.insert(prefix),
+            false => self.own_in_igp.remove(&prefix),
+        };
+        if changed {
+            self.changed.insert(prefix);
         }
     }
 
