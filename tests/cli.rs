@@ -118,7 +118,9 @@ fn documentation_shows_what_is_printed() {
 #[test]
 fn documentation_names_every_command() {
     let documentation = include_str!("../docs/cli.md");
-    for name in subcommands() {
+    let nested = ["ospf", "plan"]
+        .map(|name| subcommands(&[name]).into_iter().map(move |nested| format!("{name} {nested}")));
+    for name in subcommands(&[]).into_iter().chain(nested.into_iter().flatten()) {
         assert!(documentation.contains(&format!("$ shunt {name}")), "shunt {name} is missing");
     }
 }
@@ -137,6 +139,11 @@ fn json_is_the_message_as_the_daemon_sent_it() {
     assert_eq!(read(&["neighbors", "isp-b"]), json!({ "neighbors": [mock::neighbors()[1]] }));
     assert_eq!(read(&["groups"]), json!(mock::groups()));
     assert_eq!(read(&["why", "198.51.100.7"]), json!(mock::why()));
+    assert_eq!(read(&["ospf", "neighbors"]), json!(mock::ospf::neighbors()));
+    let interfaces = json!({ "interfaces": mock::ospf::interfaces() });
+    assert_eq!(read(&["ospf", "interfaces"]), interfaces);
+    let plan = mock::ospf::plan("198.51.100.7/32", "standby").unwrap();
+    assert_eq!(read(&["plan", "prefer", "198.51.100.7/32", "standby"]), json!(plan));
     assert_eq!(read(&["version"]), json!({ "shunt": "0.1.0", "shuntd": "0.1.0" }));
     assert_eq!(read(&["refresh", "isp-a"]), json!({ "asked": ["isp-a"] }));
     assert_eq!(read(&["reload"])["changes"].as_array().unwrap().len(), 2);
@@ -162,6 +169,13 @@ fn streams_are_json_lines() {
     let output = run(&mock.socket(), &["routes", "--json"]);
     assert_eq!(json!(lines(&output)), json!(mock::routes()));
     assert_eq!(code(&output), 0);
+
+    let output = run(&mock.socket(), &["ospf", "database", "--json"]);
+    assert_eq!(json!(lines(&output)), json!(mock::ospf::database()));
+    let output = run(&mock.socket(), &["ospf", "database", "--type", "external", "--json"]);
+    assert_eq!(json!(lines(&output)), json!(mock::ospf::database()[2..]));
+    let output = run(&mock.socket(), &["ospf", "routes", "--json"]);
+    assert_eq!(json!(lines(&output)), json!(mock::ospf::routes()));
 
     let output = run(&mock.socket(), &["events", "--json"]);
     assert_eq!(json!(lines(&output)), json!(mock::events()));
@@ -210,6 +224,17 @@ fn orders_carry_what_was_typed() {
         order(&["release", "payments", "--reason", "over"]),
         OrderRequest { reason: "over".to_owned(), ..request("release") }
     );
+    assert_eq!(
+        order(&["drain", "--reason", "drill", "--for", "2h", "--no-wait"]),
+        OrderRequest {
+            target: String::new(),
+            reason: "drill".to_owned(),
+            for_seconds: 7200,
+            no_wait: true,
+            ..request("drain")
+        }
+    );
+    assert_eq!(order(&["undrain"]), OrderRequest { target: String::new(), ..request("undrain") });
 }
 
 #[test]
@@ -224,6 +249,9 @@ fn refusals_have_their_exit_codes() {
         (&["announce", "deaf"], 5, "not acknowledged within 5 s by isp-b, core"),
         (&["reload"], 6, "unknown key `adress`\n --> shunt.toml:3:1"),
         (&["neighbors", "isp-x"], 1, "did you mean `isp-a`?"),
+        (&["ospf", "neighbors", "edge3"], 1, "did you mean `edge2`?"),
+        (&["ospf", "database", "--router", "edge3"], 1, "did you mean `edge2`?"),
+        (&["plan", "prefer", "203.0.113.0/24", "standby"], 1, "not announced by this node"),
         (&["why", "nonsense"], 1, "`nonsense` is not a prefix"),
         (&["routes", "--within", "192.0.2.0/24"], 3, "shuntd is stopping"),
     ] {
@@ -250,6 +278,9 @@ fn usage_errors_suggest_and_exit_with_2() {
         (&["prefer", "payments"], "<LEVEL>"),
         (&["routes", "--family", "ipv5"], "ipv4"),
         (&["events", "--last", "0"], "--last"),
+        (&["ospf", "database", "--type", "nsa"], "nssa-external"),
+        (&["plan", "prefer", "198.51.100.7/32"], "<LEVEL>"),
+        (&["drain", "payments"], "unexpected argument 'payments'"),
         (&[], "Usage: shunt"),
     ] {
         let output = run(nowhere, arguments);
@@ -447,26 +478,40 @@ fn colours_only_where_they_are_wanted() {
 #[test]
 fn a_neighbor_cannot_write_to_the_terminal() {
     let mock = Mock::start();
-    let mut command = command(&mock.socket(), &["neighbors", "isp-b"]);
-    let text = stdout(&command.env("CLICOLOR_FORCE", "1").output().unwrap());
-    assert!(text.contains("\x1b[1m") && text.contains(r"Shutdown: \u{1b}[2Jbye at"), "{text}");
+    for (arguments, shown) in [
+        (&["neighbors", "isp-b"][..], r"Shutdown: \u{1b}[2Jbye at"),
+        (&["ospf", "neighbors"], r"c_2\u{1b}c "),
+    ] {
+        let mut command = command(&mock.socket(), arguments);
+        let text = stdout(&command.env("CLICOLOR_FORCE", "1").output().unwrap());
+        assert!(text.contains("\x1b[1m") && text.contains(shown), "{text}");
+    }
 }
 
 #[test]
 fn lists_fit_into_80_columns() {
     let mock = Mock::start();
-    for arguments in [&["neighbors"][..], &["groups"]] {
+    for arguments in [
+        &["neighbors"][..],
+        &["groups"],
+        &["ospf", "neighbors"],
+        &["ospf", "interfaces"],
+        &["ospf", "database"],
+        &["ospf", "routes"],
+        &["plan", "prefer", "198.51.100.7/32", "standby"],
+    ] {
         let text = stdout(&run(&mock.socket(), arguments));
-        let table = text.lines().take_while(|line| !line.contains(':') || line.contains("::"));
+        // Below the table are sentences.
+        let table = text.lines().take_while(|line| !line.contains(": ") && !line.contains("; "));
         for line in table {
             assert!(line.chars().count() <= 80, "{line}");
         }
     }
 }
 
-/// The subcommands that `shunt --help` lists.
-fn subcommands() -> Vec<String> {
-    let help = stdout(&run(Path::new("/nonexistent"), &["--help"]));
+/// The subcommands that `shunt COMMAND --help` lists.
+fn subcommands(command: &[&str]) -> Vec<String> {
+    let help = stdout(&run(Path::new("/nonexistent"), &[command, &["--help"]].concat()));
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     listed
         .take_while(|line| !line.is_empty())
@@ -480,7 +525,7 @@ fn subcommands() -> Vec<String> {
 #[test]
 fn every_command_has_help_and_a_manual_page_and_is_completed() {
     let nowhere = Path::new("/nonexistent");
-    let names = subcommands();
+    let names = subcommands(&[]);
     assert!(names.len() >= 16, "{names:?}");
     let directory = tempfile::tempdir().unwrap();
     let pages = directory.path().join("man/man1");

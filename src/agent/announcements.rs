@@ -82,7 +82,12 @@ impl Agent {
                     Ok(target) => self.announcements_of(&target),
                     Err(_) => Vec::new(),
                 };
-                let reply = v1::OrderReply { announcements, unchanged: true, ..Default::default() };
+                let reply = v1::OrderReply {
+                    announcements,
+                    unchanged: true,
+                    drain: self.drain_order(now),
+                    ..Default::default()
+                };
                 self.actions.push_back(Action::Answer { order, answer: Ok(reply) });
             }
         }

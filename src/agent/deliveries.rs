@@ -162,11 +162,7 @@ impl Agent {
                     "not-exported"
                 };
                 let delivery = Delivery {
-                    neighbor: format!(
-                        "ospf {} ({})",
-                        self.ospf_router_name(neighbor.router_id),
-                        interface.name
-                    ),
+                    neighbor: self.ospf_neighbor_name(interface, neighbor.router_id),
                     outcome,
                     prefixes: if outcome == "not-established" { Vec::new() } else { sent.clone() },
                     acknowledged: Duration::ZERO,
@@ -245,6 +241,7 @@ impl Agent {
             durable_us: micros(awaiting.durable),
             total_us: micros(now - awaiting.arrived),
             unchanged: awaiting.unchanged,
+            drain: self.drain_order(now),
         }
     }
 }

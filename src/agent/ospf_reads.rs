@@ -4,6 +4,7 @@ use ipnet::Ipv4Net;
 
 use super::Agent;
 use crate::api::v1;
+use crate::ospf::Interface;
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::LsaKey;
 
@@ -62,12 +63,14 @@ impl Agent {
         None
     }
 
-    /// `fw2 10.0.0.2`, or the router id alone where the router does not tell its host name.
-    pub(super) fn ospf_router_name(&self, router: RouterId) -> String {
-        router.to_string()
+    /// `ospf:fw2%eth1`: one word, by host name, or by router id where a router tells none.
+    pub(super) fn ospf_neighbor_name(&self, interface: &Interface, router: RouterId) -> String {
+        format!("ospf:{router}%{}", interface.name)
     }
 }
 
 fn not_configured() -> tonic::Status {
-    tonic::Status::failed_precondition("OSPF is not configured: add an [ospf] section")
+    tonic::Status::not_found(
+        "OSPF is not configured: it takes an [ospf] section in the configuration file",
+    )
 }

@@ -42,8 +42,14 @@ impl Agent {
             configuration: self.facts.configuration_path.clone(),
             state_directory: self.facts.state_directory.clone(),
             ospf: None,
-            drain: None,
+            drain: self.drain_order(now),
         }
+    }
+
+    /// The order that drains this node.
+    pub(super) fn drain_order(&self, now: Time) -> Option<v1::Intent> {
+        let intent = self.orders.in_force().in_force(&Target::Node, self.wall(now))?;
+        Some(intent_reply(intent, 0))
     }
 
     fn kernel_status(&self) -> v1::KernelStatus {
@@ -396,8 +402,12 @@ fn intent_reply(intent: &Intent, preference: u8) -> v1::Intent {
         Order::Prefer(_) => "prefer",
         Order::Drain => "drain",
     };
+    let target = match &intent.target {
+        Target::Node => String::new(),
+        target => target.to_string(),
+    };
     v1::Intent {
-        target: intent.target.to_string(),
+        target,
         order: order.to_owned(),
         preference: u32::from(preference),
         owner: intent.owner.clone(),

@@ -86,6 +86,28 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Drain this node: let traffic go elsewhere, with every session kept up
+    ///
+    /// All groups and prefixes are announced at level `drain` at most, and the OSPF router asks not
+    /// to be used for transit (RFC 6987), until `shunt undrain` or the end of `--for`.
+    Drain {
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        expiry: Expiry,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// End the draining: back to the other orders and the configuration
+    Undrain {
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Show what an order would do to the OSPF area, without giving it
+    #[command(subcommand)]
+    Plan(PlannedOrder),
     /// Show the node at a glance, and what needs attention
     Status,
     /// List the BGP neighbors, or show one in full
@@ -100,6 +122,9 @@ pub enum Command {
     },
     /// List routes in prefix order
     Routes(Selection),
+    /// Show what OSPF knows
+    #[command(subcommand)]
+    Ospf(OspfCommand),
     /// Explain a prefix: why this preference, what was sent to whom, which path won and why
     Why {
         /// A prefix, or an address whose longest match is explained
@@ -137,6 +162,83 @@ pub enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         directory: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+pub enum PlannedOrder {
+    /// For every router of the area: where its traffic for a prefix goes now, and where it would go
+    ///
+    /// Computed from the link-state database as it is, as each router will compute it.
+    Prefer {
+        /// A prefix that this node may announce by OSPF
+        prefix: String,
+        /// A level's name or a number from 0 (not announced) to 255
+        level: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum OspfCommand {
+    /// List the neighbors and who does not fit, or show one in full
+    Neighbors {
+        /// Only this router, by host name or router id, with everything known about it
+        router: Option<String>,
+        /// Only neighbors on this interface
+        #[arg(long, value_name = "NAME")]
+        interface: Option<String>,
+    },
+    /// List the interfaces, or show one in full, with its counters
+    Interfaces {
+        /// Only this interface, with everything known about it
+        name: Option<String>,
+    },
+    /// List the link-state database
+    Database(LsaSelection),
+    /// List the routes that OSPF has computed
+    Routes {
+        /// Only this prefix and what it covers
+        #[arg(long, value_name = "PREFIX")]
+        within: Option<String>,
+        /// Only routes that end at this router, by host name or router id
+        #[arg(long)]
+        router: Option<String>,
+    },
+}
+
+#[derive(Args)]
+pub struct LsaSelection {
+    /// Only one type of LSA
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<LsaKind>,
+    /// Only LSAs about this prefix
+    #[arg(long)]
+    pub prefix: Option<String>,
+    /// Only LSAs of this router, by host name or router id
+    #[arg(long)]
+    pub router: Option<String>,
+    /// Show what each LSA says
+    #[arg(long)]
+    pub detail: bool,
+}
+
+/// The API's names of LSA types, in the order of their numbers.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum LsaKind {
+    Router,
+    Network,
+    Summary,
+    AsbrSummary,
+    External,
+    NssaExternal,
+    OpaqueLink,
+    OpaqueArea,
+    OpaqueAs,
+}
+
+impl LsaKind {
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 #[derive(Args)]

@@ -15,8 +15,8 @@ pub async fn groups(name: Option<String>, daemon: Daemon, out: Output) -> Result
 }
 
 /// `standby (100)`, `150`, or `not announced`.
-pub fn level(announcement: &Announcement) -> String {
-    match (announcement.preference, announcement.level.as_str()) {
+pub fn level(preference: u32, name: &str) -> String {
+    match (preference, name) {
         (0, _) => "not announced".to_owned(),
         (preference, "") => preference.to_string(),
         (preference, level) => format!("{level} ({preference})"),
@@ -70,6 +70,7 @@ fn overview(reply: &GroupsReply, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "no groups are configured and no prefixes are ordered")?;
     }
     for (target, intent) in notes {
+        let target = if target.is_empty() { "node" } else { target };
         writeln!(out, "{target}: {}", order_in_words(intent))?;
     }
     Ok(())
@@ -105,8 +106,8 @@ fn details(reply: &GroupsReply, out: &mut dyn Write) -> io::Result<()> {
 
 /// One announcement, its preference with each reason, and who has it.
 pub fn explain(announcement: &Announcement, out: &mut dyn Write) -> io::Result<()> {
-    let Announcement { prefix, because, sent_to, .. } = announcement;
-    writeln!(out, "{BOLD}{prefix}{BOLD:#}: {}", level(announcement))?;
+    let Announcement { prefix, preference, level: name, because, sent_to, .. } = announcement;
+    writeln!(out, "{BOLD}{prefix}{BOLD:#}: {}", level(*preference, name))?;
     for reason in because {
         writeln!(out, "  because {}", harmless(reason))?;
     }

@@ -8,8 +8,8 @@
 //! - `daemon`: the connection, and what a failed call means.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
-//! - `order`, `node`, `neighbors`, `groups`, `routes`, `why`, `events`, `check`, `pages`: one file
-//!   per command or family of commands, each asking and rendering.
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `plan`, `why`, `events`, `check`, `pages`: one file or
+//!   folder per command or family of commands, each asking and rendering.
 //!
 //! Answers go to standard output, everything else to standard error. A reader that goes away
 //! (`shunt routes | head`) ends the command quietly.
@@ -24,8 +24,10 @@ mod groups;
 mod neighbors;
 mod node;
 mod order;
+mod ospf;
 mod output;
 mod pages;
+mod plan;
 mod routes;
 mod why;
 
@@ -87,6 +89,20 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
             let order = Order { order: "release", target, level: None, because, expiry, wait };
             order.give(daemon, out).await
         }
+        Command::Drain { because, expiry, wait } => {
+            let target = String::new();
+            Order { order: "drain", target, level: None, because, expiry, wait }
+                .give(daemon, out)
+                .await
+        }
+        Command::Undrain { because, wait } => {
+            let (target, expiry) = (String::new(), Expiry { expires_after: None });
+            Order { order: "undrain", target, level: None, because, expiry, wait }
+                .give(daemon, out)
+                .await
+        }
+        Command::Plan(order) => plan::plan(order, daemon, out).await,
+        Command::Ospf(command) => ospf::ospf(command, daemon, out).await,
         Command::Status => node::status(daemon, out).await,
         Command::Version => node::version(daemon, out).await,
         Command::Reload => node::reload(daemon, out).await,

@@ -6,7 +6,7 @@ use clap::builder::styling::Style;
 use super::daemon::{Daemon, PATIENCE};
 use super::failure::Failure;
 use super::output::{
-    self, BAD, BOLD, Cell, Column, GOOD, Output, PLAIN, Table, WARN, compact_span, harmless, left,
+    self, BAD, BOLD, Cell, Column, GOOD, Output, PLAIN, Table, WARN, compact_age, harmless, left,
     right,
 };
 use crate::api::v1::{Neighbor, NeighborsReply, NeighborsRequest, RefreshRequest};
@@ -85,11 +85,6 @@ fn state_style(state: &str) -> Style {
         "opensent" | "openconfirm" => WARN,
         _ => BAD,
     }
-}
-
-/// An age for a column: whole seconds at least, `12s`, `2h3m`.
-fn compact_age(microseconds: u64) -> String {
-    compact_span(microseconds - microseconds % 1_000_000).replace("0us", "0s")
 }
 
 fn details(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {

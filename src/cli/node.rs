@@ -4,9 +4,11 @@ use serde::Serialize;
 
 use super::daemon::{Daemon, PATIENCE};
 use super::failure::Failure;
-use super::output::{self, BOLD, Output, WARN, harmless};
+use super::groups;
+use super::output::{self, BOLD, Output, WARN, count, harmless};
 use crate::api::v1::{
-    KernelStatus, ReloadReply, ReloadRequest, StatusReply, StatusRequest, VersionRequest,
+    KernelStatus, OspfStatus, ReloadReply, ReloadRequest, StatusReply, StatusRequest,
+    VersionRequest,
 };
 
 /// `shunt status`
@@ -45,9 +47,11 @@ fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
                 ),
             ),
             ("routes", format!("{} learned", reply.routes_learned)),
+            ("ospf", reply.ospf.as_ref().map(|status| ospf(status, router_id)).unwrap_or_default()),
             ("kernel", reply.kernel.as_ref().map(kernel).unwrap_or_default()),
             ("configuration", reply.configuration.clone()),
             ("state", reply.state_directory.clone()),
+            ("drained", reply.drain.as_ref().map(groups::order_in_words).unwrap_or_default()),
         ],
         out,
     )?;
@@ -55,6 +59,27 @@ fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{WARN}warning:{WARN:#} {}", harmless(warning))?;
     }
     Ok(())
+}
+
+fn ospf(status: &OspfStatus, router_id: &str) -> String {
+    let OspfStatus { area, area_type, .. } = status;
+    let mut text = format!(
+        "area {area} ({area_type}), {} of {} up, {} of {} full, {}, {}",
+        status.interfaces_up,
+        count(status.interfaces_configured.into(), "interface", "interfaces"),
+        status.neighbors_full,
+        count(status.neighbors_known.into(), "neighbor", "neighbors"),
+        count(status.lsas.into(), "LSA", "LSAs"),
+        count(status.routes.into(), "route", "routes"),
+    );
+    if status.router_id != router_id {
+        text.push_str(&format!("\nrouter id {}", status.router_id));
+    }
+    match status.stub_router.as_str() {
+        "" => {}
+        why => text.push_str(&format!("\nstub router, not for transit (RFC 6987): {why}")),
+    }
+    text
 }
 
 fn kernel(kernel: &KernelStatus) -> String {

@@ -7,12 +7,14 @@ use super::attributes;
 use super::daemon::{Daemon, PATIENCE};
 use super::failure::{Exit, Failure};
 use super::groups;
+use super::ospf;
 use super::output::{self, BAD, BOLD, Cell, Column, GOOD, Output, PLAIN, Table, WARN, left, right};
 use crate::api::v1::{Announcement, Delivery, Intent, OrderReply, OrderRequest};
 
-/// What the operator wants changed: announce, withdraw, prefer or release.
+/// What the operator wants changed: announce, withdraw, prefer or release; drain or undrain.
 pub struct Order {
     pub order: &'static str,
+    /// Empty for the whole node.
     pub target: String,
     pub level: Option<String>,
     pub because: Because,
@@ -23,6 +25,7 @@ pub struct Order {
 impl Order {
     /// Gives the order to the daemon and prints who has seen it.
     pub async fn give(self, daemon: Daemon, out: Output) -> Result<(), Failure> {
+        let node = self.target.is_empty();
         let Wait { no_wait, timeout } = self.wait;
         // A fraction of a second is rounded up: 0 would mean that the order never expires.
         let for_seconds = self
@@ -43,7 +46,7 @@ impl Order {
         let reply = with_progress(timeout, call).await?;
 
         let missing = unacknowledged(&reply);
-        out.answer(&reply, |out| print(&reply, out))?;
+        out.answer(&reply, |out| print(&reply, node, out))?;
         if missing.is_empty() {
             return Ok(());
         }
@@ -55,7 +58,7 @@ impl Order {
                 missing.join(", ")
             ),
         )
-        .advise("It goes out as soon as the neighbor reads or comes back: see `shunt neighbors`."))
+        .advise("It goes out as soon as the neighbor reads or comes back: see `shunt neighbors`, `shunt ospf neighbors`."))
     }
 }
 
@@ -92,7 +95,19 @@ fn unacknowledged(reply: &OrderReply) -> Vec<&str> {
         .collect()
 }
 
-fn print(reply: &OrderReply, out: &mut dyn Write) -> io::Result<()> {
+fn print(reply: &OrderReply, node: bool, out: &mut dyn Write) -> io::Result<()> {
+    match &reply.drain {
+        None if node => writeln!(out, "{BOLD}node{BOLD:#}: not drained")?,
+        None => {}
+        Some(intent) if node && !reply.unchanged => {
+            writeln!(out, "{BOLD}node{BOLD:#}: drained{}", by_whom(intent))?;
+        }
+        // It also keeps other orders from what they want.
+        Some(intent) => {
+            let order = groups::order_in_words(intent);
+            writeln!(out, "{BOLD}node{BOLD:#}: {WARN}drained{WARN:#}, {order}")?;
+        }
+    }
     let mut rest = reply.announcements.as_slice();
     while let Some((first, others)) = rest.split_first() {
         // A group's prefixes normally share preference and order: one line for all of them.
@@ -104,20 +119,16 @@ fn print(reply: &OrderReply, out: &mut dyn Write) -> io::Result<()> {
             &first.group
         };
         write!(out, "{BOLD}{name}{BOLD:#}: ")?;
-        let level = groups::level(first);
+        let level = groups::level(first.preference, &first.level);
         match &first.intent {
+            // It may have orders of its own, which are not what this is about.
+            _ if node => writeln!(out, "{level}")?,
             None => writeln!(out, "{level}, no order in force")?,
             Some(intent) if reply.unchanged => {
                 writeln!(out, "already {level}, {}", groups::order_in_words(intent))?;
             }
             // The operator knows what has just been ordered.
-            Some(Intent { owner, expires, .. }) => {
-                write!(out, "{level}, ordered by {owner}")?;
-                if !expires.is_empty() {
-                    write!(out, " until {}", output::moment(expires))?;
-                }
-                writeln!(out)?;
-            }
+            Some(intent) => writeln!(out, "{level}{}", by_whom(intent))?,
         }
     }
     deliveries(&reply.deliveries, out)?;
@@ -135,6 +146,15 @@ fn print(reply: &OrderReply, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{WARN}no neighbor is established: nobody has seen it yet{WARN:#}")?;
     }
     Ok(())
+}
+
+/// `, ordered by root (uid 0) until 2026-11-22T00:00:00Z`
+fn by_whom(intent: &Intent) -> String {
+    let Intent { owner, expires, .. } = intent;
+    match expires.as_str() {
+        "" => format!(", ordered by {owner}"),
+        expires => format!(", ordered by {owner} until {}", output::moment(expires)),
+    }
 }
 
 fn alike(one: &Announcement, other: &Announcement) -> bool {
@@ -171,9 +191,10 @@ fn deliveries(deliveries: &[Delivery], out: &mut dyn Write) -> io::Result<()> {
             row(String::new());
         }
         for sent in &delivery.prefixes {
-            let what = match &sent.attributes {
-                Some(attributes) => attributes::summary(attributes),
-                None => "withdrawn".to_owned(),
+            let what = match (&sent.attributes, &sent.ospf) {
+                (Some(attributes), _) => attributes::summary(attributes),
+                (None, Some(announcement)) => ospf::summary(announcement),
+                (None, None) => "withdrawn".to_owned(),
             };
             row(format!("{} {what}", sent.prefix));
         }

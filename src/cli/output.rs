@@ -84,6 +84,9 @@ impl Write for Output {
     }
 }
 
+/// Rows of a stream that are aligned together: a whole table may be too big to hold.
+pub const PAGE: usize = 500;
+
 /// One column's heading and whether its cells stand at the right (numbers).
 pub struct Column {
     heading: &'static str,
@@ -210,6 +213,11 @@ pub fn span(span: Duration) -> String {
 /// `span` of a reply's microseconds, without a blank inside, for a column.
 pub fn compact_span(microseconds: u64) -> String {
     span(Duration::from_micros(microseconds)).replace(' ', "")
+}
+
+/// An age for a column: whole seconds at least, `12s`, `2h3m`.
+pub fn compact_age(microseconds: u64) -> String {
+    compact_span(microseconds - microseconds % 1_000_000).replace("0us", "0s")
 }
 
 /// A text that a stranger may have written (a neighbor's shutdown message, an operator's reason),

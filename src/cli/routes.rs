@@ -1,13 +1,12 @@
+use std::borrow::Cow;
 use std::io::Write;
 
 use super::arguments::{AddressFamily, Selection};
 use super::daemon::{Daemon, PATIENCE};
 use super::failure::Failure;
-use super::output::{Cell, Column, DIM, GOOD, Output, PLAIN, Table, WARN, left, right};
+use super::ospf;
+use super::output::{Cell, Column, DIM, GOOD, Output, PAGE, PLAIN, Table, WARN, left, right};
 use crate::api::v1::{Path, Route, RoutesRequest};
-
-/// Rows that are aligned together: a whole table may be too big to hold.
-const PAGE: usize = 500;
 
 static COLUMNS: [Column; 7] = [
     left("PREFIX"),
@@ -69,7 +68,7 @@ fn add(table: &mut Table, route: &Route, path: &Path) {
         route.prefix.clone().into(),
         Cell::styled(format!("{}{stale}", path.standing), style),
         path.source.clone().into(),
-        attributes.map(|known| known.next_hop.clone()).unwrap_or_default().into(),
+        next_hop(path).into(),
         if used && route.installed { "yes" } else { "no" }.into(),
         attributes
             .and_then(|known| known.med)
@@ -78,4 +77,15 @@ fn add(table: &mut Table, route: &Route, path: &Path) {
             .into(),
         attributes.map(|known| known.as_path.clone()).unwrap_or_default().into(),
     ]);
+}
+
+fn next_hop(path: &Path) -> String {
+    match (&path.attributes, &path.ospf) {
+        (Some(attributes), _) => attributes.next_hop.clone(),
+        (None, Some(found)) => {
+            let hops: Vec<Cow<str>> = found.next_hops.iter().map(ospf::next_hop).collect();
+            hops.join(",")
+        }
+        (None, None) => String::new(),
+    }
 }

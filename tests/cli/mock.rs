@@ -1,5 +1,8 @@
 //! A daemon that only pretends: it answers the control API with fixed replies, on a socket of its own.
 
+#[path = "ospf.rs"]
+pub mod ospf;
+
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,12 +117,13 @@ pub fn status() -> StatusReply {
             difference: 0,
             last_error: String::new(),
         }),
-        warnings: texts(&[
-            "neighbor core has no import policy: nothing is accepted from it (RFC 8212)",
-        ]),
+        warnings: vec![
+            text("neighbor core has no import policy: nothing is accepted from it (RFC 8212)"),
+            format!("OSPF neighbor {}", ospf::mismatch().text),
+        ],
         configuration: text("/etc/shunt/shunt.toml"),
         state_directory: text("/var/lib/shunt"),
-        ospf: None,
+        ospf: Some(ospf::status()),
         drain: None,
     }
 }
@@ -337,7 +341,7 @@ pub fn why() -> WhyReply {
             ),
         ],
         kernel: String::new(),
-        ospf: None,
+        ospf: Some(ospf::sent()),
     }
 }
 
@@ -415,12 +419,35 @@ pub fn order(request: &OrderRequest) -> Result<OrderReply, Status> {
             acknowledged("isp-a", &both[..1], Some(&standby)),
             acknowledged("isp-b", &both, Some(&standby)),
             not_delivered("core", "not-established"),
+            ospf::acknowledged(15_500),
         ],
         durable_us: 412,
         total_us: 1_301,
-        unchanged: false,
+        ..OrderReply::default()
     };
     match (request.target.as_str(), request.order.as_str()) {
+        ("", "drain") => Ok(OrderReply {
+            announcements: both.map(|prefix| in_force(10, "drain", payments(prefix))).into(),
+            deliveries: vec![
+                acknowledged(
+                    "isp-a",
+                    &both[..1],
+                    Some(&attributes("64500", "192.0.2.1", Some(200))),
+                ),
+                ospf::acknowledged(24_500),
+            ],
+            drain: Some(ospf::drain()),
+            ..done
+        }),
+        ("", "undrain") => Ok(OrderReply {
+            announcements: both.map(payments).into(),
+            deliveries: done.deliveries[..1]
+                .iter()
+                .chain([&ospf::acknowledged(15_500)])
+                .cloned()
+                .collect(),
+            ..done
+        }),
         ("payments", "withdraw") => Ok(OrderReply {
             announcements: both.map(|prefix| in_force(0, "", payments(prefix))).into(),
             deliveries: vec![
@@ -490,6 +517,14 @@ pub fn order(request: &OrderRequest) -> Result<OrderReply, Status> {
     }
 }
 
+/// Refused, as at the daemon, where a router is named that nobody knows.
+fn known(name: &str) -> Result<(), Status> {
+    match name {
+        "" | "edge1" | "edge2" | "192.0.2.2" => Ok(()),
+        other => Err(Status::not_found(format!("no router `{other}`; did you mean `edge2`?"))),
+    }
+}
+
 #[tonic::async_trait]
 impl Control for Service {
     type RoutesStream = Replies<Route>;
@@ -498,7 +533,13 @@ impl Control for Service {
     type OspfRoutesStream = Replies<OspfRoute>;
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
-        Ok(Response::new(status()))
+        let mut reply = status();
+        let orders = self.orders.lock().unwrap();
+        if orders.last().is_some_and(|order| order.order == "drain") {
+            reply.drain = Some(ospf::drain());
+            reply.ospf.as_mut().unwrap().stub_router = text("drained");
+        }
+        Ok(Response::new(reply))
     }
 
     async fn neighbors(
@@ -574,7 +615,7 @@ impl Control for Service {
             "198.51.100.7" | "198.51.100.7/32" => Ok(Response::new(why())),
             "0.0.0.0/0" => Ok(Response::new(WhyReply {
                 prefix: text("0.0.0.0/0"),
-                paths: routes().swap_remove(0).paths,
+                paths: [routes().swap_remove(0).paths, vec![ospf::default_route()]].concat(),
                 kernel: text("via 192.0.2.254 dev eth0"),
                 ..WhyReply::default()
             })),
@@ -605,34 +646,60 @@ impl Control for Service {
 
     async fn ospf_interfaces(
         &self,
-        _: Request<OspfInterfacesRequest>,
+        request: Request<OspfInterfacesRequest>,
     ) -> Result<Response<OspfInterfacesReply>, Status> {
-        Err(Status::unimplemented(""))
+        let name = request.into_inner().name;
+        let mut interfaces = ospf::interfaces();
+        interfaces.retain(|interface| name.is_empty() || interface.name == name);
+        Ok(Response::new(OspfInterfacesReply { interfaces }))
     }
 
     async fn ospf_neighbors(
         &self,
-        _: Request<OspfNeighborsRequest>,
+        request: Request<OspfNeighborsRequest>,
     ) -> Result<Response<OspfNeighborsReply>, Status> {
-        Err(Status::unimplemented(""))
+        let OspfNeighborsRequest { interface, router } = request.into_inner();
+        known(&router)?;
+        let mut reply = ospf::neighbors();
+        let fits = |name: &str| interface.is_empty() || name == interface;
+        reply.neighbors.retain(|one| {
+            fits(&one.interface) && (router.is_empty() || ospf::is(one.router.as_ref(), &router))
+        });
+        reply.mismatches.retain(|one| fits(&one.interface) && router.is_empty());
+        Ok(Response::new(reply))
     }
 
     async fn ospf_database(
         &self,
-        _: Request<OspfDatabaseRequest>,
+        request: Request<OspfDatabaseRequest>,
     ) -> Result<Response<Self::OspfDatabaseStream>, Status> {
-        Err(Status::unimplemented(""))
+        let OspfDatabaseRequest { r#type, prefix, router } = request.into_inner();
+        known(&router)?;
+        let kept = ospf::database().into_iter().filter(move |lsa| {
+            (r#type.is_empty() || lsa.r#type == r#type)
+                && (prefix.is_empty() || lsa.prefix == prefix)
+                && (router.is_empty() || ospf::is(lsa.router.as_ref(), &router))
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(kept.map(Ok)))))
     }
 
     async fn ospf_routes(
         &self,
-        _: Request<OspfRoutesRequest>,
+        request: Request<OspfRoutesRequest>,
     ) -> Result<Response<Self::OspfRoutesStream>, Status> {
-        Err(Status::unimplemented(""))
+        let OspfRoutesRequest { within, router } = request.into_inner();
+        known(&router)?;
+        let kept = ospf::routes().into_iter().filter(move |route| {
+            let exits = &route.path.as_ref().unwrap().exits;
+            (within.is_empty() || route.prefix == within)
+                && (router.is_empty() || exits.iter().any(|exit| ospf::is(Some(exit), &router)))
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(kept.map(Ok)))))
     }
 
-    async fn plan(&self, _: Request<PlanRequest>) -> Result<Response<PlanReply>, Status> {
-        Err(Status::unimplemented(""))
+    async fn plan(&self, request: Request<PlanRequest>) -> Result<Response<PlanReply>, Status> {
+        let PlanRequest { prefix, level } = request.into_inner();
+        ospf::plan(&prefix, &level).map(Response::new)
     }
 
     async fn order(&self, request: Request<OrderRequest>) -> Result<Response<OrderReply>, Status> {
