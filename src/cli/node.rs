@@ -23,7 +23,9 @@ pub async fn status(daemon: Daemon, out: Output) -> Result<(), Failure> {
 fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
     let StatusReply { node, site, asn, router_id, version, .. } = reply;
     let started = output::moment(&reply.started);
-    writeln!(out, "{BOLD}{node}{BOLD:#}, site {site}, AS {asn}, router id {router_id}")?;
+    // Without BGP there is none.
+    let asn = if *asn == 0 { String::new() } else { format!("AS {asn}, ") };
+    writeln!(out, "{BOLD}{node}{BOLD:#}, site {site}, {asn}router id {router_id}")?;
     let up = output::span(std::time::Duration::from_micros(reply.uptime_us));
     let orders = match reply.intents {
         0 => "no orders in force".to_owned(),

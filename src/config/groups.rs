@@ -11,12 +11,19 @@ use super::report::Report;
 use super::section::{Entry, Section, Value, entries};
 use super::value::{self, Wrong};
 use crate::group::{Group, Levels, Mapped, Mapping};
+use crate::ospf::How;
 use crate::types::{Preference, Prefix};
 use crate::wire::bgp::{Community, LargeCommunity};
 
-pub(super) const GROUP_KEYS: &[&str] = &["prefixes", "base"];
+pub(super) const GROUP_KEYS: &[&str] = &["prefixes", "base", "ospf", "ospf-tag"];
 pub(super) const STEP_KEYS: &[&str] =
-    &["med", "prepend", "local-pref", "communities", "large-communities"];
+    &["med", "prepend", "local-pref", "communities", "large-communities", "metric"];
+
+const HOW: [(&str, How); 3] =
+    [("external-1", How::External1), ("external-2", How::External2), ("stub", How::Stub)];
+
+/// 24 bits, and all ones is LSInfinity: unreachable (RFC 2328 Appendix B).
+const LARGEST_METRIC: u64 = 0xff_fffe;
 
 /// The levels, and the names of those that could not be read: to use one of these is no second mistake.
 pub(super) struct LevelNames {
@@ -176,6 +183,7 @@ fn read_step(step: &Section<'_>, report: &mut Report<'_>) -> Option<Mapped> {
     let med = step.number("med", any(), report);
     let local_pref = step.number("local-pref", any(), report);
     let prepend = step.number("prepend", 0..=32, report);
+    let metric = step.number("metric", 0..=LARGEST_METRIC, report);
     let communities = step.list("communities", report, value::explained::<Community>);
     let large_communities =
         step.list("large-communities", report, value::explained::<LargeCommunity>);
@@ -185,6 +193,7 @@ fn read_step(step: &Section<'_>, report: &mut Report<'_>) -> Option<Mapped> {
         ("prepend", prepend.is_some()),
         ("communities", communities.is_some()),
         ("large-communities", large_communities.is_some()),
+        ("metric", metric.is_some()),
     ];
     read.iter().all(|(key, read)| *read || !step.has(key)).then(|| Mapped {
         med,
@@ -192,7 +201,7 @@ fn read_step(step: &Section<'_>, report: &mut Report<'_>) -> Option<Mapped> {
         local_pref,
         communities: inner(communities.unwrap_or_default()),
         large_communities: inner(large_communities.unwrap_or_default()),
-        metric: None,
+        metric,
     })
 }
 
@@ -231,8 +240,17 @@ pub(super) fn read_groups(
         let group = Group {
             prefixes: inner(prefixes),
             base: read_base(&section, node, names, report),
-            ..Group::default()
+            ospf: section
+                .get("ospf", report, |value| value::choice(value, &HOW))
+                .unwrap_or_default(),
+            ospf_tag: section.number("ospf-tag", 0..=u64::from(u32::MAX), report).unwrap_or(0),
         };
+        if group.ospf == How::Stub && section.has("ospf-tag") {
+            report
+                .at(section.span_of("ospf-tag"), "`ospf-tag` of a stub link")
+                .label("has no effect: only external routes have a tag")
+                .related(section.span_of("ospf"), "announced as a stub link");
+        }
         groups.insert(entry.key.to_owned(), group);
     }
     groups

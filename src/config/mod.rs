@@ -28,6 +28,7 @@ mod neighbor;
 mod neighbors;
 mod node;
 mod ospf;
+mod reference;
 mod report;
 mod section;
 mod value;
@@ -37,7 +38,6 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 pub use crate::types::Secret;
-pub use distance::Distances;
 pub use kernel::{Kernel, OnExit};
 pub use mistake::{Mistake, Place};
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
@@ -51,8 +51,10 @@ use section::Section;
 
 use crate::group::{Definitions, Group, Levels, Mapping};
 use crate::ospf::Settings;
+use crate::rib::Distances;
 
-const KEYS: &[&str] = &["node", "listen", "levels", "mapping", "group", "neighbor", "kernel"];
+const KEYS: &[&str] =
+    &["node", "listen", "levels", "mapping", "group", "neighbor", "ospf", "distance", "kernel"];
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,16 +120,16 @@ pub fn parse(
     let names = LevelNames::read(&root, &mut report);
     let mappings = groups::read_mappings(&root, &names, &mut report);
     let groups = groups::read_groups(&root, &node, &names, &mut report);
+    let classes = mappings.keys().map(String::as_str).collect();
     let neighbors = neighbors::read(
         &root,
-        &neighbors::Context {
-            asn: node.asn,
-            listen: listen.as_ref(),
-            classes: mappings.keys().map(String::as_str).collect(),
-        },
+        &neighbors::Context { asn: node.asn, listen: listen.as_ref(), classes: &classes },
         read_secret,
         &mut report,
     );
+    let context = ospf::Context { node: &node, classes: &classes, groups: &groups };
+    let ospf = Ospf::read(&root, &context, read_secret, &mut report);
+    let distances = distance::read(&root, &mut report);
     let kernel = Kernel::read(&root, &mut report);
 
     let mistakes = report.into_mistakes();
@@ -135,8 +137,8 @@ pub fn parse(
         return Err(mistakes);
     }
     // With no mistake reported, everything was read.
-    match (node.complete(), listen, kernel) {
-        (Some(node), Some(listen), Some(kernel)) => Ok(Config {
+    match (node.complete(), listen, distances, kernel) {
+        (Some(node), Some(listen), Some(distances), Some(kernel)) => Ok(Config {
             node,
             listen,
             levels: names.levels,
@@ -146,8 +148,8 @@ pub fn parse(
                 .collect(),
             groups,
             neighbors,
-            ospf: None,
-            distances: Distances::default(),
+            ospf,
+            distances,
             kernel,
         }),
         _ => Err(mistakes),
@@ -178,6 +180,10 @@ mod tests {
             ("`[mapping.NAME]`", groups::STEP_KEYS),
             ("`[group.NAME]`", groups::GROUP_KEYS),
             ("`[neighbor.NAME]`", neighbors::KEYS),
+            ("`[ospf]`", ospf::KEYS),
+            ("`[ospf.interface.NAME]`", ospf::interface::KEYS),
+            ("`[[ospf.interface.NAME.key]]`", ospf::authentication::KEYS),
+            ("`[distance]`", distance::DISTANCE_KEYS),
             ("`[kernel]`", kernel::KERNEL_KEYS),
         ];
         for (heading, keys) in sections {
@@ -216,8 +222,14 @@ mod tests {
     /// Nothing an editor can leave behind makes the reader or the drawing of its mistakes panic.
     #[test]
     fn a_file_damaged_anywhere_is_read_or_shown() {
-        let text = include_str!("../../config/edge.toml");
-        for (at, old) in text.char_indices().step_by(3) {
+        let texts = [
+            include_str!("../../config/edge.toml"),
+            include_str!("../../config/second-level.toml"),
+        ];
+        let places = texts
+            .iter()
+            .flat_map(|text| text.char_indices().step_by(3).map(move |(at, old)| (text, at, old)));
+        for (text, at, old) in places {
             for new in ["", "\"", "é\t\u{7}", "\r\n[", "9999999999999999999999"] {
                 let damaged = [&text[..at], new, &text[at + old.len_utf8()..]].concat();
                 for mistake in read(&damaged).err().unwrap_or_default() {

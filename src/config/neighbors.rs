@@ -9,11 +9,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::node::as_number;
+use super::reference::{self, ReadSecret, read_class};
 use super::report::Report;
 use super::section::{Entry, Section};
 use super::value::{self, Wrong};
-use super::{Export, GracefulRestart, Import, Listen, Neighbor, Secret, Ttl};
-use crate::group::nearest;
+use super::{Export, GracefulRestart, Import, Listen, Neighbor, Ttl};
 use crate::types::{Asn, Family};
 use crate::wire::bgp::Role;
 
@@ -46,10 +46,8 @@ pub(super) const KEYS: &[&str] = &[
 pub(super) struct Context<'a> {
     pub asn: Option<Asn>,
     pub listen: Option<&'a Listen>,
-    pub classes: BTreeSet<&'a str>,
+    pub classes: &'a BTreeSet<&'a str>,
 }
-
-type ReadSecret<'a> = dyn FnMut(&str) -> Result<Secret, String> + 'a;
 
 /// RFC 9003 §2.
 const SHUTDOWN_OCTETS: usize = 255;
@@ -102,13 +100,13 @@ fn read_one(
     let hold_time = section.get("hold-time", report, hold_time);
     let hold_time = hold_time.unwrap_or(Duration::from_secs(90));
     let import = section.get("import", report, |value| value::choice(value, &IMPORT));
-    let password = read_password(section, read_secret, report);
+    let password = reference::secret(section, "password-file", read_secret, report);
     let ttl = read_ttl(section, report);
     let families = section.list("families", report, |value| value::choice(value, &FAMILIES));
     let local_address = section.get("local-address", report, peer_address);
-    let next_hop_ipv4 = section.get("next-hop-ipv4", report, next_hop_ipv4);
+    let next_hop_ipv4 = section.get("next-hop-ipv4", report, unicast_ipv4);
     let next_hop_ipv6 = section.get("next-hop-ipv6", report, next_hop_ipv6);
-    let class = read_class(section, context, report);
+    let class = read_class(section, context.classes, report);
     let export = section.get("export", report, |value| value::choice(value, &EXPORT));
     let role = section.get("role", report, |value| value::choice(value, &ROLES));
     let role_strict = section.boolean("role-strict", report).unwrap_or(false);
@@ -287,36 +285,6 @@ fn check_next_hops(
     }
 }
 
-fn read_class(section: &Section<'_>, context: &Context<'_>, report: &mut Report<'_>) -> String {
-    let class = section.text("class", report).unwrap_or("default");
-    if !context.classes.contains(class) {
-        let classes: Vec<&str> = context.classes.iter().copied().collect();
-        report
-            .at(section.span_of("class"), format!("unknown class `{class}`"))
-            .label(format!("the classes are: {}", classes.join(", ")))
-            .help(match nearest(class, classes) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("add a section [mapping.{class}]"),
-            });
-    }
-    class.to_owned()
-}
-
-fn read_password(
-    section: &Section<'_>,
-    read_secret: &mut ReadSecret<'_>,
-    report: &mut Report<'_>,
-) -> Option<Secret> {
-    let file = section.text("password-file", report)?;
-    read_secret(file)
-        .map_err(|problem| {
-            report
-                .at(section.span_of("password-file"), format!("the secret file `{file}` {problem}"))
-                .label("named here");
-        })
-        .ok()
-}
-
 fn read_ttl(section: &Section<'_>, report: &mut Report<'_>) -> Ttl {
     let hops = section.number("ttl-security", 1..=254, report);
     let ttl = section.number("multihop", 2..=255, report);
@@ -366,7 +334,7 @@ fn peer_address(value: &DeValue<'_>) -> Result<IpAddr, Wrong> {
     Ok(address)
 }
 
-fn next_hop_ipv4(value: &DeValue<'_>) -> Result<Ipv4Addr, Wrong> {
+pub(super) fn unicast_ipv4(value: &DeValue<'_>) -> Result<Ipv4Addr, Wrong> {
     let address = value::parsed(value, "an IPv4 address", "\"192.0.2.1\"")?;
     check_unicast(IpAddr::V4(address))?;
     Ok(address)

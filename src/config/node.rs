@@ -12,6 +12,7 @@ use crate::types::{Asn, Prefix, RouterId};
 pub struct Node {
     pub name: String,
     pub site: String,
+    /// 0, which is nobody's, where none is given: then there is no neighbour.
     pub asn: Asn,
     pub router_id: RouterId,
     /// Every prefix that is ever announced lies in one of these.
@@ -32,10 +33,10 @@ pub(super) const LISTEN_KEYS: &[&str] = &["addresses", "port"];
 /// As much of `[node]` as could be read.
 #[derive(Default)]
 pub(super) struct NodeParts {
-    name: Option<String>,
+    pub name: Option<String>,
     pub site: Option<String>,
     pub asn: Option<Asn>,
-    router_id: Option<RouterId>,
+    pub router_id: Option<RouterId>,
     pub own_prefixes: Option<Vec<Prefix>>,
 }
 
@@ -54,7 +55,11 @@ impl NodeParts {
         NodeParts {
             name: node.require("name", "name = \"edge1\"", report, name),
             site: node.require("site", "site = \"dc1\"", report, name),
-            asn: node.require("asn", "asn = 64500", report, as_number),
+            asn: if root.has("neighbor") {
+                node.require("asn", "asn = 64500", report, as_number)
+            } else {
+                node.get("asn", report, as_number)
+            },
             router_id: node.require("router-id", "router-id = \"192.0.2.1\"", report, router_id),
             own_prefixes: if node.has("own-prefixes") {
                 node.list("own-prefixes", report, own_prefix)
@@ -69,7 +74,7 @@ impl NodeParts {
         Some(Node {
             name: self.name?,
             site: self.site?,
-            asn: self.asn?,
+            asn: self.asn.unwrap_or_default(),
             router_id: self.router_id?,
             own_prefixes: self.own_prefixes?,
         })
@@ -116,7 +121,7 @@ pub(super) fn as_number(value: &toml::de::DeValue<'_>) -> Result<Asn, Wrong> {
     }
 }
 
-fn router_id(value: &toml::de::DeValue<'_>) -> Result<RouterId, Wrong> {
+pub(super) fn router_id(value: &toml::de::DeValue<'_>) -> Result<RouterId, Wrong> {
     let id = RouterId(value::parsed(value, "four numbers, like an IPv4 address", "192.0.2.1")?);
     if id.is_valid() {
         Ok(id)

@@ -164,16 +164,20 @@ impl<'t> Section<'t> {
     /// The sections below `key`, which have names: `[group.NAME]`. None if one has no name.
     pub fn named(&self, key: &str, report: &mut Report<'_>) -> Vec<Entry<'t>> {
         let entries = self.entries(key, report);
+        let head = match self.is_root() {
+            true => key.to_owned(),
+            false => format!("{}.{key}", self.name.trim_matches(['[', ']'])),
+        };
         match entries.iter().find(|entry| !entry.value.get_ref().is_table()) {
             None => entries,
             Some(stray) => {
                 report
                     .at(
                         stray.key_span.clone(),
-                        format!("`{}` in [{key}], not in a [{key}.NAME]", stray.key),
+                        format!("`{}` in [{head}], not in a [{head}.NAME]", stray.key),
                     )
                     .label("belongs to no name")
-                    .help(format!("write the section's head as [{key}.NAME]"));
+                    .help(format!("write the section's head as [{head}.NAME]"));
                 Vec::new()
             }
         }

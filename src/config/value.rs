@@ -6,12 +6,12 @@ use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use toml::de::{DeArray, DeValue};
 
 use super::report::Report;
 use crate::group::nearest;
-use crate::types::{Prefix, PrefixError};
+use crate::types::{Prefix, PrefixError, Wall};
 
 /// Why a value cannot be taken.
 #[derive(Debug, Default)]
@@ -194,6 +194,27 @@ pub(super) fn duration_within(
         Ok(span)
     } else {
         Err(Wrong::new(format!("{{key}} must be {bounds}")).label("out of range"))
+    }
+}
+
+/// A moment, as TOML writes one: with date, time and offset.
+pub(super) fn time(value: &DeValue<'_>) -> Result<Wall, Wrong> {
+    const EXAMPLE: &str = "written like 2026-12-01T00:00:00Z";
+    let Some(time) = value.as_datetime() else {
+        let wrong = wrong_type(value, "a date and time");
+        return Err(match value.as_str() {
+            Some(_) => wrong.help(format!("without quotes, {EXAMPLE}")),
+            None => wrong.help(EXAMPLE),
+        });
+    };
+    if time.date.is_none() || time.time.is_none() || time.offset.is_none() {
+        return Err(Wrong::new("{key} must have a date, a time and an offset")
+            .label("names no moment")
+            .help(format!("{EXAMPLE} or 2026-12-01T00:00:00+01:00")));
+    }
+    match time.to_string().parse::<Timestamp>() {
+        Ok(timestamp) => Ok(Wall::from_micros(timestamp.as_microsecond())),
+        Err(_) => Err(Wrong::new("{key} is no day of the calendar").label("there is none such")),
     }
 }
 

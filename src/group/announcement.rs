@@ -288,4 +288,70 @@ mod tests {
         assert_eq!((announced.preference, announced.because.len()), (Preference(200), 1));
         assert_eq!(next_expiry(&intents, end), None);
     }
+
+    #[test]
+    fn a_drain_caps_what_is_announced_and_raises_nothing() {
+        let prefix_of = |text: &str| Target::Prefix(prefix(text));
+        let drain =
+            Intent { reason: Some("new disks".to_owned()), ..intent(Target::Node, Order::Drain) };
+        let intents = of([
+            drain,
+            intent(prefix_of("198.51.100.8/32"), Order::Prefer(Preference(5))),
+            intent(prefix_of("198.51.100.9/32"), Order::Announce(None)),
+            intent(prefix_of("198.51.100.10/32"), Order::Withdraw),
+        ]);
+        let announcements = at("dc1", &intents, NOW);
+        let preference = |text| announcements[&prefix(text)].preference.0;
+        // The base of 200, an order that is lower already, an ad-hoc prefix, one that is not announced.
+        let last = ["7", "8", "9", "10"].map(|host| format!("198.51.100.{host}/32"));
+        assert_eq!(last.each_ref().map(|text| preference(text)), [10, 5, 10, 0]);
+
+        let because = |text| {
+            let because = &announcements[&prefix(text)].because;
+            because.iter().map(Because::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            because("198.51.100.7/32"),
+            [
+                "base of site dc1: primary (200)",
+                "operator alice (uid 1000): drain of this node, so drain (10), \
+                 reason \"new disks\", since 2026-11-21T21:58:16Z",
+            ]
+        );
+        // It is named only where it decided.
+        assert_eq!(because("198.51.100.8/32").len(), 2);
+        assert_eq!(because("198.51.100.10/32").len(), 1);
+        // A site that announces nothing goes on announcing nothing.
+        assert_eq!(at("dc3", &intents, NOW)[&prefix("198.51.100.7/32")].preference.0, 0);
+    }
+
+    #[test]
+    fn a_drain_ends_at_its_time() {
+        let end = NOW + Duration::from_secs(60);
+        let intents = of([Intent { expires: Some(end), ..intent(Target::Node, Order::Drain) }]);
+        let announced = |now| at("dc1", &intents, now)[&prefix("198.51.100.7/32")].clone();
+        assert_eq!(announced(NOW).preference, Preference(10));
+        assert_eq!(next_expiry(&intents, NOW), Some(end));
+        assert_eq!((announced(end).preference, announced(end).because.len()), (Preference(200), 1));
+    }
+
+    /// A drained node has its own level `drain`, which can be given another number.
+    #[test]
+    fn a_drain_goes_by_the_configured_level() {
+        let mut levels = Levels::default();
+        levels.insert("drain", Preference(20));
+        let group = Group {
+            prefixes: vec![prefix("198.51.100.7/32")],
+            base: [("dc1".to_owned(), Preference(200))].into(),
+            ..Group::default()
+        };
+        let definitions = Definitions {
+            site: "dc1",
+            own_prefixes: &[prefix("198.51.100.0/24")],
+            levels: &levels,
+            groups: &[("payments".to_owned(), group)].into(),
+        };
+        let announcements = effective(definitions, &of([intent(Target::Node, Order::Drain)]), NOW);
+        assert_eq!(announcements[&prefix("198.51.100.7/32")].preference, Preference(20));
+    }
 }

@@ -204,6 +204,46 @@ mod tests {
     }
 
     #[test]
+    fn a_drain_is_written_first_and_read_back() {
+        let mut intents = sample();
+        intents.insert(Intent {
+            target: Target::Node,
+            order: Order::Drain,
+            owner: "alice (uid 1000)".to_owned(),
+            reason: Some("new disks".to_owned()),
+            since: Wall::from_micros(1_795_298_296_000_250),
+            expires: Some(Wall::from_micros(1_795_305_496_000_000)),
+        });
+        let text = intents.to_text();
+        assert_eq!(
+            text.lines().nth(1),
+            Some(
+                r#"{"target":"node","order":"drain","owner":"alice (uid 1000)","reason":"new disks","since":"2026-11-21T21:58:16.000250Z","expires":"2026-11-21T23:58:16.000000Z"}"#
+            )
+        );
+        assert_eq!(Intents::from_text(&text), Ok(intents));
+    }
+
+    /// Written before a node could be drained.
+    #[test]
+    fn a_file_of_an_earlier_version_is_read() {
+        let text = concat!(
+            r#"{"format":"shunt-intents","version":1}"#,
+            "\n",
+            r#"{"target":{"group":"payments"},"order":{"prefer":100},"owner":"alice (uid 1000)","reason":"move","since":"2026-11-21T21:58:16.000250Z","expires":"2026-11-21T23:58:16.000000Z"}"#,
+            "\n",
+            r#"{"target":{"prefix":"198.51.100.9/32"},"order":{"announce":null},"owner":"alice (uid 1000)","since":"2026-11-21T21:58:16.000250Z"}"#,
+            "\n",
+            r#"{"intents":2,"checksum":"724d4c97"}"#,
+            "\n",
+        );
+        let intents = Intents::from_text(text).unwrap();
+        assert_eq!(intents.to_text(), text);
+        let orders: Vec<Order> = intents.iter().map(|intent| intent.order).collect();
+        assert_eq!(orders, [Order::Prefer(Preference(100)), Order::Announce(None)]);
+    }
+
+    #[test]
     fn a_text_cut_anywhere_is_an_error() {
         let text = sample().to_text();
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {

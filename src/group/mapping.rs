@@ -199,4 +199,55 @@ mod tests {
         );
         assert!(mapping(&[(100, draining.clone()), (200, draining)]).is_ok());
     }
+
+    fn metric(metric: u32) -> Mapped {
+        Mapped { metric: Some(metric), ..Mapped::default() }
+    }
+
+    #[test]
+    fn the_metric_of_an_area_falls_as_the_preference_rises() {
+        let built_in = |p| Mapping::BUILT_IN.metric(Preference(p));
+        assert_eq!([1, 10, 100, 200, 255].map(built_in), [25_400, 24_500, 15_500, 5_500, 0]);
+
+        let steps = mapping(&[(10, metric(10_000)), (100, metric(1000)), (200, metric(100))]);
+        let steps = steps.unwrap();
+        let of = |p| steps.metric(Preference(p));
+        assert_eq!(
+            [1, 10, 99, 100, 199, 200, 255].map(of),
+            [10_000, 10_000, 10_000, 1000, 1000, 100, 100]
+        );
+
+        // Steps that say nothing of OSPF leave it what is built in, also between them.
+        let for_bgp = mapping(&[(100, step(100, 0)), (200, step(0, 0))]).unwrap();
+        assert_eq!(
+            [50, 100, 150, 200].map(|p| for_bgp.metric(Preference(p))),
+            [20_500, 15_500, 10_500, 5_500]
+        );
+    }
+
+    /// Whatever is accepted, also with steps that have no metric, is monotonic at every preference.
+    #[test]
+    fn an_accepted_mapping_never_has_a_larger_metric_for_more() {
+        let choices =
+            [None, Some(0), Some(100), Some(15_499), Some(15_500), Some(15_600), Some(60_000)];
+        let mut refused = 0;
+        for low in choices {
+            for high in choices {
+                let steps = [(100, low), (200, high)]
+                    .map(|(p, metric)| (p, Mapped { metric, ..Mapped::default() }));
+                match mapping(&steps) {
+                    Ok(mapping) => {
+                        let metrics: Vec<u32> =
+                            (1..=255).map(|p| mapping.metric(Preference(p))).collect();
+                        assert!(metrics.is_sorted_by(|a, b| a >= b), "{low:?} {high:?}");
+                    }
+                    Err(error) => {
+                        assert_eq!(error.attribute, "metric");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(refused, 21);
+    }
 }

@@ -4,16 +4,17 @@
 //!
 //! - A [`Group`] is one or more service prefixes that always move together, with a *base*
 //!   preference per site. [`Levels`] gives preferences names.
-//! - An [`Intent`] is an operator's order for one [`Target`], a group or a single prefix: announce it, withdraw
-//!   it, or prefer it so much. It has an owner, a reason, a time and perhaps an end. [`Intents`] holds
+//! - An [`Intent`] is an operator's order for one [`Target`]: a group or a single prefix is announced, withdrawn, or
+//!   preferred so much; the node is drained. It has an owner, a reason, a time and perhaps an end. [`Intents`] holds
 //!   at most one for each target and is the only thing here that outlives the process: as a small text
 //!   with a checksum ([`Intents::to_text`]).
 //! - [`effective`] is a pure function of [`Definitions`] (what the configuration says), the intents
 //!   and the calendar time. It gives one [`Announcement`] for each prefix: a preference and the list of
 //!   [`Because`] that led to it. Precedence: an intent for the prefix, then one for its group, then the
-//!   group's base at this site. Nothing is stored of the outcome; it is computed again after every change.
-//! - A [`Mapping`] says what a class of BGP neighbours sees of a preference: the higher-is-better
-//!   number becomes MED, prepending, communities and LOCAL_PREF in [`Mapping::map`] and nowhere else.
+//!   group's base at this site; and a drain of the node caps what comes of that. Nothing is stored of the outcome; it is computed again after every change.
+//! - A [`Mapping`] says what a class of BGP neighbours, or an OSPF area, sees of a preference: the higher-is-better
+//!   number becomes MED, prepending, communities and LOCAL_PREF in [`Mapping::map`], a metric in
+//!   [`Mapping::metric`], and that nowhere else.
 //!   A mapping by which a higher preference looks worse to a neighbour cannot be built.
 //!
 //! There are no states and no timers of its own here: an intent ends because [`effective`] is asked at
