@@ -191,7 +191,7 @@ fn read_intervals(section: &Section<'_>, report: &mut Report<'_>) -> (Duration, 
 fn hello_interval(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     let range = Duration::from_millis(100)..=65535 * SECOND;
     let interval = value::duration_within(value, range, "from 100ms to 65535s")?;
-    if interval < SECOND && SECOND.as_nanos() % interval.as_nanos() != 0 {
+    if interval < SECOND && !SECOND.as_nanos().is_multiple_of(interval.as_nanos()) {
         return Err(Wrong::new("below a second {key} must be a part of one")
             .label("does not divide 1s")
             .help("one of \"500ms\", \"250ms\", \"200ms\", \"125ms\" and \"100ms\""));
