@@ -106,3 +106,29 @@ impl Attachment {
         !self.ways.is_empty()
     }
 }
+
+#[cfg(test)]
+impl Attachment {
+    /// Of the router with this LSA, whose interfaces are its links, numbered from 0. `mask`: that of a transit
+    /// network. `neighbor`: the address at the other end of this link.
+    pub fn of_lsa(
+        lsa: &RouterLsa,
+        mask: impl Fn(Ipv4Addr) -> Option<Ipv4Addr>,
+        neighbor: impl Fn(usize) -> Option<Ipv4Addr>,
+    ) -> Attachment {
+        let mut attachment = Attachment { lsa: lsa.clone(), ..Attachment::default() };
+        for (link, index) in lsa.links.iter().zip(0..) {
+            attachment.ways.push((index, neighbor(index as usize)));
+            let mask = match link.kind {
+                LinkKind::Stub => Some(link.data),
+                LinkKind::Transit => mask(link.id),
+                LinkKind::PointToPoint | LinkKind::Virtual => None,
+            };
+            let network = mask.and_then(|mask| Ipv4Net::with_netmask(link.id, mask).ok());
+            attachment.networks.extend(network.map(|network| (network.trunc(), index)));
+            attachment.addresses.push(link.data);
+        }
+        attachment.networks.sort_unstable();
+        attachment
+    }
+}

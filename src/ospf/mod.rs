@@ -12,6 +12,8 @@ mod event;
 mod flooding;
 mod graph;
 mod interface;
+#[cfg(test)]
+mod known;
 mod neighbor;
 mod origination;
 mod plan;
@@ -20,6 +22,8 @@ mod router;
 mod settings;
 mod spf;
 mod table;
+#[cfg(test)]
+mod topology;
 mod transmit;
 
 pub use action::{Action, Note, Route, RouteKind};

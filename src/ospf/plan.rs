@@ -74,7 +74,7 @@ impl Router {
             externals: &self.calculation.externals,
             attachment: &Attachment::new(&self.interfaces),
         };
-        let area = Area { view, into: Incoming::new(&graph) };
+        let area = Area::new(view);
         let hostnames = self.hostnames(now);
         let plan = |&(prefix, announced): &(Ipv4Net, Option<Announced>)| {
             let ours = announced.map(|announced| self.our_candidates(&view, prefix, announced));
@@ -192,7 +192,8 @@ impl Incoming {
     }
 }
 
-struct Area<'a> {
+/// The area, and its links looked at from their far ends.
+pub(super) struct Area<'a> {
     view: View<'a>,
     into: Incoming,
 }
@@ -212,9 +213,13 @@ struct Traffic {
     first_hops: SmallVec<[RouterId; 2]>,
 }
 
-impl Area<'_> {
+impl<'a> Area<'a> {
+    pub fn new(view: View<'a>) -> Area<'a> {
+        Area { view, into: Incoming::new(view.graph) }
+    }
+
     /// The ways of all routers. `ours` stands in for what we announce of the prefix now.
-    fn ways(&self, prefix: Ipv4Net, ours: Option<Candidates>) -> BTreeMap<Vertex, Way> {
+    pub fn ways(&self, prefix: Ipv4Net, ours: Option<Candidates>) -> BTreeMap<Vertex, Way> {
         let Some((matched, candidates)) = self.matched(prefix, ours) else {
             return BTreeMap::new();
         };

@@ -332,3 +332,203 @@ impl Best {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::topology::{Topology, id};
+    use super::*;
+
+    /// 1 ─10─ 2 ─10─ 4, 1 ─10─ 3 ─10─ 4, 1 ─5─ 5
+    fn diamond() -> Topology {
+        let mut area = Topology::default();
+        area.link(1, 2, 10, 10);
+        area.link(1, 3, 10, 10);
+        area.link(2, 4, 10, 10);
+        area.link(3, 4, 10, 10);
+        area.link(1, 5, 5, 5);
+        area
+    }
+
+    #[test]
+    fn equal_paths_share_and_stubs_add_their_cost() {
+        let mut area = diamond();
+        area.stub(4, "192.0.2.4/32", 3);
+        assert_eq!(
+            area.route(1, "192.0.2.4/32"),
+            "intra-area 23+0 via 10.1.2.2 10.1.3.3 exit 1.1.1.4"
+        );
+        // Two announcers at the same cost, and then one nearer.
+        area.stub(5, "192.0.2.4/32", 18);
+        assert_eq!(
+            area.route(1, "192.0.2.4/32"),
+            "intra-area 23+0 via 10.1.2.2 10.1.3.3 10.1.5.5 exit 1.1.1.4 1.1.1.5"
+        );
+        area.stub(5, "192.0.2.4/32", 17);
+        assert_eq!(area.route(1, "192.0.2.4/32"), "intra-area 22+0 via 10.1.5.5 exit 1.1.1.5");
+        assert_eq!(area.route(5, "192.0.2.4/32"), "none", "attached");
+    }
+
+    #[test]
+    fn a_link_that_only_one_end_announces_is_none() {
+        let mut area = diamond();
+        area.stub(4, "192.0.2.4/32", 0);
+        area.router(4).links.retain(|link| link.id != id(2).0);
+        assert_eq!(area.route(1, "192.0.2.4/32"), "intra-area 20+0 via 10.1.3.3 exit 1.1.1.4");
+        assert_eq!(area.route(2, "192.0.2.4/32"), "intra-area 30+0 via 10.1.2.1 exit 1.1.1.4");
+        area.router(3).links.retain(|link| link.id != id(4).0);
+        assert_eq!(area.route(1, "192.0.2.4/32"), "none");
+    }
+
+    #[test]
+    fn a_router_behind_a_lan_is_reached_at_its_address_there() {
+        let mut area = Topology::default();
+        area.lan(1, &[(2, 10), (1, 7), (3, 10)]);
+        area.link(3, 4, 1, 1);
+        area.stub(3, "192.0.2.3/32", 0);
+        area.stub(4, "192.0.2.4/32", 0);
+        area.lan(2, &[(4, 2), (5, 2)]);
+        assert_eq!(area.route(1, "192.0.2.3/32"), "intra-area 7+0 via 10.0.1.3 exit 1.1.1.3");
+        assert_eq!(area.route(1, "192.0.2.4/32"), "intra-area 8+0 via 10.0.1.3 exit 1.1.1.4");
+        assert_eq!(area.route(1, "10.0.2.0/24"), "intra-area 10+0 via 10.0.1.3 exit 1.1.1.4");
+        assert_eq!(area.route(1, "10.0.1.0/24"), "none", "attached");
+        // A network at the same distance as a router, and a second way through it: 1 ─7─ 3 and 1 ─7─ lan 1 ─0─ 3.
+        area.link(1, 3, 7, 7);
+        assert_eq!(
+            area.route(1, "192.0.2.4/32"),
+            "intra-area 8+0 via 10.0.1.3 10.1.3.3 exit 1.1.1.4"
+        );
+    }
+
+    #[test]
+    fn a_stub_router_is_a_last_resort() {
+        let mut area = diamond();
+        area.stub(4, "192.0.2.4/32", 0);
+        for link in &mut area.router(2).links {
+            link.metric = 0xffff;
+        }
+        area.stub(2, "192.0.2.2/32", 0);
+        assert_eq!(area.route(1, "192.0.2.4/32"), "intra-area 20+0 via 10.1.3.3 exit 1.1.1.4");
+        assert_eq!(area.route(1, "192.0.2.2/32"), "intra-area 10+0 via 10.1.2.2 exit 1.1.1.2");
+        area.router(3).links.clear();
+        assert_eq!(area.route(1, "192.0.2.4/32"), "intra-area 65545+0 via 10.1.2.2 exit 1.1.1.4");
+    }
+
+    #[test]
+    fn summaries_of_reachable_border_routers_count() {
+        let mut area = diamond();
+        area.summary(4, LsaType::SUMMARY_NETWORK, "198.51.100.0/24", 5);
+        assert_eq!(
+            area.route(1, "198.51.100.0/24"),
+            "inter-area 25+0 via 10.1.2.2 10.1.3.3 exit 1.1.1.4"
+        );
+        area.summary(5, LsaType::SUMMARY_NETWORK, "198.51.100.0/24", 30);
+        area.summary(2, LsaType::SUMMARY_NETWORK, "198.51.100.0/24", INFINITY);
+        assert_eq!(
+            area.route(1, "198.51.100.0/24"),
+            "inter-area 25+0 via 10.1.2.2 10.1.3.3 exit 1.1.1.4"
+        );
+        area.router(4).border = false;
+        assert_eq!(area.route(1, "198.51.100.0/24"), "inter-area 35+0 via 10.1.5.5 exit 1.1.1.5");
+        // Inside goes before outside, whatever the cost, and both before externals.
+        area.external(5, "198.51.100.0/24", false, 1, "0.0.0.0");
+        assert_eq!(area.route(1, "198.51.100.0/24"), "inter-area 35+0 via 10.1.5.5 exit 1.1.1.5");
+        area.stub(2, "198.51.100.0/24", 1000);
+        assert_eq!(area.route(1, "198.51.100.0/24"), "intra-area 1010+0 via 10.1.2.2 exit 1.1.1.2");
+    }
+
+    #[test]
+    fn type_1_adds_the_way_and_type_2_puts_its_metric_first() {
+        let mut area = diamond();
+        area.external(4, "203.0.113.1/32", true, 100, "0.0.0.0");
+        area.external(5, "203.0.113.1/32", true, 101, "0.0.0.0");
+        assert_eq!(
+            area.route(1, "203.0.113.1/32"),
+            "external-2 20+100 via 10.1.2.2 10.1.3.3 exit 1.1.1.4"
+        );
+        area.external(2, "203.0.113.1/32", true, 100, "0.0.0.0");
+        assert_eq!(area.route(1, "203.0.113.1/32"), "external-2 10+100 via 10.1.2.2 exit 1.1.1.2");
+        area.external(3, "203.0.113.1/32", true, 100, "0.0.0.0");
+        assert_eq!(
+            area.route(1, "203.0.113.1/32"),
+            "external-2 10+100 via 10.1.2.2 10.1.3.3 exit 1.1.1.2 1.1.1.3"
+        );
+        area.external(4, "203.0.113.1/32", false, 5000, "0.0.0.0");
+        area.external(5, "203.0.113.1/32", false, 5016, "0.0.0.0");
+        assert_eq!(
+            area.route(1, "203.0.113.1/32"),
+            "external-1 5020+0 via 10.1.2.2 10.1.3.3 exit 1.1.1.4"
+        );
+        // Our own is none of our routes: that of the others is.
+        assert_eq!(area.route(2, "203.0.113.1/32"), "external-1 5010+0 via 10.2.4.4 exit 1.1.1.4");
+        // LSInfinity, and an originator that does not say E.
+        area.external(3, "203.0.113.2/32", true, INFINITY, "0.0.0.0");
+        assert_eq!(area.route(1, "203.0.113.2/32"), "none");
+        area.router(4).boundary = false;
+        area.router(2).boundary = false;
+        assert_eq!(area.route(1, "203.0.113.1/32"), "external-1 5021+0 via 10.1.5.5 exit 1.1.1.5");
+    }
+
+    #[test]
+    fn a_forwarding_address_stands_for_its_network() {
+        let mut area = diamond();
+        area.lan(9, &[(3, 4), (4, 4)]);
+        // Whoever announces it, the way is to the network.
+        area.external(5, "203.0.113.0/24", true, 100, "10.0.9.77");
+        assert_eq!(area.route(1, "203.0.113.0/24"), "external-2 14+100 via 10.1.3.3 exit 1.1.1.5");
+        // Attached to it, the address itself is the gateway.
+        assert_eq!(area.route(4, "203.0.113.0/24"), "external-2 4+100 via 10.0.9.77 exit 1.1.1.5");
+        // Ours is no gateway for ourselves.
+        area.external(5, "203.0.113.128/25", true, 100, "10.0.9.4");
+        assert_eq!(area.route(4, "203.0.113.128/25"), "none");
+        assert_eq!(
+            area.route(1, "203.0.113.128/25"),
+            "external-2 14+100 via 10.1.3.3 exit 1.1.1.5"
+        );
+        // In a stub network of our own.
+        area.stub(4, "10.0.8.0/24", 6);
+        area.external(5, "203.0.114.0/24", false, 100, "10.0.8.77");
+        assert_eq!(area.route(4, "203.0.114.0/24"), "external-1 106+0 via 10.0.8.77 exit 1.1.1.5");
+        // Only networks of the AS count, and the originator has to be there.
+        area.external(5, "203.0.115.0/24", true, 100, "203.0.113.1");
+        assert_eq!(area.route(1, "203.0.115.0/24"), "none");
+        area.router(5).boundary = false;
+        assert_eq!(area.route(1, "203.0.113.0/24"), "none");
+    }
+
+    #[test]
+    fn type_7_wants_its_forwarding_address_in_the_area() {
+        let mut area = diamond();
+        area.inner = true;
+        area.router(4).boundary = true;
+        area.stub(4, "192.0.2.4/32", 1);
+        area.summary(5, LsaType::SUMMARY_NETWORK, "192.0.3.0/24", 1);
+        area.external_of(LsaType::NSSA, id(4), "203.0.113.0/24", true, 9, "192.0.2.4");
+        area.external_of(LsaType::NSSA, id(4), "203.0.114.0/24", true, 9, "192.0.3.1");
+        area.external_of(LsaType::EXTERNAL, id(4), "203.0.115.0/24", true, 9, "192.0.3.1");
+        assert_eq!(
+            area.route(1, "203.0.113.0/24"),
+            "external-2 21+9 via 10.1.2.2 10.1.3.3 exit 1.1.1.4"
+        );
+        assert_eq!(area.route(1, "203.0.114.0/24"), "none");
+        assert_eq!(area.route(1, "203.0.115.0/24"), "external-2 6+9 via 10.1.5.5 exit 1.1.1.4");
+    }
+
+    #[test]
+    fn outside_the_backbone_a_way_that_stays_in_the_area_goes_first() {
+        let mut area = diamond();
+        area.external(4, "203.0.113.0/24", true, 100, "0.0.0.0");
+        // Router 9 is in another area, and nearer.
+        area.summary(5, LsaType::SUMMARY_BOUNDARY, "1.1.1.9/32", 1);
+        area.external_of(LsaType::EXTERNAL, id(9), "203.0.113.0/24", true, 100, "0.0.0.0");
+        assert_eq!(area.route(1, "203.0.113.0/24"), "external-2 6+100 via 10.1.5.5 exit 1.1.1.9");
+        area.inner = true;
+        assert_eq!(
+            area.route(1, "203.0.113.0/24"),
+            "external-2 20+100 via 10.1.2.2 10.1.3.3 exit 1.1.1.4"
+        );
+        // But not before the metric of type 2.
+        area.external_of(LsaType::EXTERNAL, id(9), "203.0.114.0/24", true, 99, "0.0.0.0");
+        area.external(4, "203.0.114.0/24", true, 100, "0.0.0.0");
+        assert_eq!(area.route(1, "203.0.114.0/24"), "external-2 6+99 via 10.1.5.5 exit 1.1.1.9");
+    }
+}
