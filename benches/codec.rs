@@ -1,6 +1,7 @@
-//! Throughput of the BGP codec: `cargo bench --bench codec`.
+//! Throughput of the codecs: `cargo bench --bench codec`.
 //!
-//! A deterministic set of realistic UPDATEs: eight prefixes for each attribute set, an AS path of four
+//! OSPF: the externals of a large area, in Link State Updates of the size of an Ethernet frame. BGP:
+//! a deterministic set of realistic UPDATEs: eight prefixes for each attribute set, an AS path of four
 //! or five numbers, communities on most. Each line is the best of several rounds, so that other work
 //! on the machine shows least. The floors are what any codec has to do at least: copying the octets,
 //! and walking over the attributes and prefixes without making anything of them.
@@ -10,10 +11,14 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use shunt::types::{Asn, Family, Prefix, Rng};
+use shunt::types::{Asn, Family, Prefix, Rng, RouterId};
 use shunt::wire::bgp::{
     AsPath, Attributes, Community, Decoder, LargeCommunity, Message, NextHop, Nlri, Open,
     SessionFacts, emit_routes, frame_length,
+};
+use shunt::wire::ospf::{
+    Algorithm, AreaId, Body, ExternalLsa, Frame, Lsa, LsaBody, LsaKey, LsaType, Options,
+    SequenceNumber, Signature, Version, emit as ospf_emit,
 };
 
 const SETS: usize = 10_000;
@@ -101,7 +106,77 @@ fn walk(frame: &[u8]) -> Option<usize> {
     Some(count)
 }
 
+/// Link-state advertisements, as prefixes.
+const EXTERNALS: usize = 10_000;
+/// As many fill a packet on Ethernet.
+const PER_PACKET: usize = 40;
+
+fn ospf() {
+    let external = |n: usize| {
+        let key = LsaKey {
+            kind: LsaType::EXTERNAL,
+            link_state_id: Ipv4Addr::from_bits(0x0a00_0000 + 256 * n as u32),
+            advertising_router: RouterId::from_bits(1),
+        };
+        let body = LsaBody::External(ExternalLsa {
+            mask: Ipv4Addr::new(255, 255, 255, 0),
+            type_2: true,
+            metric: 20,
+            forwarding_address: Ipv4Addr::UNSPECIFIED,
+            tag: 0,
+        });
+        Lsa::new(1, Options::EXTERNAL, key, SequenceNumber::INITIAL, body)
+    };
+    let lsas: Vec<Lsa> = (0..EXTERNALS).map(external).collect();
+    let bodies: Vec<Body> =
+        lsas.chunks(PER_PACKET).map(|lsas| Body::LinkStateUpdate(lsas.to_vec().into())).collect();
+    let source = Ipv4Addr::new(192, 0, 2, 1);
+    let write = |body: &Body, signature: &Signature<'_>| {
+        ospf_emit(Version::V2, RouterId::from_bits(1), AreaId::BACKBONE, body, signature, source)
+    };
+    let key = &b"a key of some length"[..];
+    let algorithm = Algorithm::HmacSha256;
+    let signed = Signature::Cryptographic { key_id: 1, algorithm, key, sequence: 1 };
+    let packets: Vec<BytesMut> = bodies.iter().map(|body| write(body, &signed)).collect();
+    let octets = packets.iter().map(|packet| packet.len()).sum();
+    let work = Work { messages: packets.len(), prefixes: EXTERNALS, octets };
+    println!(
+        "{} Link State Updates, {EXTERNALS} externals, {octets} octets; {} octets for each in memory",
+        work.messages,
+        size_of::<Lsa>(),
+    );
+
+    let made = best(|| {
+        (0..EXTERNALS).for_each(|n| {
+            black_box(external(n));
+        });
+    });
+    report("Lsa::new", &work, made);
+    let parsed = best(|| {
+        for packet in &packets {
+            let _ = black_box(Frame::parse(packet).and_then(|frame| frame.body()));
+        }
+    });
+    report("Frame::parse and body", &work, parsed);
+    let verified = best(|| {
+        for packet in &packets {
+            let _ =
+                Frame::parse(packet).map(|frame| black_box(frame.verify(algorithm, key, source)));
+        }
+    });
+    report("Frame::verify, HMAC-SHA-256", &work, verified);
+    for (what, signature) in [("emit", Signature::Null), ("emit, HMAC-SHA-256", signed)] {
+        let emitted = best(|| {
+            for body in &bodies {
+                black_box(write(body, &signature));
+            }
+        });
+        report(what, &work, emitted);
+    }
+}
+
 fn main() {
+    ospf();
     let facts = SessionFacts {
         ebgp: true,
         four_octet_as: true,
@@ -148,7 +223,7 @@ fn main() {
 
     let open = |asn| {
         let capabilities = vec![shunt::wire::bgp::Capability::FourOctetAs(Asn(asn))];
-        let router_id = shunt::types::RouterId::from_bits(asn);
+        let router_id = RouterId::from_bits(asn);
         Open { asn: Asn(asn), hold_time: 90, router_id, capabilities }
     };
     let mut hello = BytesMut::new();

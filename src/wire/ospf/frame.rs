@@ -107,7 +107,7 @@ impl<'a> Frame<'a> {
                 (field, packet, digest)
             }
             // The key id has grown into the place of the sequence number, which has grown and gone behind the packet
-            // (RFC 7474 §4).
+            // (RFC 7474 §3).
             autype::EXTENDED => {
                 let key_id = u32::from_be_bytes(sequence);
                 let (&sequence, behind) = behind.split_first_chunk().ok_or_else(no_digest)?;

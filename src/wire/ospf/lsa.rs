@@ -1,7 +1,8 @@
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use nom::number::complete::{be_i32, be_u16, be_u32, u8};
 use nom::{IResult, Parser};
 
@@ -45,7 +46,8 @@ pub struct LsaHeader {
 pub struct Lsa {
     pub header: LsaHeader,
     pub body: LsaBody,
-    raw: Bytes,
+    /// Shared by all copies: two words here, and one allocation.
+    raw: Arc<[u8]>,
 }
 
 impl LsaType {
@@ -143,7 +145,7 @@ impl Lsa {
         let body = LsaBody::read(&header.key, body)
             .map_err(|malformed| malformed.behind(LsaHeader::LENGTH))?;
         // Octets of its own: a slice of the packet would keep all of that in memory.
-        Ok(Lsa { header, body, raw: Bytes::copy_from_slice(octets) })
+        Ok(Lsa { header, body, raw: Arc::from(octets) })
     }
 
     /// An advertisement of ours. The body must go with the key's type; an [`LsaBody::Opaque`] is empty. One over
@@ -163,7 +165,7 @@ impl Lsa {
         out[18..20].copy_from_slice(&header.length.to_be_bytes());
         header.checksum = checksum::fletcher(&out[AGE_LENGTH..]);
         out[16..18].copy_from_slice(&header.checksum.to_be_bytes());
-        Lsa { header, body, raw: out.freeze() }
+        Lsa { header, body, raw: Arc::from(&out[..]) }
     }
 
     /// The same instance at another age, with the same octets.
@@ -223,5 +225,151 @@ impl fmt::Display for LsaType {
 impl fmt::Display for LsaKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} of {}", self.kind, self.link_state_id, self.advertising_router)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::ospf::{ExternalLsa, Link, LinkKind, SummaryLsa};
+
+    /// An advertisement with any octets behind its header, and the right checksum.
+    fn lsa(kind: LsaType, link_state_id: [u8; 4], content: &[u8]) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        LsaHeader {
+            age: 7,
+            options: Options::EXTERNAL,
+            key: LsaKey {
+                kind,
+                link_state_id: link_state_id.into(),
+                advertising_router: RouterId::from_bits(1),
+            },
+            sequence: SequenceNumber::INITIAL,
+            checksum: 0,
+            length: (LsaHeader::LENGTH + content.len()) as u16,
+        }
+        .write(&mut out);
+        out.put_slice(content);
+        let sum = checksum::fletcher(&out[AGE_LENGTH..]);
+        out[16..18].copy_from_slice(&sum.to_be_bytes());
+        out.to_vec()
+    }
+
+    fn written(lsa: &Lsa) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        lsa.write(&mut out);
+        out.to_vec()
+    }
+
+    fn refused(octets: &[u8]) -> &'static str {
+        Lsa::parse(octets).unwrap_err().name()
+    }
+
+    #[test]
+    fn metrics_by_tos_are_read_over() {
+        let link = |id: u8, tos: &[[u8; 4]]| {
+            let head = [10, 0, 0, id, 255, 255, 255, 0, 3, tos.len() as u8, 0, id];
+            [&head[..], &tos.concat()].concat()
+        };
+        let content = [&[0, 0, 0, 2][..], &link(1, &[[8, 0, 0, 99]; 2]), &link(2, &[])].concat();
+        let octets = lsa(LsaType::ROUTER, [0; 4], &content);
+        let parsed = Lsa::parse(&octets).unwrap();
+        let LsaBody::Router(router) = &parsed.body else { panic!("{parsed:?}") };
+        let stub = |id| Link {
+            kind: LinkKind::Stub,
+            id: Ipv4Addr::new(10, 0, 0, id),
+            data: Ipv4Addr::new(255, 255, 255, 0),
+            metric: id.into(),
+        };
+        assert_eq!(router.links, [stub(1), stub(2)]);
+        assert_eq!(written(&parsed), octets);
+        // As many links as the count says, and TOS metrics as many as each link says.
+        for missing in [1, 12, 16, 24] {
+            let cut = &content[..content.len() - missing];
+            assert_eq!(refused(&lsa(LsaType::ROUTER, [0; 4], cut)), "truncated");
+        }
+
+        let tos = [9, 0, 0, 1];
+        let content = [&[255, 255, 255, 0, 0, 0, 0, 20][..], &tos].concat();
+        let parsed = Lsa::parse(&lsa(LsaType::SUMMARY_NETWORK, [0; 4], &content)).unwrap();
+        let mask = Ipv4Addr::new(255, 255, 255, 0);
+        assert_eq!(parsed.body, LsaBody::Summary(SummaryLsa { mask, metric: 20 }));
+
+        let plain = [255, 255, 255, 0, 0x80, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 5];
+        let content = [&plain[..], &[0x88, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let parsed = Lsa::parse(&lsa(LsaType::EXTERNAL, [0; 4], &content)).unwrap();
+        let forwarding_address = Ipv4Addr::UNSPECIFIED;
+        let external = ExternalLsa { mask, type_2: true, metric: 20, forwarding_address, tag: 5 };
+        assert_eq!(parsed.body, LsaBody::External(external));
+    }
+
+    #[test]
+    fn links_of_an_unknown_kind_are_read_over() {
+        let content = [0, 0, 0, 1, 10, 0, 0, 1, 10, 0, 0, 2, 9, 0, 0, 1];
+        let parsed = Lsa::parse(&lsa(LsaType::ROUTER, [0; 4], &content)).unwrap();
+        assert_eq!(parsed.body, LsaBody::Router(Default::default()));
+        assert_eq!(parsed.content(), content);
+    }
+
+    #[test]
+    fn what_is_no_advertisement_is_refused_by_name() {
+        let good = lsa(LsaType::NETWORK, [10, 0, 0, 1], &[255, 255, 255, 0, 1, 1, 1, 1]);
+        assert!(Lsa::parse(&good).is_ok());
+        assert_eq!(refused(&good[..19]), "truncated");
+        assert_eq!(refused(&good[..27]), "bad-lsa-length");
+        assert_eq!(refused(&[&good[..], &[0]].concat()), "bad-lsa-length");
+        for octet in (0..good.len()).filter(|octet| !(18..20).contains(octet)) {
+            let mut changed = good.clone();
+            changed[octet] ^= 4;
+            // The age is not covered.
+            assert_eq!(Lsa::parse(&changed).is_ok(), octet < AGE_LENGTH, "octet {octet}");
+        }
+        assert_eq!(refused(&lsa(LsaType(6), [0; 4], &[0; 4])), "bad-lsa-type");
+        assert_eq!(refused(&lsa(LsaType::NETWORK, [0; 4], &[0; 7])), "bad-lsa-length");
+        assert_eq!(refused(&lsa(LsaType::NETWORK, [0; 4], &[0; 3])), "truncated");
+        assert_eq!(refused(&lsa(LsaType::NSSA, [0; 4], &[0; 15])), "truncated");
+        assert_eq!(refused(&lsa(LsaType::ROUTER, [0; 4], &[0, 0, 255, 255])), "truncated");
+    }
+
+    #[test]
+    fn an_older_copy_has_the_same_content() {
+        let young = Lsa::parse(&lsa(LsaType::OPAQUE_AREA, [200, 0, 0, 1], &[1, 2, 3])).unwrap();
+        let old = young.with_age(3600);
+        assert_ne!(old, young);
+        assert!(old.same_content(&young));
+        assert_eq!(old.header.checksum, young.header.checksum);
+        let octets = written(&old);
+        assert_eq!(octets[..2], 3600u16.to_be_bytes());
+        assert_eq!(octets[2..], written(&young)[2..]);
+        assert_eq!(Lsa::parse(&octets).unwrap(), old);
+
+        let again = Lsa::parse(&lsa(LsaType::OPAQUE_AREA, [200, 0, 0, 1], &[1, 2, 4])).unwrap();
+        assert!(!again.same_content(&young));
+    }
+
+    /// Ten thousand externals are a usual size of a database.
+    #[test]
+    fn an_advertisement_is_small() {
+        assert!(size_of::<Lsa>() <= 80, "{}", size_of::<Lsa>());
+    }
+
+    proptest! {
+        #[test]
+        fn any_content_is_kept_as_it_came(
+            kind in 0u8..12,
+            link_state_id: [u8; 4],
+            content in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let octets = lsa(LsaType(kind), link_state_id, &content);
+            match Lsa::parse(&octets) {
+                Ok(lsa) => {
+                    prop_assert_eq!(written(&lsa), octets);
+                    prop_assert_eq!(lsa.content(), content);
+                }
+                Err(_) => prop_assert!(!LsaType(kind).is_opaque()),
+            }
+        }
     }
 }

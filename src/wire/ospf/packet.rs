@@ -5,6 +5,7 @@ use bytes::{BufMut, BytesMut};
 use nom::number::complete::{be_u16, be_u32, u8};
 use nom::{IResult, Parser};
 
+use super::frame::HEADER_LENGTH;
 use super::malformed::{Fault, Malformed};
 use super::{Lsa, LsaHeader, LsaKey, LsaType, PacketKind};
 use crate::types::RouterId;
@@ -270,7 +271,9 @@ impl LinkStateUpdate {
             let (octets, behind) = rest.split_at_checked(length).ok_or_else(bad)?;
             match Lsa::parse(octets) {
                 Ok(lsa) => update.lsas.push(lsa),
-                Err(malformed) => update.refused.push(malformed.behind(offset)),
+                Err(malformed) => {
+                    update.refused.push(malformed.behind(HEADER_LENGTH + offset));
+                }
             }
             rest = behind;
         }

@@ -7,7 +7,7 @@ use super::tlv;
 pub struct RouterInformation {
     /// The first 32 informational capabilities, bit 0 the highest (RFC 7770 §2.4).
     pub capabilities: Option<u32>,
-    /// Dynamic hostname (RFC 5642).
+    /// Dynamic hostname (RFC 5642); at most 255 octets are sent.
     pub hostname: Option<String>,
 }
 
@@ -51,8 +51,9 @@ impl RouterInformation {
             tlv::write(out, kind::CAPABILITIES, &capabilities.to_be_bytes());
         }
         if let Some(hostname) = &self.hostname {
-            let octets = hostname.as_bytes();
-            tlv::write(out, kind::HOSTNAME, &octets[..octets.len().min(MAX_HOSTNAME)]);
+            let ends = hostname.char_indices().map(|(start, c)| start + c.len_utf8());
+            let length = ends.take_while(|end| *end <= MAX_HOSTNAME).last().unwrap_or(0);
+            tlv::write(out, kind::HOSTNAME, &hostname.as_bytes()[..length]);
         }
     }
 }
@@ -62,4 +63,45 @@ fn hostname(value: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&value[..value.len().min(MAX_HOSTNAME)]);
     let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     Some(text.chars().map(shown).collect()).filter(|text: &String| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(hostname: &str) -> Option<RouterInformation> {
+        let mut out = BytesMut::new();
+        RouterInformation { capabilities: None, hostname: Some(hostname.to_owned()) }
+            .write(&mut out);
+        assert!(out.len().is_multiple_of(4) && out.len() <= 260);
+        RouterInformation::read(&out)
+    }
+
+    #[test]
+    fn a_long_hostname_is_cut_between_characters() {
+        let hostname = written(&"ü".repeat(200)).unwrap().hostname.unwrap();
+        assert_eq!(hostname, "ü".repeat(127));
+    }
+
+    #[test]
+    fn a_hostname_cannot_drive_a_terminal() {
+        assert_eq!(written("fw\x1b[2J").unwrap().hostname.unwrap(), "fw\u{fffd}[2J");
+        assert_eq!(written("").unwrap().hostname, None);
+    }
+
+    #[test]
+    fn unknown_and_repeated_tlvs_are_read_over() {
+        let body = [
+            &[0, 9, 0, 5, 1, 2, 3, 4, 5, 0, 0, 0][..],
+            &[0, 7, 0, 1, b'a', 0, 0, 0],
+            &[0, 7, 0, 1, b'b', 0, 0, 0],
+            &[0, 1, 0, 4, 0x60, 0, 0, 0],
+        ]
+        .concat();
+        let information = RouterInformation::read(&body).unwrap();
+        assert_eq!(information.hostname.as_deref(), Some("a"));
+        let both = RouterInformation::GRACEFUL_RESTART_HELPER | RouterInformation::STUB_ROUTER;
+        assert_eq!(information.capabilities, Some(both));
+        assert_eq!(RouterInformation::read(&body[..body.len() - 1]), None);
+    }
 }
