@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::neighbor::Neighbor;
+use super::ospf::Withholding;
 use super::{Agent, PeerId};
 use crate::bgp;
 use crate::config::{Config, Export};
@@ -27,7 +28,8 @@ impl Agent {
     pub(super) fn begin_exports(&mut self, peer: PeerId) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         for prefix in self.own.keys() {
-            let attributes = wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config);
+            let attributes =
+                wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config, self.withholding);
             neighbor.out.set(*prefix, attributes, Urgency::Own);
         }
         if neighbor.config.export == Some(Export::Transit) {
@@ -78,7 +80,8 @@ impl Agent {
     /// Enters what each neighbour is to have for a prefix; `told` hears of those to whom it is news.
     fn set_exports(&mut self, prefix: Prefix, urgency: Urgency, mut told: impl FnMut(PeerId)) {
         for neighbor in self.neighbors.values_mut().filter(|neighbor| neighbor.is_established()) {
-            let attributes = wanted(neighbor, prefix, &self.own, &mut self.rib, &self.config);
+            let attributes =
+                wanted(neighbor, prefix, &self.own, &mut self.rib, &self.config, self.withholding);
             neighbor.out.set(prefix, attributes, urgency);
             if neighbor.out.is_pending(prefix) {
                 told(neighbor.id);
@@ -97,7 +100,14 @@ impl Agent {
         {
             let page = self.rib.page(after, PORTION);
             for prefix in &page {
-                let attributes = wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config);
+                let attributes = wanted(
+                    neighbor,
+                    *prefix,
+                    &self.own,
+                    &mut self.rib,
+                    &self.config,
+                    self.withholding,
+                );
                 neighbor.out.set(*prefix, attributes, urgency(*prefix, &self.own));
             }
             neighbor.walk = page.last().map(|last| Some(*last));
@@ -160,6 +170,9 @@ impl Agent {
             Some(Export::None) => return Some("export = \"none\"".to_owned()),
             Some(Export::Groups | Export::Transit) => {}
         }
+        if self.withholding != Withholding::Over {
+            return Some("this node has just started and waits for its OSPF routes".to_owned());
+        }
         if !session.facts.families.contains(&prefix.family()) {
             return Some(format!("{} was not negotiated on this session", prefix.family()));
         }
@@ -174,8 +187,11 @@ fn wanted(
     own: &BTreeMap<Prefix, Announcement>,
     rib: &mut Rib,
     config: &Config,
+    withholding: Withholding,
 ) -> Option<Arc<Attributes>> {
-    let announcement = own.get(&prefix).filter(|own| own.preference.is_announced());
+    let announcement = own
+        .get(&prefix)
+        .filter(|own| own.preference.is_announced() && withholding == Withholding::Over);
     let session = neighbor.peer.session()?;
     if !session.facts.families.contains(&prefix.family()) {
         return None;

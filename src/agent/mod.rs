@@ -49,7 +49,7 @@ use ipnet::Ipv4Net;
 pub use event::{Action, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId};
 use neighbor::Neighbor;
 use orders::{Durable, Orders};
-use ospf::Ospf;
+use ospf::{Ospf, Withholding};
 
 use crate::api::v1;
 use crate::bgp;
@@ -108,6 +108,7 @@ pub struct Agent {
     groups_stale: bool,
     /// The neighbours have sent what they had after our start, so what they did not send may go.
     converged: bool,
+    withholding: Withholding,
     /// The kernel's last refusal.
     kernel_error: String,
     stopping: Option<Time>,
@@ -153,6 +154,7 @@ impl Agent {
             durable: Vec::new(),
             groups_stale: true,
             converged: false,
+            withholding: Withholding::Over,
             kernel_error: String::new(),
             stopping: None,
             withdrawn: false,
@@ -166,6 +168,9 @@ impl Agent {
         }
         let rng = agent.rng.fork();
         agent.ospf = Ospf::new(&agent.config, agent.wall, rng);
+        if agent.ospf.is_some() && agent.config.kernel.install {
+            agent.withholding = Withholding::UntilDump;
+        }
         // What we announce is known before the first OPEN or Hello is sent.
         agent.settle(now);
         let names: Vec<String> = agent.config.neighbors.keys().cloned().collect();
@@ -226,6 +231,7 @@ impl Agent {
             .chain(self.orders.deadline())
             .chain(self.next_expiry())
             .chain(self.stopping)
+            .chain(self.withholding_ends())
             .min()
     }
 
@@ -248,6 +254,7 @@ impl Agent {
         self.settle_exports(now);
         self.settle_kernel(now);
         self.settle_forwarding(now);
+        self.settle_withholding(now);
         self.settle_orders(now);
         self.settle_stop(now);
     }

@@ -21,6 +21,17 @@ pub(super) struct Ospf {
     forwarding: bool,
 }
 
+/// Whether BGP neighbours are not told of our announcements yet: after a start without any route, what they would
+/// send us could not be forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Withholding {
+    /// Until it is known whether an earlier life has left routes in the kernel.
+    UntilDump,
+    /// It has not: until there are routes of OSPF.
+    UntilRoutes,
+    Over,
+}
+
 impl Ospf {
     pub fn new(config: &Config, wall: Wall, rng: Rng) -> Option<Ospf> {
         let settings = config.ospf_settings()?;
@@ -143,6 +154,31 @@ impl Agent {
         }
         ospf.forwarding = true;
         self.ospf_event(Event::ForwardingReady, now);
+    }
+
+    /// Begins to announce to BGP neighbours once we can forward what that attracts: with the routes of an earlier life,
+    /// or those of the area, or when nothing better has come for as long as the kernel's grace.
+    pub(super) fn settle_withholding(&mut self, now: Time) {
+        let end = match self.withholding {
+            Withholding::Over => return,
+            Withholding::UntilDump => {
+                if self.fib.is_ready() {
+                    self.withholding = Withholding::UntilRoutes;
+                }
+                self.fib.is_ready() && self.fib.totals().observed > 0
+            }
+            Withholding::UntilRoutes => false,
+        };
+        let converged = self.fib.is_ready() && self.ospf_has_converged();
+        if end || converged || now >= Time::ZERO + self.config.kernel.grace {
+            self.withholding = Withholding::Over;
+            self.own_changed.extend(self.own.keys().copied());
+            self.settle_exports(now);
+        }
+    }
+
+    pub(super) fn withholding_ends(&self) -> Option<Time> {
+        (self.withholding != Withholding::Over).then_some(Time::ZERO + self.config.kernel.grace)
     }
 
     /// The router has its routes and they are in the kernel, or there is no router that could have any.
