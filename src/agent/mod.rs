@@ -166,6 +166,7 @@ impl Agent {
         for text in agent.facts.warnings.clone() {
             agent.report(now, "daemon", "", "warning", text);
         }
+        agent.rib.set_distances(agent.config.distances);
         let rng = agent.rng.fork();
         agent.ospf = Ospf::new(&agent.config, agent.wall, rng);
         if agent.ospf.is_some() && agent.config.kernel.install {

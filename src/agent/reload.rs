@@ -94,6 +94,7 @@ impl Agent {
         for name in added {
             self.add_neighbor(&name, now);
         }
+        self.rib.set_distances(self.config.distances);
         self.reconfigure_ospf(&old, now);
         self.groups_stale = true;
         // A mapping or a policy may have changed: what each neighbour has is compared anew.
