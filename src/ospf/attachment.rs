@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::interface::{Interface, InterfaceState};
-use super::neighbor::NeighborState;
 use super::spf::FirstHop;
 use crate::wire::ospf::{Link, LinkKind, RouterLsa};
 
@@ -41,8 +40,7 @@ impl Attachment {
     fn add_ways(&mut self, index: u32, interface: &Interface) {
         let Some((address, _)) = interface.address else { return };
         let metric = interface.settings.cost;
-        let mut full =
-            interface.neighbors.values().filter(|neighbor| neighbor.state == NeighborState::Full);
+        let mut full = interface.neighbors.values().filter(|neighbor| neighbor.is_adjacent());
         match interface.state {
             InterfaceState::PointToPoint => {
                 for neighbor in full {

@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::calculation::Calculation;
 use super::database::Database;
 use super::event::Link;
 use super::interface::Interface;
+use super::mismatch::Mismatches;
 use super::{Action, Event, InterfaceState, NeighborState, Note, Settings};
 use crate::types::{Rng, Time, Wall};
 
@@ -19,8 +20,13 @@ pub struct Router {
     /// By interface index.
     pub(super) interfaces: BTreeMap<u32, Interface>,
     pub(super) database: Database,
+    pub(super) mismatches: Mismatches,
+    /// The last cryptographic sequence number.
+    pub(super) sequence: u64,
     /// Since when we take leave.
     pub(super) leaving: Option<Time>,
+    /// Our Hellos name no neighbours any more.
+    pub(super) farewell: bool,
     pub(super) calculation: Calculation,
     pub(super) actions: VecDeque<Action>,
 }
@@ -35,7 +41,10 @@ impl Router {
             links: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             database: Database::default(),
+            mismatches: Mismatches::default(),
+            sequence: 0,
             leaving: None,
+            farewell: false,
             calculation: Calculation::default(),
             actions: VecDeque::new(),
         }
@@ -57,15 +66,13 @@ impl Router {
             Event::Stopped => self.stop(now),
         }
         // What became due by this goes out at once.
-        self.flooding_tick(now);
-        self.calculation_tick(now);
+        self.finish(now);
     }
 
     /// Does what is due; without anything, does nothing.
     pub fn tick(&mut self, now: Time) {
         self.interfaces_tick(now);
-        self.flooding_tick(now);
-        self.calculation_tick(now);
+        self.finish(now);
     }
 
     /// When to tick next.
@@ -118,8 +125,29 @@ impl Router {
         self.actions.push_back(Action::Note(Note { subject, text, warning }));
     }
 
-    fn reconfigure(&mut self, settings: Settings, _now: Time) {
-        self.settings = settings;
+    fn finish(&mut self, now: Time) {
+        self.flooding_tick(now);
+        self.calculation_tick(now);
+        if self.leaving.is_some() && !self.farewell && self.has_left(now) {
+            // Nobody is to wait until we count as dead.
+            self.farewell = true;
+            for index in self.indexes() {
+                self.send_hello(index, now);
+            }
+        }
+    }
+
+    /// Takes over what has changed. Another router id or area makes another router: these two stay as they are, and
+    /// whoever wants them changed stops this one and makes a new one.
+    fn reconfigure(&mut self, settings: Settings, now: Time) {
+        let (router_id, area) = (self.settings.router_id, self.settings.area);
+        let old = std::mem::replace(&mut self.settings, Settings { router_id, area, ..settings });
+        let names: BTreeSet<String> =
+            old.interfaces.into_keys().chain(self.settings.interfaces.keys().cloned()).collect();
+        for name in names {
+            self.settle(&name, now);
+        }
+        self.settings_changed(now);
     }
 
     fn stop(&mut self, now: Time) {
@@ -127,5 +155,9 @@ impl Router {
             self.leaving = Some(now);
             self.flush_own(now);
         }
+    }
+
+    pub(super) fn indexes(&self) -> Vec<u32> {
+        self.interfaces.keys().copied().collect()
     }
 }

@@ -1,32 +1,51 @@
 use std::net::Ipv4Addr;
 
-use super::Router;
+use super::interface::Interface;
+use super::{Action, NetworkKind, Router};
 use crate::types::Time;
-use crate::wire::ospf::Body;
+use crate::wire::ospf::{Body, Version, emit};
 
 /// Every router on the network hears this (RFC 2328 §A.1).
 pub(super) const ALL_SPF_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
 /// Only DR and BDR hear this.
 pub(super) const ALL_D_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 6);
 
-impl Router {
-    /// Sends one packet: header, authentication and counting are done here.
-    pub(super) fn send(
-        &mut self,
-        _interface: u32,
-        _destination: Ipv4Addr,
-        _body: Body,
-        _now: Time,
-    ) {
+const IP_HEADER_LENGTH: usize = 20;
+const HEADER_LENGTH: usize = 24;
+/// What every IPv4 link carries (RFC 791 §3.2).
+const LEAST_MTU: usize = 68;
+
+impl Interface {
+    /// Octets that the body of a packet may have so that nothing is fragmented.
+    pub(super) fn room(&self) -> usize {
+        let mtu = usize::try_from(self.link.mtu).unwrap_or(usize::MAX);
+        let around = IP_HEADER_LENGTH + HEADER_LENGTH + self.settings.authentication.trailer();
+        // An IP datagram has at most 65535 octets.
+        mtu.min(usize::from(u16::MAX)).saturating_sub(around).max(LEAST_MTU)
     }
 
-    pub(super) fn packet_received(
-        &mut self,
-        _interface: u32,
-        _source: Ipv4Addr,
-        _destination: Ipv4Addr,
-        _packet: &[u8],
-        _now: Time,
-    ) {
+    /// Where a packet for one neighbour goes (RFC 2328 §8.1): on point-to-point networks to all there are.
+    pub(super) fn destination(&self, neighbor: Ipv4Addr) -> Ipv4Addr {
+        match self.settings.network {
+            NetworkKind::PointToPoint => ALL_SPF_ROUTERS,
+            _ => neighbor,
+        }
+    }
+}
+
+impl Router {
+    /// Sends one packet: header, authentication and counting are done here.
+    pub(super) fn send(&mut self, index: u32, destination: Ipv4Addr, body: Body, now: Time) {
+        let (sequence, wall) = (self.next_sequence(now), self.wall(now));
+        let (router_id, area) = (self.settings.router_id, self.settings.area.id);
+        let Some(interface) = self.interfaces.get_mut(&index) else { return };
+        let Some((source, _)) = interface.address else { return };
+        if !interface.state.speaks() {
+            return;
+        }
+        let signature = interface.signature(wall, sequence);
+        let packet = emit(Version::V2, router_id, area, &body, &signature, source).freeze();
+        interface.counters.sent.count(body.kind());
+        self.actions.push_back(Action::Send { interface: index, source, destination, packet });
     }
 }
