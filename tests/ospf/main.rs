@@ -1,0 +1,5 @@
+//! The OSPF core: routers wired by links and LANs in memory, with a virtual clock ([`world`]).
+
+mod adjacency;
+mod broadcast;
+mod world;
