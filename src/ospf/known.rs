@@ -7,9 +7,9 @@ use std::net::Ipv4Addr;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
+use super::RouteKind;
 use super::plan::Area;
 use super::topology::{Topology, id, net};
-use super::RouteKind;
 use crate::types::{Rng, RouterId};
 use crate::wire::ospf::{Link, LinkKind, LsaKey, LsaType, NetworkLsa, RouterLsa, SummaryLsa};
 

@@ -3,8 +3,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::calculation::Calculation;
 use super::database::Database;
 use super::event::Link;
+use super::flooding::Flooding;
 use super::interface::Interface;
 use super::mismatch::Mismatches;
+use super::origination::Origination;
 use super::{Action, Event, InterfaceState, NeighborState, Note, Settings};
 use crate::types::{Rng, Time, Wall};
 
@@ -27,6 +29,8 @@ pub struct Router {
     pub(super) leaving: Option<Time>,
     /// Our Hellos name no neighbours any more.
     pub(super) farewell: bool,
+    pub(super) flooding: Flooding,
+    pub(super) origination: Origination,
     pub(super) calculation: Calculation,
     pub(super) actions: VecDeque<Action>,
 }
@@ -45,6 +49,8 @@ impl Router {
             sequence: 0,
             leaving: None,
             farewell: false,
+            flooding: Flooding::default(),
+            origination: Origination::default(),
             calculation: Calculation::default(),
             actions: VecDeque::new(),
         }
