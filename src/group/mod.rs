@@ -11,7 +11,8 @@
 //! - [`effective`] is a pure function of [`Definitions`] (what the configuration says), the intents
 //!   and the calendar time. It gives one [`Announcement`] for each prefix: a preference and the list of
 //!   [`Because`] that led to it. Precedence: an intent for the prefix, then one for its group, then the
-//!   group's base at this site; and a drain of the node caps what comes of that. Nothing is stored of the outcome; it is computed again after every change.
+//!   group's base at this site; and a drain of the node caps what comes of that. Nothing is stored of the
+//!   outcome; it is computed again after every change.
 //! - A [`Mapping`] says what a class of BGP neighbours, or an OSPF area, sees of a preference: the higher-is-better
 //!   number becomes MED, prepending, communities and LOCAL_PREF in [`Mapping::map`], a metric in
 //!   [`Mapping::metric`], and that nowhere else.
