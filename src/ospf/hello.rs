@@ -151,7 +151,8 @@ impl Router {
         if !hello.neighbors.contains(&ours) {
             let lost = self.neighbor_event(from, NeighborEvent::OneWayReceived, now);
             // The neighbour need not wait for our next Hello to see itself.
-            if appeared || lost {
+            let helped = self.neighbor(from).is_some_and(|n| n.helped_until().is_some());
+            if appeared || lost || helped {
                 self.send_hello(index, now);
             }
             return;

@@ -2,4 +2,9 @@
 
 mod adjacency;
 mod broadcast;
+mod forge;
+mod hostile;
+mod mismatch;
+mod restart;
+mod security;
 mod world;

@@ -294,16 +294,17 @@ impl World {
                 if let Some((_, interface)) = end.copied()
                     && self.nodes[node].on
                 {
-                    let Packet { source, destination, octets, .. } = packet;
-                    let packet = octets;
-                    self.handle(
-                        node,
-                        Event::PacketReceived { interface, source, destination, packet },
-                    );
+                    self.receive(node, interface, packet);
                 }
             }
         }
         true
+    }
+
+    /// The packet is there, whether its destination is heard on the interface or not.
+    pub fn receive(&mut self, node: usize, interface: u32, packet: Packet) {
+        let Packet { source, destination, octets: packet, .. } = packet;
+        self.handle(node, Event::PacketReceived { interface, source, destination, packet });
     }
 
     fn pump(&mut self, node: usize) {
