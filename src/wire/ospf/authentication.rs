@@ -37,8 +37,8 @@ pub enum AuthenticationField {
     },
 }
 
-/// How a packet that goes out is authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a packet that goes out is authenticated. Nothing prints it, as it holds the key.
+#[derive(Clone, Copy)]
 pub enum Signature<'a> {
     Null,
     /// Filled up with zeros.
