@@ -211,8 +211,8 @@ fn main() {
     let near = Prefix::new(IpAddr::from([192, 0, 2, 2]), 32);
     measure("a connected network goes: next hops, changes", routes, || {
         rib.set_connected(Connected::new(near.map(|network| (network, 2)), []));
+        black_box(rib.take_changes(usize::MAX));
     });
-    rib.take_changes(usize::MAX);
     measure("neighbour 1 is lost", routes, || rib.remove_source(SourceId(1)));
     measure("  changes taken, best path of each", routes, || {
         for prefix in rib.take_changes(usize::MAX) {

@@ -15,6 +15,7 @@ mod malformed;
 mod netlink;
 mod notifying;
 mod ospf;
+mod protocol89;
 mod real_table;
 mod refreshing;
 mod reloading;

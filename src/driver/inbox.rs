@@ -31,10 +31,10 @@ pub type Answer = oneshot::Sender<Result<v1::OrderReply, Status>>;
 /// The two ways to the agent. Both are bounded: who sends faster than the agent works waits.
 ///
 /// What neighbours send has a lane of its own, so that a flood from one of them delays neither an
-/// order nor the answer of the disk. In that lane senders are served in turn: each neighbour has at most
-/// one message waiting outside, and while it waits nothing is read from its socket, so TCP holds it back. A
-/// keepalive therefore waits for at most [`MESSAGES`] messages of others, some milliseconds of
-/// the three seconds that the shortest hold time leaves.
+/// order nor the answer of the disk. In that lane senders are served in turn: each BGP neighbour and each OSPF interface
+/// has at most one message waiting outside, and while it waits nothing is read from its socket, so TCP holds a neighbour
+/// back, and OSPF packets wait in the kernel. A keepalive or Hello therefore waits for at most [`MESSAGES`] messages of
+/// others, some milliseconds of the one second that the shortest dead interval leaves.
 #[derive(Clone)]
 pub struct Inbox {
     pub control: mpsc::Sender<Input>,

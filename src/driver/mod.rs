@@ -5,7 +5,8 @@
 //!  clients ── server ──┐ control lane              ┌── store: a thread that waits for the disk
 //!  dials, signals ─────┼─────────────> pump ───────┼── watch: a thread that asks TCP what was acknowledged
 //!  listeners ──┐       │            (Agent)        ├── kernel: a task with three netlink sockets
-//!  connections ┴───────┴ messages lane             ├── peers: dials, listeners, connections
+//!  connections ┤       │                           ├── peers: dials, listeners, connections
+//!  ospf ───────┴───────┴ messages lane             ├── ospf: a raw socket for each interface
 //!                                                  └── journal, log
 //! ```
 //!
@@ -14,6 +15,7 @@
 //! - **inbox.rs** has the two bounded lanes to it, and says how keepalives are protected.
 //! - **connection.rs** is one TCP connection: a reading task that decodes, a bounded queue, and a
 //!   writing task for what TCP did not take at once.
+//! - **ospf/** is IP protocol 89 on each interface that the OSPF router runs on.
 //! - **kernel/** watches and changes links, addresses and routes.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
@@ -37,6 +39,7 @@ mod journal;
 pub mod kernel;
 mod listen;
 mod log;
+pub mod ospf;
 mod peers;
 mod pump;
 mod server;
@@ -65,6 +68,7 @@ use acknowledge::Watch;
 use clock::Clock;
 use inbox::{Inbox, Input};
 use journal::Journal;
+use ospf::OspfSockets;
 use peers::Peers;
 use pump::Pump;
 use server::Server;
@@ -124,6 +128,7 @@ async fn serve(
     let journal = Journal::new();
     let watch = Watch::start().map_err(other("the watch for acknowledgements did not start"))?;
     let (open, mut all_closed) = mpsc::channel(1);
+    let ospf = OspfSockets::new(inbox.clone(), journal.clone(), open.clone());
     let mut peers = Peers::new(inbox.clone(), watch, open);
     let bound = peers.listeners().bind_new(&agent.config().listen)?;
     peers.listen(&agent.config().listen, bound);
@@ -166,6 +171,7 @@ async fn serve(
         clock,
         lanes,
         peers,
+        ospf,
         kernel,
         reports,
         store,

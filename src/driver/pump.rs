@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::inbox::{Answer, Input, Lanes};
 use super::journal::Journal;
 use super::kernel::{Kernel, Report};
+use super::ospf::OspfSockets;
 use super::peers::Peers;
 use super::store;
 use crate::agent::{Action, Agent, Event, OrderId, PeerAction};
@@ -24,6 +25,7 @@ pub struct Pump {
     pub clock: Clock,
     pub lanes: Lanes,
     pub peers: Peers,
+    pub ospf: OspfSockets,
     pub kernel: Kernel,
     pub reports: mpsc::Receiver<Report>,
     pub store: store::Writer,
@@ -198,7 +200,10 @@ impl Pump {
                 self.peers.remove(peer);
                 None
             }
-            Action::Ospf(_) => None,
+            Action::Ospf(action) => {
+                self.ospf.carry_out(action);
+                None
+            }
             Action::StoreIntents { version, text } => {
                 self.store.store(version, text);
                 None

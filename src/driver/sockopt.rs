@@ -1,11 +1,12 @@
-//! Socket options that no library offers. The only file of the crate with unsafe code.
+//! What sockets need and no library offers without unsafe code: the only file of the crate with such.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
-use socket2::{SockAddr, SockAddrStorage, SockRef};
+use socket2::{SockAddr, SockAddrStorage, SockRef, Socket};
+use tokio::io::unix::AsyncFd;
 
 use crate::config::Secret;
 
@@ -64,6 +65,13 @@ pub fn set_min_ttl(socket: &impl AsFd, family: IpAddr, least: u8) -> io::Result<
     }
 }
 
+/// A socket that the runtime watches. It must not block. Must be called within a runtime.
+pub fn watch(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    // SAFETY: the socket owns its descriptor, always tells the same one, and closes it only when it is dropped, which
+    // the AsyncFd that owns it does after it has deregistered it.
+    Ok(unsafe { AsyncFd::register(socket) }?)
+}
+
 /// Bytes written to a TCP socket that the other side has not acknowledged yet.
 pub fn unacknowledged(socket: &impl AsFd) -> io::Result<u64> {
     let mut bytes = MaybeUninit::<libc::c_int>::uninit();
@@ -95,7 +103,7 @@ mod tests {
     use std::net::TcpListener;
     use std::time::Duration;
 
-    use socket2::{Domain, Socket, Type};
+    use socket2::{Domain, Type};
 
     use super::*;
 
