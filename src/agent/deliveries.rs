@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use super::orders::{Awaiting, Delivery, Durable};
+use super::ospf_reads::neighbor_name;
 use super::{Action, Agent, OrderId, PeerId, text};
 use crate::api::v1;
 use crate::ospf::{self, NeighborState};
@@ -18,7 +19,7 @@ impl Agent {
         let told = std::mem::take(&mut self.told);
         let flooded = std::mem::take(&mut self.flooded);
         for (order, stored) in std::mem::take(&mut self.durable) {
-            self.begin_waiting(order, stored, &told, &flooded);
+            self.begin_waiting(order, stored, &told, &flooded, now);
         }
         self.settle_area(now);
         let answered = |awaiting: &Awaiting| {
@@ -47,6 +48,7 @@ impl Agent {
         stored: Time,
         told: &BTreeMap<Prefix, BTreeSet<PeerId>>,
         flooded: &BTreeSet<Ipv4Net>,
+        now: Time,
     ) {
         let prefixes = self.prefixes_of(&order.target);
         let unflooded = flooded_of(&prefixes, flooded);
@@ -98,7 +100,7 @@ impl Agent {
             deadline: order.arrived + order.timeout,
             unchanged: unflooded.is_empty()
                 && !prefixes.iter().any(|prefix| told.contains_key(prefix)),
-            area: self.area_deliveries(&prefixes, &unflooded, order.wait),
+            area: self.area_deliveries(&prefixes, &unflooded, order.wait, now),
             unflooded: if order.wait { unflooded } else { Vec::new() },
             prefixes,
             deliveries,
@@ -136,6 +138,7 @@ impl Agent {
         prefixes: &[Prefix],
         flooded: &[Ipv4Net],
         wait: bool,
+        now: Time,
     ) -> BTreeMap<(u32, RouterId), Delivery> {
         let Some(ospf) = &self.ospf else { return BTreeMap::new() };
         let exported = prefixes.iter().any(|prefix| self.announced_by_ospf(*prefix).is_some());
@@ -147,6 +150,7 @@ impl Agent {
                 ospf: self.ospf_announcement(*prefix),
             })
             .collect();
+        let hostnames = ospf.router.hostnames(now);
         let mut deliveries = BTreeMap::new();
         for interface in ospf.router.interfaces() {
             // Two routers that are neither DR nor BDR stay in 2-way and hear of it from the DR.
@@ -162,7 +166,7 @@ impl Agent {
                     "not-exported"
                 };
                 let delivery = Delivery {
-                    neighbor: self.ospf_neighbor_name(interface, neighbor.router_id),
+                    neighbor: neighbor_name(interface, neighbor.router_id, &hostnames),
                     outcome,
                     prefixes: if outcome == "not-established" { Vec::new() } else { sent.clone() },
                     acknowledged: Duration::ZERO,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Action, Agent, OspfAction};
 use crate::config::{Config, OspfExport};
 use crate::fib::Interfaces;
-use crate::group::Target;
+use crate::group::{Announcement, Target};
 use crate::ospf::{self, Announced, Event, How, RouteKind, Router};
 use crate::rib::{IgpRoute, Resolved};
 use crate::types::{Prefix, Rng, Time, Wall};
@@ -101,9 +101,14 @@ impl Agent {
 
     /// What the area is to see of a prefix of ours; `None` if nothing.
     pub(super) fn announced_by_ospf(&self, prefix: Prefix) -> Option<Announced> {
+        self.announced_as(self.own.get(&prefix)?)
+    }
+
+    /// What the area is to see of an announcement, in force or not.
+    pub(super) fn announced_as(&self, own: &Announcement) -> Option<Announced> {
         let ospf = self.config.ospf.as_ref()?;
-        let own = self.own.get(&prefix).filter(|own| own.preference.is_announced())?;
-        if ospf.export != Some(OspfExport::Groups) || matches!(prefix, Prefix::V6(_)) {
+        let is_v4 = matches!(own.prefix, Prefix::V4(_));
+        if ospf.export != Some(OspfExport::Groups) || !is_v4 || !own.preference.is_announced() {
             return None;
         }
         let (how, tag) = match own.group.as_ref().and_then(|name| self.config.groups.get(name)) {

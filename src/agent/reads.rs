@@ -38,10 +38,10 @@ impl Agent {
             intents: self.orders.in_force().len() as u32,
             routes_learned: self.neighbors.values().map(learned).sum(),
             kernel: Some(self.kernel_status()),
-            warnings: self.warnings(),
+            warnings: [self.warnings(), self.ospf_warnings(now)].concat(),
             configuration: self.facts.configuration_path.clone(),
             state_directory: self.facts.state_directory.clone(),
-            ospf: None,
+            ospf: self.ospf_status(),
             drain: self.drain_order(now),
         }
     }
@@ -251,6 +251,7 @@ impl Agent {
         request: &v1::RoutesRequest,
         after: Option<Prefix>,
         limit: usize,
+        now: Time,
     ) -> Result<(Vec<v1::Route>, Option<Prefix>), tonic::Status> {
         let invalid = |text: String| tonic::Status::invalid_argument(text);
         let within: Option<Prefix> = match request.within.as_str() {
@@ -278,13 +279,13 @@ impl Agent {
         let routes = page
             .into_iter()
             .filter(|prefix| matches(*prefix))
-            .map(|prefix| self.route(prefix, source, request.best))
+            .map(|prefix| self.route(prefix, source, request.best, now))
             .filter(|route| !route.paths.is_empty())
             .collect();
         Ok((routes, next))
     }
 
-    fn route(&self, prefix: Prefix, source: Option<SourceId>, best: bool) -> v1::Route {
+    fn route(&self, prefix: Prefix, source: Option<SourceId>, best: bool, now: Time) -> v1::Route {
         let max_paths = usize::from(self.config.kernel.max_paths);
         let candidates = self.rib.candidates(prefix, max_paths);
         let chosen = candidates.iter().filter(|candidate| {
@@ -293,12 +294,12 @@ impl Agent {
         });
         v1::Route {
             prefix: prefix.to_string(),
-            paths: chosen.map(|candidate| self.path(candidate)).collect(),
+            paths: chosen.map(|candidate| self.path(prefix, candidate, now)).collect(),
             installed: self.fib.route(prefix).is_some_and(|route| route.observed.is_some()),
         }
     }
 
-    fn path(&self, candidate: &Candidate<'_>) -> v1::Path {
+    fn path(&self, prefix: Prefix, candidate: &Candidate<'_>, now: Time) -> v1::Path {
         let (standing, reason) = match &candidate.standing {
             Standing::Best => ("best", String::new()),
             Standing::Multipath => ("multipath", String::new()),
@@ -307,9 +308,9 @@ impl Agent {
             }
             Standing::Unusable(why) => ("unusable", why.to_string()),
         };
-        let (attributes, stale) = match candidate.route {
-            Route::Bgp(path) => (Some(text::attributes(path.attributes)), path.stale),
-            Route::Igp(_) => (None, false),
+        let (attributes, stale, ospf) = match candidate.route {
+            Route::Bgp(path) => (Some(text::attributes(path.attributes)), path.stale, None),
+            Route::Igp(_) => (None, false, self.ospf_path_to(prefix, now)),
         };
         v1::Path {
             source: self.source_name(candidate.route.source()),
@@ -317,7 +318,7 @@ impl Agent {
             reason,
             attributes,
             stale,
-            ospf: None,
+            ospf,
         }
     }
 
@@ -330,7 +331,7 @@ impl Agent {
     }
 
     /// All that decides over a prefix, or over the longest match of an address.
-    pub fn why(&self, asked: &str, _now: Time) -> Result<v1::WhyReply, tonic::Status> {
+    pub fn why(&self, asked: &str, now: Time) -> Result<v1::WhyReply, tonic::Status> {
         let prefix = match (asked.parse::<IpAddr>(), asked.parse::<Prefix>()) {
             (Ok(address), _) => self.deciding(address),
             (_, Ok(prefix)) => prefix,
@@ -343,9 +344,14 @@ impl Agent {
             prefix: prefix.to_string(),
             announcement: own.map(|own| self.announcement(own)),
             sent: self.neighbors.values().map(|n| self.sent(n, prefix, own)).collect(),
-            paths: self.rib.candidates(prefix, max_paths).iter().map(|c| self.path(c)).collect(),
+            paths: self
+                .rib
+                .candidates(prefix, max_paths)
+                .iter()
+                .map(|c| self.path(prefix, c, now))
+                .collect(),
             kernel: kernel.map(|hops| self.hops(hops)).unwrap_or_default(),
-            ospf: None,
+            ospf: self.ospf_sent(prefix, own, now),
         })
     }
 
@@ -384,14 +390,17 @@ impl Agent {
     }
 
     fn hops(&self, hops: &Hops) -> String {
-        let name = |index| {
-            let link = self.fib.interfaces().link(index);
-            link.map_or(format!("#{index}"), |link| link.name.clone())
-        };
-        let hops = hops.as_slice().iter();
-        let texts: Vec<String> =
-            hops.map(|hop| format!("via {} dev {}", hop.gateway, name(hop.interface))).collect();
+        let texts: Vec<String> = hops
+            .as_slice()
+            .iter()
+            .map(|hop| format!("via {} dev {}", hop.gateway, self.link_name(hop.interface)))
+            .collect();
         texts.join(", ")
+    }
+
+    pub(super) fn link_name(&self, index: u32) -> String {
+        let link = self.fib.interfaces().link(index);
+        link.map_or(format!("#{index}"), |link| link.name.clone())
     }
 }
 
@@ -417,7 +426,7 @@ fn intent_reply(intent: &Intent, preference: u8) -> v1::Intent {
     }
 }
 
-fn not_found(kind: &str, name: &str, suggestion: Option<&str>) -> tonic::Status {
+pub(super) fn not_found(kind: &str, name: &str, suggestion: Option<&str>) -> tonic::Status {
     tonic::Status::not_found(match suggestion {
         Some(meant) => format!("no {kind} `{name}`; did you mean `{meant}`?"),
         None => format!("no {kind} `{name}`"),

@@ -1,7 +1,8 @@
-//! Path attributes as the API shows them.
+//! Path attributes, announcements and intents as the API shows them.
 
 use crate::api::v1;
 use crate::group::{Intent, Levels, Mapped, Order};
+use crate::ospf::{Announced, How};
 use crate::wire::bgp::{Attributes, NextHop};
 
 /// Every attribute as text; what is absent stays unset or empty.
@@ -55,6 +56,15 @@ pub(super) fn mapped(mapped: &Mapped, internal: bool) -> String {
     parts.extend(mapped.communities.iter().map(|community| format!("community {community}")));
     parts.extend(mapped.large_communities.iter().map(|large| format!("large community {large}")));
     if parts.is_empty() { "nothing special".to_owned() } else { parts.join(", ") }
+}
+
+pub(super) fn ospf_announcement(announced: &Announced, lsa: String) -> v1::OspfAnnouncement {
+    let how = match announced.how {
+        How::External1 => "external-1",
+        How::External2 => "external-2",
+        How::Stub => "stub",
+    };
+    v1::OspfAnnouncement { lsa, how: how.to_owned(), metric: announced.metric, tag: announced.tag }
 }
 
 /// `prefer standby (100) by alice (uid 1000), reason "…", until …`.

@@ -132,7 +132,7 @@ mod tests {
     fn one_sentence_says_who_moves_from_where_to_where() {
         let stays = router("a", "a");
         let moves = router("a", "b");
-        assert_eq!(summary(&[stays.clone()]), "none of 1 router moves");
+        assert_eq!(summary(std::slice::from_ref(&stays)), "none of 1 router moves");
         assert_eq!(summary(&[moves.clone(), stays.clone()]), "1 of 2 routers moves from a to b");
         let many = [moves.clone(), stays, moves, router("b", ""), router("", "a")];
         assert_eq!(

@@ -132,7 +132,7 @@ impl Control for Server {
         request: Request<v1::RoutesRequest>,
     ) -> Result<Response<Self::RoutesStream>, Status> {
         let request = Arc::new(request.into_inner());
-        let page = move |agent: &Agent, after, _now: Time| agent.routes(&request, after, PAGE);
+        let page = move |agent: &Agent, after, now: Time| agent.routes(&request, after, PAGE, now);
         self.stream(page).await
     }
 
@@ -221,7 +221,8 @@ impl Control for Server {
         request: Request<v1::OspfRoutesRequest>,
     ) -> Result<Response<Self::OspfRoutesStream>, Status> {
         let request = Arc::new(request.into_inner());
-        let page = move |agent: &Agent, after, _now: Time| agent.ospf_routes(&request, after, PAGE);
+        let page =
+            move |agent: &Agent, after, now: Time| agent.ospf_routes(&request, after, PAGE, now);
         self.stream(page).await
     }
 

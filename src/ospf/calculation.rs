@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use ipnet::Ipv4Net;
 
@@ -89,6 +90,20 @@ impl Router {
     /// The routes as they were told last, by prefix.
     pub fn routes(&self) -> impl Iterator<Item = (Ipv4Net, &Route)> {
         self.calculation.routes.iter().map(|(&prefix, route)| (prefix, route))
+    }
+
+    /// Those behind a prefix, in order; from the beginning for `None`.
+    pub fn routes_behind(
+        &self,
+        prefix: Option<Ipv4Net>,
+    ) -> impl Iterator<Item = (Ipv4Net, &Route)> {
+        let from = prefix.map_or(Bound::Unbounded, Bound::Excluded);
+        let routes = self.calculation.routes.range((from, Bound::Unbounded));
+        routes.map(|(&prefix, route)| (prefix, route))
+    }
+
+    pub fn route(&self, prefix: Ipv4Net) -> Option<&Route> {
+        self.calculation.routes.get(&prefix)
     }
 
     fn compute_all(&mut self, now: Time) {

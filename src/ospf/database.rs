@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::types::{Deadlines, RouterId, Time};
@@ -45,6 +46,12 @@ impl Database {
 
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.lsas.values()
+    }
+
+    /// Those behind a key, in order; from the beginning for `None`.
+    pub fn behind(&self, key: Option<LsaKey>) -> impl Iterator<Item = &Entry> {
+        let from = key.map_or(Bound::Unbounded, Bound::Excluded);
+        self.lsas.range((from, Bound::Unbounded)).map(|(_, entry)| entry)
     }
 
     /// Those of one type, in the order of their keys.

@@ -54,6 +54,13 @@ struct Retired {
 /// number answers with it.
 const MAX_RETIRED: usize = 16_384;
 
+impl Router {
+    /// Until when a newer instance of an LSA of ours has to wait; `None` if none does.
+    pub fn waits_until(&self, key: LsaKey) -> Option<Time> {
+        self.origination.pacing.waiting.get(key)
+    }
+}
+
 impl Pacing {
     /// Remembers a flushed LSA that is leaving the database.
     pub(super) fn retire(&mut self, entry: &Entry) {

@@ -141,7 +141,7 @@ impl Router {
     }
 
     /// By router id, as far as told (RFC 5642).
-    fn hostnames(&self, now: Time) -> BTreeMap<RouterId, &str> {
+    pub fn hostnames(&self, now: Time) -> BTreeMap<RouterId, &str> {
         let entries = self.database.of_type(LsaType::OPAQUE_AREA);
         entries
             .filter(|entry| entry.age(now) < MAX_AGE)

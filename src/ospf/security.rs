@@ -57,6 +57,14 @@ impl Authentication {
         }
     }
 
+    /// The key that signs at `now`, and whether its time to send is now. `None` without keys.
+    pub fn signing_key(&self, now: Wall) -> Option<(&Key, bool)> {
+        match self {
+            Authentication::Cryptographic { keys, .. } => signing(keys, now),
+            Authentication::Null | Authentication::Simple(_) => None,
+        }
+    }
+
     /// Octets behind a packet, at most.
     pub(super) fn trailer(&self) -> usize {
         match self {
@@ -135,11 +143,8 @@ impl Interface {
 
     /// The key that signs although its time to send is over, or has not come.
     fn overdue(&self, now: Wall) -> Option<u8> {
-        match &self.settings.authentication {
-            Authentication::Cryptographic { keys, .. } => match signing(keys, now)? {
-                (key, false) => Some(key.id),
-                _ => None,
-            },
+        match self.settings.authentication.signing_key(now)? {
+            (key, false) => Some(key.id),
             _ => None,
         }
     }

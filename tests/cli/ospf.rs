@@ -17,6 +17,7 @@ pub fn status() -> OspfStatus {
         routes: 5,
         stub_router: String::new(),
         mismatches: vec![mismatch()],
+        refused_lsas: [(text("too-soon"), 2)].into(),
     }
 }
 
@@ -107,7 +108,7 @@ pub fn interfaces() -> Vec<OspfInterface> {
             reason: text("the kernel has no interface of this name"),
             network: text("broadcast"),
             cost: 10,
-            key_expired: true,
+            key_overdue: true,
             authentication: text("md5"),
             hello_interval_us: 10_000_000,
             dead_interval_us: 40_000_000,

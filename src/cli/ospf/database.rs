@@ -89,6 +89,7 @@ fn details(lsa: &OspfLsa, out: &mut dyn Write) -> io::Result<()> {
     output::list(
         &[
             ("prefix", lsa.prefix.clone()),
+            ("interface", lsa.interface.clone()),
             (
                 "instance",
                 format!("sequence {sequence}, checksum {checksum}, age {age_s} s, {length} octets"),

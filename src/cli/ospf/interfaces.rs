@@ -61,13 +61,13 @@ fn overview(reply: &OspfInterfacesReply, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "{WARN}{name}:{WARN:#} {}", harmless(reason))?;
         }
     }
-    for OspfInterface { name, .. } in reply.interfaces.iter().filter(|one| one.key_expired) {
-        writeln!(out, "{WARN}{name}:{WARN:#} {KEY_EXPIRED}")?;
+    for OspfInterface { name, .. } in reply.interfaces.iter().filter(|one| one.key_overdue) {
+        writeln!(out, "{WARN}{name}:{WARN:#} {KEY_OVERDUE}")?;
     }
     Ok(())
 }
 
-const KEY_EXPIRED: &str = "the last key's lifetime is over; it is used until there is a new one";
+const KEY_OVERDUE: &str = "no key's time to send is now; add a key";
 
 fn state_style(state: &str) -> Style {
     match state {
@@ -104,9 +104,9 @@ fn details(interface: &OspfInterface, out: &mut dyn Write) -> io::Result<()> {
     if interface.extended_sequence {
         authentication.push_str(", extended sequence numbers");
     }
-    if interface.key_expired {
+    if interface.key_overdue {
         authentication.push_str(": ");
-        authentication.push_str(KEY_EXPIRED);
+        authentication.push_str(KEY_OVERDUE);
     }
     let passive = if interface.passive { ", passive" } else { "" };
     output::list(
