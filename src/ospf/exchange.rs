@@ -175,16 +175,13 @@ impl Router {
 
     /// Takes what it describes, and goes on.
     fn accept(&mut self, from: (u32, RouterId), description: DatabaseDescription, now: Time) {
-        let ours = self.settings.router_id;
         let kind = self.settings.area.kind;
         if !description.headers.iter().all(|header| belongs(header.key.kind, kind)) {
             self.neighbor_event(from, NeighborEvent::SequenceMismatch, now);
             return;
         }
         for header in &description.headers {
-            if header.key.advertising_router == ours {
-                self.own_seen(header, now);
-            }
+            self.own_seen(header, now);
             if self.is_newer_than_ours(from.0, header, now)
                 && let Some(neighbor) = self.neighbor_mut(from)
             {

@@ -138,13 +138,18 @@ impl Router {
             }
             Some(neighbor) => {
                 neighbor.address = source;
-                neighbor.dead_at = dead_at.max(neighbor.helped_until().unwrap_or(dead_at));
+                neighbor.dead_at = dead_at;
             }
             None if full => return self.discard(index, "too-many-neighbors"),
             None => {
                 let neighbor = Neighbor::new(router_id, source, &hello, dead_at, now);
                 interface.neighbors.insert(router_id, neighbor);
             }
+        }
+        let at_its_place = |old: &&Neighbor| old.address == source && old.router_id != router_id;
+        let old = interface.neighbors.values().find(at_its_place).map(|old| old.router_id);
+        if let Some(old) = old {
+            self.neighbor_event((index, old), NeighborEvent::KillNeighbor, now);
         }
         self.agrees(index, source, Stage::Hello);
 

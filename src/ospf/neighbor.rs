@@ -33,7 +33,7 @@ pub struct Neighbor {
     pub designated: Ipv4Addr,
     pub backup: Ipv4Addr,
     pub options: Options,
-    /// When it counts as dead.
+    /// When it counts as dead, unless it is helped over a restart.
     pub dead_at: Time,
     /// Link state request list: what it has newer than we (§10).
     pub requests: BTreeMap<LsaKey, LsaHeader>,
@@ -60,6 +60,7 @@ pub(super) enum NeighborEvent {
     /// Whether there is to be an adjacency may have changed.
     AdjOk,
     SequenceMismatch,
+    /// Another router has its address.
     KillNeighbor,
     InactivityTimer,
     LinkDown,
@@ -105,8 +106,8 @@ impl Neighbor {
 
     /// The earliest of its timers, flooding's apart.
     pub(super) fn deadline(&self) -> Time {
-        let others = self.exchange.deadline().into_iter().chain(self.helped);
-        others.min().map_or(self.dead_at, |at| at.min(self.dead_at))
+        let end = self.helped.unwrap_or(self.dead_at);
+        self.exchange.deadline().map_or(end, |at| at.min(end))
     }
 }
 
@@ -162,7 +163,8 @@ impl Router {
         if neighbor.helped.is_some_and(|until| until <= now) {
             self.end_help(from, "its time is over", now);
         }
-        if self.neighbor(from).is_some_and(|neighbor| neighbor.dead_at <= now) {
+        let is_dead = |neighbor: &Neighbor| neighbor.helped.is_none() && neighbor.dead_at <= now;
+        if self.neighbor(from).is_some_and(is_dead) {
             self.neighbor_event(from, NeighborEvent::InactivityTimer, now);
         } else {
             self.exchange_tick(from, now);
@@ -257,7 +259,7 @@ impl fmt::Display for NeighborEvent {
             NeighborEvent::SequenceMismatch => "the neighbor began the database exchange anew",
             NeighborEvent::InactivityTimer => "nothing heard for the dead interval",
             NeighborEvent::LinkDown => "the interface is down",
-            NeighborEvent::KillNeighbor => "given up",
+            NeighborEvent::KillNeighbor => "its address has another router id now",
             NeighborEvent::TwoWayReceived
             | NeighborEvent::NegotiationDone
             | NeighborEvent::ExchangeDone

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::Router;
 use super::neighbor::NeighborState;
 use crate::types::{RouterId, Time};
-use crate::wire::ospf::{Lsa, LsaBody, LsaKey, LsaType};
+use crate::wire::ospf::{Lsa, LsaBody, LsaKey};
 
 /// No neighbour is helped for longer (RFC 3623 §B recommends it as the most that may be asked for).
 const LONGEST: Duration = Duration::from_secs(1800);
@@ -37,7 +37,6 @@ impl Router {
             return;
         }
         neighbor.helped = Some(now + left);
-        neighbor.dead_at = neighbor.dead_at.max(now + left);
         if !again {
             let subject = self.neighbor_name(from);
             let text = format!("restarts gracefully: kept for up to {} s", left.as_secs());
@@ -47,13 +46,10 @@ impl Router {
 
     /// Leaves helper mode (RFC 3623 §3.2). An adjacency that is not Full again by now is gone.
     pub(super) fn end_help(&mut self, from: (u32, RouterId), why: &str, now: Time) {
-        let Some(interface) = self.interfaces.get_mut(&from.0) else { return };
-        let dead_interval = interface.settings.dead_interval;
-        let Some(neighbor) = interface.neighbors.get_mut(&from.1) else { return };
+        let Some(neighbor) = self.neighbor_mut(from) else { return };
         if neighbor.helped.take().is_none() {
             return;
         }
-        neighbor.dead_at = neighbor.dead_at.min(now + dead_interval);
         let lost = !neighbor.is_adjacent();
         let subject = self.neighbor_name(from);
         self.note(subject, format!("no longer helped over its restart: {why}"), lost);
@@ -64,7 +60,8 @@ impl Router {
     /// The content of an LSA has changed: what is not known to a neighbour that restarts may make its forwarding
     /// wrong, so helping ends (strict LSA checking, RFC 3623 §3.2 (3)).
     pub(super) fn disturb_restarts(&mut self, key: &LsaKey, now: Time) {
-        if !is_topology(key) {
+        // Types 1 to 5 and 7.
+        if key.kind.is_opaque() {
             return;
         }
         let mut helped = Vec::new();
@@ -77,9 +74,4 @@ impl Router {
             self.end_help(from, "the topology has changed", now);
         }
     }
-}
-
-/// Types 1 to 5 and 7.
-fn is_topology(key: &LsaKey) -> bool {
-    !key.kind.is_opaque() && key.kind.is_known() && key.kind != LsaType(6)
 }

@@ -90,6 +90,18 @@ fn a_neighbor_that_restarts_is_full_again_at_once() {
 }
 
 #[test]
+fn another_router_id_at_the_same_address_is_another_router() {
+    let (mut world, a, b, wire) = pair(1);
+    world.run(seconds(20));
+    world.kill(b);
+    let c = world.add(settings(3, &[("eth0", point_to_point())]));
+    world.attach_as(wire, c, "eth0", 2);
+    world.run(millis(50));
+    assert_eq!(world.state(a, b), None);
+    assert!(world.are_full(a, c), "{}", world.notes(a));
+}
+
+#[test]
 fn a_flap_takes_the_adjacency_down_and_up() {
     let (mut world, a, b, _) = pair(1);
     world.run(seconds(1));

@@ -12,12 +12,12 @@ use super::forge::{arrive, hello, packet};
 use super::world::{Packet, World, broadcast, id, millis, point_to_point, seconds, settings};
 
 /// Two routers that are Full, and a third node that never speaks by itself.
-fn with_liar() -> (World, usize, usize, usize) {
+fn with_liar(prefix: &str) -> (World, usize, usize, usize) {
     let mut world = World::new(1);
     let a = world.add(settings(1, &[("eth0", broadcast())]));
     let b = world.add(settings(2, &[("eth0", broadcast())]));
     let liar = world.add(settings(66, &[]));
-    world.join("10.0.0.0/24", &[(a, "eth0"), (b, "eth0")]);
+    world.join(prefix, &[(a, "eth0"), (b, "eth0")]);
     world.run(seconds(60));
     assert!(world.are_full(a, b));
     (world, a, b, liar)
@@ -25,7 +25,7 @@ fn with_liar() -> (World, usize, usize, usize) {
 
 #[test]
 fn packets_that_are_not_for_us_are_counted_by_name() {
-    let (mut world, a, _, liar) = with_liar();
+    let (mut world, a, _, liar) = with_liar("10.0.0.0/24");
     let good = packet(3, &Body::Hello(hello(&[])));
     let counted = |world: &mut World, name: &str, packet: Packet| {
         let before = world.discarded(a, "eth0", name);
@@ -81,10 +81,13 @@ fn packets_that_are_not_for_us_are_counted_by_name() {
 
 #[test]
 fn forged_neighbors_and_sources_are_bounded() {
-    let (mut world, a, b, liar) = with_liar();
+    let (mut world, a, b, liar) = with_liar("10.0.0.0/16");
+    let source = |number: u32| std::net::Ipv4Addr::from_bits(0x0a00_0100 + number);
     for number in 0..1000_u32 {
-        let source = [10, 0, 0, 3 + (number % 250) as u8].into();
-        let body = Body::Hello(hello(&[1]));
+        let source = source(number);
+        let mut body = hello(&[1]);
+        body.network_mask = [255, 255, 0, 0].into();
+        let body = Body::Hello(body);
         let router_id = shunt::types::RouterId::from_bits(0x2000_0000 + number);
         let octets =
             emit(Version::V2, router_id, AreaId::BACKBONE, &body, &Signature::Null, source)
@@ -101,7 +104,7 @@ fn forged_neighbors_and_sources_are_bounded() {
     assert_eq!(world.state(a, b), Some(NeighborState::Full));
 
     for number in 0..1000_u32 {
-        let source = [10, 0, 0, 3 + (number % 250) as u8].into();
+        let source = source(number);
         let octets = Bytes::copy_from_slice(&number.to_be_bytes().repeat(8));
         let forged = packet(3, &Body::Hello(hello(&[])));
         world.inject(liar, 0, Packet { source, octets, ..forged });
@@ -113,7 +116,7 @@ fn forged_neighbors_and_sources_are_bounded() {
 
 #[test]
 fn an_exchange_out_of_order_is_begun_anew() {
-    let (mut world, a, b, _) = with_liar();
+    let (mut world, a, b, _) = with_liar("10.0.0.0/24");
     let since = world.neighbor(a, b).unwrap().since;
     // As b, in the middle of nowhere: SeqNumberMismatch (RFC 2328 §10.6).
     let body = Body::DatabaseDescription(DatabaseDescription {

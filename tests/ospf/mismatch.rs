@@ -29,8 +29,8 @@ fn secret(text: &str) -> Secret {
 
 fn key(id: u8, text: &str) -> Authentication {
     let algorithm = Algorithm::HmacSha256;
-    let key = Key { id, algorithm, secret: secret(text), send: None, accept: None };
-    Authentication::Cryptographic { keys: vec![key], extended: false }
+    let keys = vec![Key { id, algorithm, secret: secret(text), send: None, accept: None }];
+    Authentication::Cryptographic { keys, extended: false }
 }
 
 /// After a minute each side says this of the other, has told it once and counted it under `name`, and there is no
@@ -170,10 +170,7 @@ fn the_same_router_id_twice() {
     assert!(world.are_full(a, b));
     // A third one with the second one's id: the first two stay neighbours.
     let c = world.add(settings(2, &[("eth0", broadcast())]));
-    world.attach(0, c, "eth0");
-    let mut link = world.link(c, "eth0");
-    link.addresses[0].address = "10.0.0.3".parse().unwrap();
-    world.set_link(c, "eth0", link);
+    world.attach_as(0, c, "eth0", 3);
     world.run(seconds(30));
     let text = "router id 2.2.2.2 is in use twice; give each router its own";
     assert_eq!(world.mismatches(a), [format!("10.0.0.3 (eth0): {text}")]);

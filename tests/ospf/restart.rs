@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use shunt::ospf::{Event, NeighborState};
+use shunt::ospf::{Announced, Event, How, NeighborState};
 use shunt::wire::ospf::{
     Body, Grace, GraceReason, LinkStateUpdate, Lsa, LsaBody, LsaKey, LsaType, Options,
     SequenceNumber,
@@ -86,6 +86,19 @@ fn the_age_of_the_request_counts_and_nobody_is_helped_forever() {
     world.run(seconds(20));
     arrive(&mut world, b, packet(2, &grace(2, 120, 130)));
     assert_eq!(world.neighbor(a, b).unwrap().helped_until(), None);
+}
+
+#[test]
+fn help_ends_when_the_topology_changes() {
+    let (mut world, a, b) = restarting(120);
+    world.run(seconds(60));
+    assert_eq!(world.state(a, b), Some(NeighborState::Full));
+    let announced = Announced { metric: 10, how: How::External2, tag: 0 };
+    let prefix = "192.0.2.0/24".parse().unwrap();
+    world.handle(a, Event::AnnouncementChanged { prefix, announced: Some(announced) });
+    world.run(millis(10));
+    assert_eq!(world.state(a, b), None, "{}", world.notes(a));
+    assert!(world.notes(a).contains("no longer helped over its restart: the topology has changed"));
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn a_new_key_by_reconfiguration_leaves_the_adjacency_alone() {
     let with =
         |keys: &[Key]| Authentication::Cryptographic { keys: keys.to_vec(), extended: false };
     let (old, new) = (always(1, Algorithm::KeyedMd5), always(2, Algorithm::HmacSha512));
-    let (mut world, a, b) = pair([with(&[old.clone()]), with(&[old.clone()])]);
+    let (mut world, a, b) = pair([(); 2].map(|()| with(std::slice::from_ref(&old))));
     world.run(seconds(10));
     let since = world.neighbor(a, b).unwrap().since;
     for keys in [vec![old.clone(), new.clone()], vec![new]] {

@@ -176,11 +176,16 @@ impl World {
 
     /// One more node on a network.
     pub fn attach(&mut self, network: usize, node: usize, name: &str) {
+        let host = self.nodes[node].id;
+        self.attach_as(network, node, name, host);
+    }
+
+    /// The same with an address of its own.
+    pub fn attach_as(&mut self, network: usize, node: usize, name: &str, host: u8) {
         let index = self.nodes[node].links.len() as u32 + 1;
         let network = &mut self.networks[network];
         network.ends.push((node, index));
-        let host = u32::from(self.nodes[node].id);
-        let address = Ipv4Addr::from_bits(network.prefix.network().to_bits() | host);
+        let address = Ipv4Addr::from_bits(network.prefix.network().to_bits() | u32::from(host));
         let addresses = vec![Address { address, network: network.prefix }];
         self.set_link(node, name, Link { index, up: true, mtu: 1500, addresses });
     }
