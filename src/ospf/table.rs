@@ -115,7 +115,9 @@ impl Externals {
     pub fn insert(&mut self, key: LsaKey, lsa: ExternalLsa) -> Option<Ipv4Net> {
         let prefix = prefix(key.link_state_id, lsa.mask)?;
         if lsa.metric < INFINITY {
-            self.0.entry(prefix).or_default().push((key, lsa));
+            let lsas = self.0.entry(prefix).or_default();
+            lsas.retain(|(other, _)| *other != key);
+            lsas.push((key, lsa));
         }
         Some(prefix)
     }
