@@ -6,5 +6,6 @@ mod forge;
 mod hostile;
 mod mismatch;
 mod restart;
+mod routes;
 mod security;
 mod world;
