@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shunt::driver::ospf::{Datagram, RawSocket};
 use tokio::time::timeout;
@@ -27,6 +27,7 @@ fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'stati
             ip(&format!("address add 10.0.{}.{}/24 dev {name}", n / 2, 1 + n % 2));
             ip(&format!("link set dev {name} up"));
         }
+        ["a", "b", "c", "d"].map(wait_until_up);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(test());
     });
@@ -45,6 +46,15 @@ fn run(command: &str) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}: {errors}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Until then the kernel drops what is sent.
+fn wait_until_up(name: &str) {
+    let begun = Instant::now();
+    while !ip(&format!("link show dev {name}")).contains("state UP") {
+        assert!(begun.elapsed() < PATIENCE, "{name} does not come up");
+        std::thread::yield_now();
+    }
 }
 
 fn index(name: &str) -> u32 {
@@ -83,7 +93,11 @@ fn packets_go_through_their_own_link_only_and_say_where_they_come_from() {
         assert_eq!(got.destination, ALL_SPF_ROUTERS);
         assert_eq!(got.packet[..], *b"hello");
 
-        // Had the first come here as well, or back to its sender, it would be read before these.
+        // To an address of `a`, but over the other link: whoever it is for, it came in at `c`.
+        send(&d, [10, 0, 1, 2], [10, 0, 0, 1].into(), b"astray").await;
+        assert_eq!(receive(&c).await.packet[..], *b"astray");
+
+        // Had one of those come in elsewhere as well, or back to its sender, it would be read before these.
         send(&c, [10, 0, 1, 1], ALL_SPF_ROUTERS, b"other").await;
         assert_eq!(receive(&d).await.packet[..], *b"other");
         send(&b, [10, 0, 0, 2], ALL_SPF_ROUTERS, b"answer").await;
@@ -199,9 +213,7 @@ fn a_socket_lives_through_a_link_that_goes_down_and_up() {
             a.try_send([10, 0, 0, 1].into(), ALL_SPF_ROUTERS, b"lost").map_err(|e| e.kind());
         assert!(error.is_err(), "{error:?}");
         ip("link set dev a up");
-        while ip("link show dev a").contains("state DOWN") {
-            std::thread::yield_now();
-        }
+        wait_until_up("a");
         send(&a, [10, 0, 0, 1], ALL_D_ROUTERS, b"back").await;
         assert_eq!(receive(&b).await.packet[..], *b"back");
     });
