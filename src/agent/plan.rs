@@ -24,7 +24,7 @@ impl Agent {
                     self.prefixes_of(&target).iter().map(Prefix::to_string).collect();
                 let prefixes = prefixes.join(", ");
                 return Err(invalid(format!(
-                    "{target} is a group: plan one of its prefixes, {prefixes}"
+                    "`{target}` is a group: plan one of its prefixes: {prefixes}"
                 )));
             }
             Err(unknown) => return Err(tonic::Status::not_found(unknown.to_string())),

@@ -4,6 +4,7 @@
 mod announcing;
 mod determinism;
 mod faults;
+mod reading;
 mod refresh;
 mod tables;
 mod topology;
