@@ -296,6 +296,8 @@ pub fn plan(prefix: &str, level: &str) -> Result<PlanReply, Status> {
     }
     let (preference, metric, moves) = match level {
         "standby" => (100, 15_500, true),
+        // Not announced; the metric is of no meaning.
+        "0" => (0, 5_500, true),
         _ => (200, 5_500, false),
     };
     let to = |exit: Option<OspfRouter>, type_2_cost, cost| {
@@ -322,7 +324,7 @@ pub fn plan(prefix: &str, level: &str) -> Result<PlanReply, Status> {
         own,
         moves: false,
     };
-    Ok(PlanReply {
+    let mut reply = PlanReply {
         prefix: text(prefix),
         preference,
         level: text(level),
@@ -336,5 +338,13 @@ pub fn plan(prefix: &str, level: &str) -> Result<PlanReply, Status> {
             core(router("10.255.0.11", "core1"), 10, 10),
             core(router("10.255.0.12", ""), 20, 30),
         ],
-    })
+    };
+    if preference == 0 {
+        // One follows a shorter prefix then, and one has not even that.
+        reply.level.clear();
+        reply.after = None;
+        reply.routers[2].after.as_mut().unwrap().matched = text("198.51.100.0/24");
+        reply.routers[3].after = None;
+    }
+    Ok(reply)
 }
