@@ -413,11 +413,14 @@ fn a_bad_lsa_does_not_spoil_the_others() {
     assert_eq!(refused, ["wrong LSA checksum (in LSA header at octet 80)"]);
 
     // With a length that leads nowhere, what follows cannot be found.
-    for (length, name) in [(19, "bad-lsa-length"), (500, "bad-lsa-length")] {
+    for length in [0, 19, 500] {
         let mut packet = write(&lsas);
         packet[24 + 4 + 18..][..2].copy_from_slice(&u16::to_be_bytes(length));
         mend(&mut packet);
-        assert_eq!(Frame::parse(&packet).unwrap().body().unwrap_err().name(), name);
+        let refused = Frame::parse(&packet).unwrap().body().unwrap_err();
+        assert_eq!(refused.name(), "bad-lsa-length");
+        let text = format!("LSA length {length} does not fit (in Link State Update at octet 46)");
+        assert_eq!(refused.to_string(), text);
     }
     let mut packet = write(&lsas);
     packet[24 + 3] = 4;
@@ -443,4 +446,24 @@ fn a_packet_that_is_none_is_refused_by_name() {
     assert_eq!(changed(15, 4).name(), "bad-authentication-type");
     assert_eq!(changed(15, 3).name(), "truncated");
     assert_eq!(Frame::parse(&hello[..23]).unwrap_err().name(), "truncated");
+}
+
+/// Types have 32 bits in a request, and 8 in the LSA.
+#[test]
+fn a_request_for_an_impossible_type_is_refused() {
+    let key = LsaKey {
+        kind: LsaType::ROUTER,
+        link_state_id: Ipv4Addr::LOCALHOST,
+        advertising_router: RouterId::from_bits(1),
+    };
+    let body = Body::LinkStateRequest(vec![key, key]);
+    let id = RouterId::from_bits(1);
+    let mut packet = emit(Version::V2, id, AreaId(0), &body, &Signature::Null, Ipv4Addr::LOCALHOST);
+    packet[24 + 12] = 1;
+    mend(&mut packet);
+    let refused = Frame::parse(&packet).unwrap().body().unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "LSA type 16777217 is not known (in Link State Request at octet 36)"
+    );
 }

@@ -65,6 +65,16 @@ fn sums(octets: &[u8]) -> (u32, u32) {
 mod tests {
     use super::*;
 
+    /// The example of RFC 1071 §3, and the same with an odd end.
+    #[test]
+    fn words_are_summed_with_their_carries() {
+        let octets = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+        assert_eq!(internet(&[&octets]), !0xddf2);
+        assert_eq!(internet(&[&octets[..2], &octets[2..]]), !0xddf2);
+        assert_eq!(internet(&[&octets, &[0x10]]), !0xedf2);
+        assert_eq!(internet(&[&octets, &(!0xddf2_u16).to_be_bytes()]), 0);
+    }
+
     #[test]
     fn a_sum_made_is_a_sum_that_holds() {
         for length in [18, 34, 100, 5000, 5001, 20_000] {

@@ -233,7 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::ospf::{ExternalLsa, Link, LinkKind, SummaryLsa};
+    use crate::wire::ospf::{ExternalLsa, Grace, GraceReason, Link, LinkKind, SummaryLsa};
 
     /// An advertisement with any octets behind its header, and the right checksum.
     fn lsa(kind: LsaType, link_state_id: [u8; 4], content: &[u8]) -> Vec<u8> {
@@ -292,7 +292,7 @@ mod tests {
         }
 
         let tos = [9, 0, 0, 1];
-        let content = [&[255, 255, 255, 0, 0, 0, 0, 20][..], &tos].concat();
+        let content = [&[255, 255, 255, 0, 77, 0, 0, 20][..], &tos].concat();
         let parsed = Lsa::parse(&lsa(LsaType::SUMMARY_NETWORK, [0; 4], &content)).unwrap();
         let mask = Ipv4Addr::new(255, 255, 255, 0);
         assert_eq!(parsed.body, LsaBody::Summary(SummaryLsa { mask, metric: 20 }));
@@ -303,6 +303,49 @@ mod tests {
         let forwarding_address = Ipv4Addr::UNSPECIFIED;
         let external = ExternalLsa { mask, type_2: true, metric: 20, forwarding_address, tag: 5 };
         assert_eq!(parsed.body, LsaBody::External(external));
+    }
+
+    #[test]
+    fn a_routers_bits_are_told_apart() {
+        let bits = |octet| {
+            let parsed = Lsa::parse(&lsa(LsaType::ROUTER, [0; 4], &[octet, 0, 0, 0])).unwrap();
+            let LsaBody::Router(router) = parsed.body else { panic!("{parsed:?}") };
+            [router.border, router.boundary, router.virtual_link, router.translator]
+        };
+        assert_eq!(bits(0x01), [true, false, false, false]);
+        assert_eq!(bits(0x02), [false, true, false, false]);
+        assert_eq!(bits(0x04), [false, false, true, false]);
+        assert_eq!(bits(0x10), [false, false, false, true]);
+        assert_eq!(bits(0xe8), [false; 4]);
+    }
+
+    /// RFC 3623 Appendix A: period and reason must be there, and it is of type 9.
+    #[test]
+    fn a_grace_lsa_is_whole_or_opaque() {
+        let period = [0, 1, 0, 4, 0, 0, 0, 120];
+        let reason = [0, 2, 0, 1, 1, 0, 0, 0];
+        let body =
+            |kind, content: &[u8]| Lsa::parse(&lsa(kind, [3, 0, 0, 0], content)).unwrap().body;
+        let whole = [period, reason].concat();
+        let grace = Grace { period: 120, reason: GraceReason::SoftwareRestart, address: None };
+        assert_eq!(body(LsaType::OPAQUE_LINK, &whole), LsaBody::Grace(grace));
+        assert_eq!(body(LsaType::OPAQUE_AREA, &whole), LsaBody::Opaque);
+        assert_eq!(body(LsaType::OPAQUE_LINK, &period), LsaBody::Opaque);
+        assert_eq!(body(LsaType::OPAQUE_LINK, &reason), LsaBody::Opaque);
+        assert_eq!(body(LsaType::OPAQUE_LINK, &whole[..10]), LsaBody::Opaque);
+    }
+
+    /// RFC 2328 §12.1.7: zero is no checksum, though the sums may hold with it.
+    #[test]
+    fn a_checksum_of_zero_is_refused() {
+        let mut octets = (0..=u16::MAX)
+            .map(|content| lsa(LsaType::OPAQUE_AREA, [0; 4], &content.to_be_bytes()))
+            .find(|octets| octets[16..18] == [255, 255])
+            .unwrap();
+        assert!(Lsa::parse(&octets).is_ok());
+        octets[16..18].fill(0);
+        assert!(checksum::fletcher_holds(&octets[AGE_LENGTH..]));
+        assert_eq!(refused(&octets), "bad-lsa-checksum");
     }
 
     #[test]
@@ -319,7 +362,10 @@ mod tests {
         assert!(Lsa::parse(&good).is_ok());
         assert_eq!(refused(&good[..19]), "truncated");
         assert_eq!(refused(&good[..27]), "bad-lsa-length");
-        assert_eq!(refused(&[&good[..], &[0]].concat()), "bad-lsa-length");
+        // A zero behind it changes neither sum.
+        let router = lsa(LsaType::ROUTER, [0; 4], &[0; 4]);
+        assert!(Lsa::parse(&router).is_ok());
+        assert_eq!(refused(&[&router[..], &[0]].concat()), "bad-lsa-length");
         for octet in (0..good.len()).filter(|octet| !(18..20).contains(octet)) {
             let mut changed = good.clone();
             changed[octet] ^= 4;
@@ -347,6 +393,9 @@ mod tests {
 
         let again = Lsa::parse(&lsa(LsaType::OPAQUE_AREA, [200, 0, 0, 1], &[1, 2, 4])).unwrap();
         assert!(!again.same_content(&young));
+        let mut other = young.clone();
+        other.header.options = Options::default();
+        assert!(!other.same_content(&young));
     }
 
     /// Ten thousand externals are a usual size of a database.

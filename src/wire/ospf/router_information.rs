@@ -95,7 +95,7 @@ mod tests {
             &[0, 9, 0, 5, 1, 2, 3, 4, 5, 0, 0, 0][..],
             &[0, 7, 0, 1, b'a', 0, 0, 0],
             &[0, 7, 0, 1, b'b', 0, 0, 0],
-            &[0, 1, 0, 4, 0x60, 0, 0, 0],
+            &[0, 1, 0, 8, 0x60, 0, 0, 0, 0, 0, 0, 1],
         ]
         .concat();
         let information = RouterInformation::read(&body).unwrap();
@@ -103,5 +103,8 @@ mod tests {
         let both = RouterInformation::GRACEFUL_RESTART_HELPER | RouterInformation::STUB_ROUTER;
         assert_eq!(information.capabilities, Some(both));
         assert_eq!(RouterInformation::read(&body[..body.len() - 1]), None);
+        // The last one without its filling.
+        let information = RouterInformation::read(&[0, 7, 0, 1, b'a']).unwrap();
+        assert_eq!(information.hostname.as_deref(), Some("a"));
     }
 }
