@@ -34,6 +34,8 @@ pub struct Entry {
     pub installed: Time,
     /// It came from a neighbour; what we originated did not.
     pub(super) received: bool,
+    /// It came by flooding, not as the answer to a request. MinLSArrival counts between those (RFC 2328 §13 (5) (a)).
+    pub(super) flooded: bool,
     /// When a neighbour was last sent this instance, other than by retransmission. For LSAs of ours, their pacing
     /// counts from here.
     pub(super) sent: Option<Time>,

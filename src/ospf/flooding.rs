@@ -200,7 +200,7 @@ impl Router {
         };
         match header.compare_instance(&ours.header(now)) {
             Ordering::Greater => {
-                if ours.received && now.since(ours.installed) < MIN_LS_ARRIVAL {
+                if ours.flooded && now.since(ours.installed) < MIN_LS_ARRIVAL {
                     self.flooding.refused.too_soon += 1;
                     return Receipt::Nothing;
                 }
@@ -258,12 +258,15 @@ impl Router {
     fn take(&mut self, from: (u32, RouterId), lsa: Lsa, now: Time) -> Receipt {
         let key = lsa.header.key;
         let own = self.is_own(&key);
+        // What we asked for did not come by flooding. FRR answers a request and floods the next instance at once, in one
+        // packet: without the difference that would be lost until it repeats it.
+        let flooded = !self.is_requested(from, &key);
         let link = (key.kind == LsaType::OPAQUE_LINK).then_some(from.0);
         // One of ours that comes back does not end the pause of what we sent last: else a neighbour could make us
         // answer as fast as it can send.
         let before = self.database_of(from.0, key.kind).and_then(|database| database.get(&key));
         let sent = before.filter(|_| own).and_then(|before| before.sent);
-        let entry = Entry { lsa, installed: now, received: true, sent };
+        let entry = Entry { lsa, installed: now, received: true, flooded, sent };
         let max_age = now + Duration::from_secs(super::database::MAX_AGE.into());
         let flooded_back = self.replace(link, entry, max_age, Some(from), now);
         if own {

@@ -282,7 +282,7 @@ impl Router {
     fn originate(&mut self, lsa: Lsa, now: Time) {
         self.origination.pacing.forget(&lsa.header.key);
         let due = now + self.rng.jitter(REFRESH, REFRESH_PERCENT, 100);
-        let entry = Entry { lsa, installed: now, received: false, sent: None };
+        let entry = Entry { lsa, installed: now, received: false, flooded: false, sent: None };
         self.replace(None, entry, due, None, now);
     }
 
