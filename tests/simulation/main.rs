@@ -2,8 +2,10 @@
 //! the same seed and prints the same transcript.
 
 mod announcing;
+mod area;
 mod determinism;
 mod faults;
+mod ospf;
 mod reading;
 mod refresh;
 mod tables;

@@ -1,0 +1,178 @@
+//! Areas of agents: they converge, whatever happened before.
+
+use std::time::Duration;
+
+use shunt::types::{Rng, Time};
+
+use crate::area::{Area, SHARED, Segment, broadcast, point_to_point};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ring(count: usize) -> Vec<Segment> {
+    (0..count).map(|number| point_to_point(number, (number + 1) % count)).collect()
+}
+
+/// Two firewalls on a LAN each with a core router, the cores joined twice.
+fn two_sites() -> Vec<Segment> {
+    vec![broadcast(&[0, 2]), broadcast(&[1, 3]), point_to_point(2, 3), broadcast(&[2, 3])]
+}
+
+#[test]
+fn a_ring_a_lan_and_two_sites_find_all_their_ways() {
+    Area::new(1, 6, ring(6), "", "").up();
+    Area::new(2, 5, vec![broadcast(&[0, 1, 2, 3, 4])], "", "").up();
+    Area::new(3, 4, two_sites(), "", "").up();
+    Area::new(4, 4, two_sites(), "area = 1\narea-type = \"nssa\"", "").up();
+    Area::new(5, 4, two_sites(), "area = 1\narea-type = \"stub\"", "ospf = \"stub\"").up();
+    Area::new(6, 4, two_sites(), "", "ospf = \"external-1\"").up();
+}
+
+/// Runs one seed of random trouble and checks what is left of it.
+fn troubled(seed: u64, count: usize, segments: Vec<Segment>) {
+    let mut area = Area::new(seed, count, segments, "", "").up();
+    let mut rng = Rng::new(seed ^ 0x5eed);
+    for _ in 0..40 {
+        area.disturb(&mut rng);
+        area.world.run_for(Duration::from_millis(rng.below(4000)));
+    }
+    area.calm();
+    area.assert_whole();
+}
+
+#[test]
+fn a_ring_converges_after_any_trouble() {
+    for seed in 0..12 {
+        troubled(seed, 5, ring(5));
+    }
+}
+
+#[test]
+fn a_lan_converges_after_any_trouble() {
+    for seed in 100..112 {
+        troubled(seed, 4, vec![broadcast(&[0, 1, 2, 3])]);
+    }
+}
+
+#[test]
+fn two_sites_converge_after_any_trouble() {
+    for seed in 200..212 {
+        troubled(seed, 4, two_sites());
+    }
+}
+
+#[test]
+fn a_seed_gives_one_transcript() {
+    let run = || {
+        let mut area = Area::new(9, 4, two_sites(), "", "").up();
+        let mut rng = Rng::new(9);
+        for _ in 0..15 {
+            area.disturb(&mut rng);
+            area.world.run_for(SECOND);
+        }
+        area.world.transcript().to_owned()
+    };
+    assert_eq!(run(), run());
+}
+
+/// The target is raised: traffic follows at once; the reversal raises the other one, so it is as fast.
+#[test]
+fn a_switch_and_its_reversal_are_both_fast() {
+    let mut area = Area::new(7, 4, two_sites(), "", "").up();
+    assert_eq!(area.exits()[&2], 0);
+    let moved_to = |area: &mut Area, exit: usize| -> Duration {
+        let from: Time = area.world.now();
+        let routers = [2, 3];
+        let reached = loop {
+            if routers.iter().all(|router| area.exits()[router] == exit) {
+                break true;
+            }
+            if area.world.now() - from > SECOND {
+                break false;
+            }
+            area.world.run_for(Duration::from_millis(1));
+        };
+        assert!(reached, "{}", area.world.transcript());
+        area.world.now() - from
+    };
+    let (first, second) = (area.routers[0], area.routers[1]);
+    area.world.order(second, "prefer", "shared", "210");
+    let there = moved_to(&mut area, 1);
+    area.world.order(first, "prefer", "shared", "220");
+    let back = moved_to(&mut area, 0);
+    // Disk, two links and the kernel, all simulated.
+    let limit = Duration::from_millis(20);
+    assert!(there < limit && back < limit, "{there:?} there, {back:?} back");
+}
+
+/// However often one site is ordered up and down, what comes last holds, and no neighbour has to be sent anything
+/// twice because it came too early.
+#[test]
+fn fifty_switches_without_a_pause_end_right() {
+    let mut area = Area::new(8, 4, two_sites(), "", "").up();
+    for turn in 0..50_u64 {
+        let level = if turn % 2 == 0 { "210" } else { "standby" };
+        area.world.order(area.routers[1], "prefer", "shared", level);
+        area.world.run_for(Duration::from_millis(turn * 7 % 60));
+    }
+    area.world.run_for(Duration::from_secs(3));
+    assert_eq!(area.exits()[&3], 0, "standby came last");
+    area.world.order(area.routers[1], "prefer", "shared", "210");
+    area.world.run_for(Duration::from_secs(3));
+    assert_eq!(area.exits()[&2], 1, "raised");
+    area.assert_whole();
+    for number in 0..4 {
+        let router = area.routers[number];
+        let agent = area.world.agent(router).expect("it runs");
+        let now = area.world.agent_now(router);
+        let request = Default::default();
+        let interfaces = agent.ospf_interfaces(&request, now).expect("OSPF is configured");
+        for interface in interfaces.interfaces {
+            let early = interface.discarded.keys().find(|reason| reason.contains("early"));
+            assert_eq!(early, None, "router {number}, {}", interface.name);
+        }
+    }
+}
+
+#[test]
+fn a_drained_node_keeps_its_neighbours_and_loses_the_traffic() {
+    let mut area = Area::new(10, 4, two_sites(), "", "").up();
+    area.world.order(area.routers[0], "drain", "", "");
+    area.world.run_for(SECOND);
+    assert!(area.exits().iter().filter(|(from, _)| **from != 0).all(|(_, exit)| *exit == 1));
+    let status = area.status(0).ospf.expect("OSPF is configured");
+    assert_eq!((status.neighbors_full, status.stub_router.as_str()), (1, "drained"));
+    area.world.order(area.routers[0], "undrain", "", "");
+    area.world.run_for(3 * SECOND);
+    assert_eq!(area.exits()[&3], 0);
+    assert!(area.status(0).ospf.expect("OSPF is configured").stub_router.is_empty());
+}
+
+/// kill -9: the kernel keeps its routes, and the new process does not attract traffic before it has its own.
+#[test]
+fn a_killed_agent_comes_back_without_a_hole() {
+    let mut area = Area::new(11, 4, two_sites(), "", "").up();
+    area.world.kill(area.routers[0]);
+    area.world.start(area.routers[0]);
+    for _ in 0..4000 {
+        area.world.run_for(Duration::from_millis(5));
+        for from in [2, 3] {
+            let exit = area.exits()[&from];
+            assert!(exit < 2, "no way from {from}{}", area.world.transcript());
+        }
+    }
+    assert_eq!(area.exits()[&3], 0, "it is primary again");
+    area.assert_whole();
+}
+
+#[test]
+fn an_order_is_answered_when_the_neighbours_have_acknowledged_it() {
+    let mut area = Area::new(12, 4, two_sites(), "", "").up();
+    let order = area.world.order(area.routers[1], "prefer", SHARED, "drain");
+    let router = area.routers[1];
+    assert!(area.world.run_until(5 * SECOND, |world| world.answer(router, order).is_some()));
+    let reply = area.world.answer(router, order).and_then(|answer| answer.as_ref().ok());
+    let delivery = reply.and_then(|reply| reply.deliveries.first()).expect("one neighbour");
+    assert_eq!(delivery.outcome, "acknowledged");
+    assert_eq!(delivery.neighbor, "ospf:r3%e1");
+    assert_eq!(delivery.prefixes[0].ospf.as_ref().map(|ospf| ospf.metric), Some(24_500));
+}
