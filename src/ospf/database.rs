@@ -181,3 +181,76 @@ impl LsaHeader {
             .then_with(younger)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::types::RouterId;
+    use crate::wire::ospf::{LsaBody, LsaType, Options, SequenceNumber};
+
+    fn lsa(age: u16, sequence: i32) -> Lsa {
+        let key = LsaKey {
+            kind: LsaType::OPAQUE_AREA,
+            link_state_id: Ipv4Addr::new(200, 0, 0, 1),
+            advertising_router: RouterId(Ipv4Addr::new(1, 1, 1, 1)),
+        };
+        let sequence = SequenceNumber(sequence);
+        Lsa::new(age, Options::default(), key, sequence, LsaBody::Opaque)
+    }
+
+    fn header(age: u16, sequence: i32, checksum: u16) -> LsaHeader {
+        LsaHeader { checksum, ..lsa(age, sequence).header }
+    }
+
+    #[test]
+    fn the_newer_instance_is_told_by_sequence_checksum_and_age() {
+        let newer = |one: LsaHeader, other: LsaHeader| {
+            assert_eq!(one.compare_instance(&other), Ordering::Greater);
+            assert_eq!(other.compare_instance(&one), Ordering::Less);
+        };
+        let same = |one: LsaHeader, other: LsaHeader| {
+            assert_eq!(one.compare_instance(&other), Ordering::Equal);
+            assert_eq!(other.compare_instance(&one), Ordering::Equal);
+        };
+        newer(header(100, 2, 1), header(0, 1, 9));
+        newer(header(0, 1, 1), header(0, SequenceNumber::INITIAL.0, 1));
+        newer(header(100, 1, 0xf000), header(100, 1, 0x7000));
+        newer(header(3600, 1, 1), header(3599, 1, 1));
+        newer(header(10, 1, 1), header(911, 1, 1));
+        same(header(10, 1, 1), header(910, 1, 1));
+        same(header(3600, 1, 1), header(3600, 1, 1));
+        // DoNotAge is no age.
+        same(header(0x8000 | 10, 1, 1), header(10, 1, 1));
+        newer(header(0x8000 | 3600, 1, 1), header(10, 1, 1));
+    }
+
+    #[test]
+    fn what_is_installed_is_due_once_and_at_max_age_at_the_latest() {
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let entry = |age, installed| Entry {
+            lsa: lsa(age, 1),
+            installed: at(installed),
+            received: true,
+            flooded: true,
+            sent: None,
+        };
+        let mut database = Database::default();
+        database.install(entry(100, 10), at(9999));
+        assert_eq!(database.next_due(), Some(at(3510)));
+        assert_eq!(database.octets(), 20);
+        database.install(entry(0, 20), at(1800));
+        assert_eq!(database.pop_due(at(1799)), None);
+        let key = entry(0, 0).lsa.header.key;
+        assert_eq!(database.pop_due(at(1800)), Some(key));
+        assert_eq!(database.pop_due(at(1800)), None);
+        assert_eq!(database.get(&key).map(|entry| entry.age(at(1800))), Some(1780));
+        database.install(entry(MAX_AGE, 1900), at(1900));
+        assert_eq!(database.next_due(), None);
+        assert!(database.flushing().contains(&key));
+        database.remove(&key);
+        assert!(database.is_empty() && database.flushing().is_empty());
+        assert_eq!(database.octets(), 0);
+    }
+}

@@ -120,13 +120,14 @@ impl Router {
         let external = announced.is_some_and(|announced| announced.how != How::Stub);
         let kind = self.external_type();
         let externals = &mut self.origination.externals;
+        let had_no_id = externals.without_id.clone();
         let mut changed = Vec::new();
         if external {
             externals.assign(prefix, &mut changed);
         } else {
             externals.without_id.remove(&prefix);
         }
-        let unplaced = externals.without_id.contains(&prefix);
+        let have_no_id: Vec<_> = externals.without_id.difference(&had_no_id).copied().collect();
         if let Some(&id) = self.origination.externals.by_prefix.get(&prefix) {
             changed.push(id);
             let sent = self.database.get(&self.own_key(kind, id)).is_some();
@@ -135,7 +136,7 @@ impl Router {
             }
         }
         self.externals_stale(changed);
-        if unplaced {
+        for prefix in have_no_id {
             let text = format!(
                 "{prefix} cannot be announced: each of its addresses is the link state id of an announcement within \
                  it; withdraw one of those (RFC 2328 Appendix E)"
@@ -288,5 +289,93 @@ impl Router {
                 && link.data == prefix.netmask()
                 && Some(u32::from(link.metric)) == wanted
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: [&str; 7] = [
+        "10.0.0.0/8",
+        "10.0.0.0/16",
+        "10.0.0.0/24",
+        "10.0.0.0/32",
+        "10.255.255.255/32",
+        "10.0.255.255/32",
+        "10.0.0.255/32",
+    ];
+
+    fn announce(externals: &mut Externals, prefix: Ipv4Net) {
+        let announced = Announced { metric: 1, how: How::External2, tag: 0 };
+        externals.announcements.insert(prefix, announced);
+        externals.assign(prefix, &mut Vec::new());
+    }
+
+    fn withdraw(externals: &mut Externals, prefix: Ipv4Net) {
+        externals.announcements.remove(&prefix);
+        externals.without_id.remove(&prefix);
+        if let Some(&id) = externals.by_prefix.get(&prefix) {
+            externals.release(id, &mut Vec::new());
+        }
+    }
+
+    /// Each announcement has an id of its own within itself.
+    fn check(externals: &Externals) {
+        assert_eq!(externals.by_prefix.len(), externals.announcements.len());
+        for prefix in externals.announcements.keys() {
+            let id = externals.by_prefix[prefix];
+            assert!(prefix.contains(&id), "{prefix} has {id}");
+            assert_eq!(externals.by_id[&id], *prefix);
+        }
+    }
+
+    /// All orders of `items`, by Heap's algorithm.
+    fn orders(items: &mut Vec<Ipv4Net>, count: usize, seen: &mut impl FnMut(&[Ipv4Net])) {
+        if count <= 1 {
+            return seen(items);
+        }
+        for index in 0..count {
+            orders(items, count - 1, seen);
+            items.swap(if count.is_multiple_of(2) { index } else { 0 }, count - 1);
+        }
+    }
+
+    #[test]
+    fn colliding_prefixes_have_ids_of_their_own_in_every_order() {
+        let mut prefixes: Vec<Ipv4Net> = FIRST.iter().map(|text| text.parse().unwrap()).collect();
+        let count = prefixes.len();
+        let mut tried = 0;
+        orders(&mut prefixes, count, &mut |order| {
+            let mut externals = Externals::default();
+            for prefix in order {
+                announce(&mut externals, *prefix);
+                check(&externals);
+            }
+            // Out in another order than in.
+            for step in 0..count {
+                withdraw(&mut externals, order[(step * 3 + tried) % count]);
+                check(&externals);
+            }
+            assert!(externals.by_id.is_empty());
+            tried += 1;
+        });
+        assert_eq!(tried, 5040);
+    }
+
+    #[test]
+    fn an_id_that_is_given_stays_unless_a_longer_prefix_has_no_other() {
+        let mut externals = Externals::default();
+        let [short, long, host] =
+            ["10.0.0.0/16", "10.0.0.0/24", "10.0.0.255/32"].map(|text| text.parse().unwrap());
+        announce(&mut externals, short);
+        announce(&mut externals, long);
+        assert_eq!(externals.by_prefix[&short], Ipv4Addr::new(10, 0, 0, 0));
+        assert_eq!(externals.by_prefix[&long], Ipv4Addr::new(10, 0, 0, 255));
+        announce(&mut externals, host);
+        assert_eq!(externals.by_prefix[&host], Ipv4Addr::new(10, 0, 0, 255));
+        assert_eq!(externals.by_prefix[&long], Ipv4Addr::new(10, 0, 0, 254));
+        withdraw(&mut externals, short);
+        assert_eq!(externals.by_prefix[&long], Ipv4Addr::new(10, 0, 0, 254));
     }
 }

@@ -262,10 +262,15 @@ impl Router {
         // packet: without the difference that would be lost until it repeats it.
         let flooded = !self.is_requested(from, &key);
         let link = (key.kind == LsaType::OPAQUE_LINK).then_some(from.0);
-        // One of ours that comes back does not end the pause of what we sent last: else a neighbour could make us
-        // answer as fast as it can send.
+        // One of ours that comes back does not end the pause of what we sent last, else a neighbour could make us
+        // answer as fast as it can send. If it was flooded, the neighbour has just got it itself and takes no answer
+        // yet.
         let before = self.database_of(from.0, key.kind).and_then(|database| database.get(&key));
-        let sent = before.filter(|_| own).and_then(|before| before.sent);
+        let sent = match before {
+            _ if own && flooded => Some(now),
+            Some(before) if own => before.sent,
+            _ => None,
+        };
         let entry = Entry { lsa, installed: now, received: true, flooded, sent };
         let max_age = now + Duration::from_secs(super::database::MAX_AGE.into());
         let flooded_back = self.replace(link, entry, max_age, Some(from), now);
@@ -324,8 +329,12 @@ impl Router {
             Some(was) => !live(&lsa) || !was.same_content(&lsa),
             None => live(&lsa),
         };
-        // A flush goes with the changes even if we knew nothing of what is flushed.
-        let audience = if changed || !live(&lsa) { Audience::Changed } else { Audience::Refreshed };
+        let audience = match from {
+            None if changed => Audience::Originated,
+            // A flush goes with the changes even if we knew nothing of what is flushed.
+            Some(_) if changed || !live(&lsa) => Audience::Changed,
+            _ => Audience::Refreshed,
+        };
         let flooded_back = self.flood(link, &header, from, audience, now);
         if changed {
             self.content_changed(link, header.key, was.map(|was| &was.body), now);

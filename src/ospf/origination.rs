@@ -239,14 +239,14 @@ impl Router {
     fn settle_own(&mut self, key: LsaKey, refresh: bool, now: Time) {
         let entry = self.database.get(&key);
         let flushed = entry.is_some_and(|entry| entry.lsa.header.is_max_age());
-        let known = entry.is_some() || self.origination.pacing.last_sequence(&key).is_some();
+        let known = entry.is_some() || self.origination.pacing.remembers(&key);
         if !known && !self.origination.begun {
             return;
         }
         let at = self.may_originate_at(&key);
         // Our router-LSA can be long, so it is not composed only to wait.
-        let wish =
-            if at > now && key.kind == LsaType::ROUTER { None } else { Some(self.wish(&key)) };
+        let costly = key.kind == LsaType::ROUTER && self.leaving.is_none();
+        let wish = if at > now && costly { None } else { Some(self.wish(&key)) };
         let entry = self.database.get(&key);
         let settled = wish.as_ref().is_some_and(|wish| match (wish, entry) {
             (None, None) => true,

@@ -4,21 +4,22 @@ use std::time::Duration;
 
 use super::database::MAX_AGE;
 use super::transmit::{ALL_D_ROUTERS, ALL_SPF_ROUTERS};
-use super::{Interface, InterfaceState, NeighborState, NetworkKind, Router};
+use super::{Interface, InterfaceState, NeighborState, Router};
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{Body, Lsa, LsaKey, LsaType};
 
 /// LSAs that wait to be sent on an interface, by name: what goes out is the instance that the database has by then.
 ///
 /// Nobody acknowledges packets, only LSAs, and what overruns a neighbour's socket buffer comes 5 s later. So packets
-/// are filled, and there are not more than [`PACKETS`] per [`WINDOW`]. A single change never waits for that; what
-/// changed goes before what is only repeated.
+/// are filled, and there are not more than [`PACKETS`] per [`WINDOW`]. What we changed goes before what others changed,
+/// so that a storm of theirs does not hold up an order; and that before what is only repeated.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
-    changes: Queue<LsaKey>,
+    originated: Queue<LsaKey>,
+    changed: Queue<LsaKey>,
     /// What was asked for or not acknowledged: to one neighbour.
     direct: Queue<(Audience, LsaKey)>,
-    refreshes: Queue<LsaKey>,
+    refreshed: Queue<LsaKey>,
     /// When the window began, and what it had since.
     window: Time,
     sent: usize,
@@ -33,7 +34,9 @@ const FULL_PACKET: usize = 1500;
 /// Who is to get an LSA, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Audience {
-    /// All neighbours: it has changed.
+    /// All neighbours: we have changed it.
+    Originated,
+    /// All neighbours: another has changed it.
     Changed,
     /// All neighbours: the content is as it was.
     Refreshed,
@@ -73,8 +76,9 @@ impl<T: Copy + Ord> Queue<T> {
 impl Outbox {
     pub(super) fn push(&mut self, key: LsaKey, audience: Audience) {
         match audience {
-            Audience::Changed => self.changes.push(key),
-            Audience::Refreshed => self.refreshes.push(key),
+            Audience::Originated => self.originated.push(key),
+            Audience::Changed => self.changed.push(key),
+            Audience::Refreshed => self.refreshed.push(key),
             Audience::Asked(_) | Audience::Again(_) => self.direct.push((audience, key)),
         }
     }
@@ -85,16 +89,18 @@ impl Outbox {
     }
 
     fn front(&self) -> Option<(Audience, LsaKey)> {
-        let changed = self.changes.order.front().map(|&key| (Audience::Changed, key));
-        let direct = || self.direct.order.front().copied();
-        let refreshed = || self.refreshes.order.front().map(|&key| (Audience::Refreshed, key));
-        changed.or_else(direct).or_else(refreshed)
+        let front = |queue: &Queue<LsaKey>, audience| Some((audience, *queue.order.front()?));
+        front(&self.originated, Audience::Originated)
+            .or_else(|| front(&self.changed, Audience::Changed))
+            .or_else(|| self.direct.order.front().copied())
+            .or_else(|| front(&self.refreshed, Audience::Refreshed))
     }
 
     fn pop(&mut self, audience: Audience) {
         match audience {
-            Audience::Changed => self.changes.pop().is_some(),
-            Audience::Refreshed => self.refreshes.pop().is_some(),
+            Audience::Originated => self.originated.pop().is_some(),
+            Audience::Changed => self.changed.pop().is_some(),
+            Audience::Refreshed => self.refreshed.pop().is_some(),
             Audience::Asked(_) | Audience::Again(_) => self.direct.pop().is_some(),
         };
     }
@@ -112,7 +118,7 @@ impl Audience {
     /// The one neighbour, or all.
     fn neighbor(self) -> Option<RouterId> {
         match self {
-            Audience::Changed | Audience::Refreshed => None,
+            Audience::Originated | Audience::Changed | Audience::Refreshed => None,
             Audience::Asked(router_id) | Audience::Again(router_id) => Some(router_id),
         }
     }
@@ -129,16 +135,10 @@ impl Interface {
         }
     }
 
-    /// Where goes what is for one neighbour; on point-to-point networks that is no other address (RFC 2328 §8.1).
+    /// Where goes what is for one neighbour, if it still takes part.
     pub(super) fn destination_of(&self, neighbor: RouterId) -> Option<Ipv4Addr> {
-        let neighbor = self
-            .neighbors
-            .get(&neighbor)
-            .filter(|neighbor| neighbor.state >= NeighborState::Exchange)?;
-        match self.settings.network {
-            NetworkKind::PointToPoint => Some(ALL_SPF_ROUTERS),
-            NetworkKind::Broadcast | NetworkKind::Loopback => Some(neighbor.address),
-        }
+        let neighbor = self.neighbors.get(&neighbor)?;
+        (neighbor.state >= NeighborState::Exchange).then(|| self.destination(neighbor.address))
     }
 }
 

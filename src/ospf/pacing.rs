@@ -46,7 +46,8 @@ pub(super) struct Pacing {
 /// What is remembered of an LSA of ours that was flushed, or that a neighbour still has from an earlier life of ours.
 #[derive(Clone, Copy, Debug)]
 struct Retired {
-    sequence: SequenceNumber,
+    /// `None`: the next instance has the first one (RFC 2328 §12.1.6).
+    sequence: Option<SequenceNumber>,
     sent: Option<Time>,
 }
 
@@ -64,24 +65,26 @@ impl Router {
 impl Pacing {
     /// Remembers a flushed LSA that is leaving the database.
     pub(super) fn retire(&mut self, entry: &Entry) {
-        // Sequence numbers begin anew after the last one (RFC 2328 §12.1.6).
-        if entry.lsa.header.sequence != SequenceNumber::MAX {
-            let sequence = entry.lsa.header.sequence;
-            self.remember(entry.lsa.header.key, Retired { sequence, sent: entry.sent });
-        }
+        let LsaHeader { key, sequence, .. } = entry.lsa.header;
+        let sequence = (sequence != SequenceNumber::MAX).then_some(sequence);
+        self.remember(key, Retired { sequence, sent: entry.sent });
     }
 
     /// A neighbour has this of ours.
     pub(super) fn seen(&mut self, header: &LsaHeader) {
         let known = self.retired.get(&header.key);
-        let sequence = known.map_or(header.sequence, |known| known.sequence.max(header.sequence));
+        let sequence = known.and_then(|known| known.sequence).max(Some(header.sequence));
         let sent = known.and_then(|known| known.sent);
         self.remember(header.key, Retired { sequence, sent });
     }
 
+    pub(super) fn remembers(&self, key: &LsaKey) -> bool {
+        self.retired.contains_key(key)
+    }
+
     /// The sequence number that the next instance must exceed.
     pub(super) fn last_sequence(&self, key: &LsaKey) -> Option<SequenceNumber> {
-        self.retired.get(key).map(|retired| retired.sequence)
+        self.retired.get(key)?.sequence
     }
 
     /// The LSA is in the database again.

@@ -2,9 +2,13 @@
 
 mod adjacency;
 mod broadcast;
+mod flooding;
 mod forge;
 mod hostile;
+mod lsas;
 mod mismatch;
+mod origination;
+mod pacing;
 mod restart;
 mod routes;
 mod security;
