@@ -7,7 +7,7 @@ use super::{Action, Agent, OspfAction};
 use crate::config::{Config, OspfExport};
 use crate::fib::Interfaces;
 use crate::group::{Announcement, Target};
-use crate::ospf::{self, Announced, Event, How, RouteKind, Router};
+use crate::ospf::{self, Announced, Event, How, NeighborState, RouteKind, Router};
 use crate::rib::{IgpRoute, Resolved};
 use crate::types::{Prefix, Rng, Time, Wall};
 
@@ -117,6 +117,15 @@ impl Agent {
         };
         let metric = self.config.mapping(&ospf.class).metric(own.preference);
         Some(Announced { metric, how, tag })
+    }
+
+    /// The area hears of a prefix from us.
+    pub(super) fn area_has(&self, prefix: Prefix) -> bool {
+        let heard = |ospf: &Ospf| {
+            let mut neighbors = ospf.router.interfaces().flat_map(|i| i.neighbors.values());
+            neighbors.any(|neighbor| neighbor.state == NeighborState::Full)
+        };
+        self.ospf.as_ref().is_some_and(heard) && self.announced_by_ospf(prefix).is_some()
     }
 
     /// Tells the router what it announces for a prefix from now on.

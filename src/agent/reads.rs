@@ -239,6 +239,7 @@ impl Agent {
                 .filter(|_| own.preference.is_announced())
                 .filter(|neighbor| neighbor.out.sent(own.prefix).is_some())
                 .map(|neighbor| neighbor.name.clone())
+                .chain(self.area_has(own.prefix).then(|| "ospf".to_owned()))
                 .collect(),
             intent: intent.map(|(intent, preference)| intent_reply(intent, preference.0)),
         }
