@@ -163,6 +163,7 @@ impl Router {
             return;
         }
         let before = self.neighbor(from).map(claims);
+        // Who is helped over a restart stays what it was: DR, if it was that (RFC 3623 §3.1).
         if let Some(neighbor) = self.neighbor_mut(from).filter(|n| n.helped_until().is_none()) {
             neighbor.priority = hello.priority;
             neighbor.designated = hello.designated;

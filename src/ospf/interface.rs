@@ -236,11 +236,6 @@ impl Router {
         let router_id = self.settings.router_id;
         let Some(interface) = self.interfaces.get_mut(&index) else { return };
         let Some((address, _)) = interface.address else { return };
-        // Who is being helped over a restart stays what it was (RFC 3623 §3.1).
-        let helped = |neighbor: &Neighbor| neighbor.helped_until().is_some();
-        if interface.neighbors.values().any(|n| helped(n) && n.address == interface.designated) {
-            return;
-        }
         let ours = Candidate {
             router_id,
             address,

@@ -115,6 +115,22 @@ fn a_priority_that_is_taken_to_zero_hands_over_at_once() {
 }
 
 #[test]
+fn who_is_designated_no_longer_keeps_only_the_adjacencies_that_it_needs() {
+    let mut world = lan(&[1, 1, 1, 1]);
+    world.run(seconds(60));
+    assert_eq!(elected(&world), (4, 3));
+    assert!(world.are_full(0, 3));
+    world.reconfigure(3, |settings| {
+        settings.interfaces.insert("eth0".to_owned(), with(0));
+    });
+    world.run(seconds(1));
+    assert_eq!(elected(&world), (3, 2));
+    assert_eq!(world.state(0, 3), Some(NeighborState::TwoWay));
+    assert_eq!(world.state(3, 0), Some(NeighborState::TwoWay));
+    assert!(world.are_full(1, 3) && world.are_full(2, 3));
+}
+
+#[test]
 fn lossy_lans_agree_in_the_end() {
     for seed in 0..10 {
         let mut world = World::new(seed);

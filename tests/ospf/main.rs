@@ -2,6 +2,7 @@
 
 mod adjacency;
 mod broadcast;
+mod exchange;
 mod flooding;
 mod forge;
 mod hostile;
