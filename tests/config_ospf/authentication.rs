@@ -3,6 +3,28 @@
 use super::check;
 
 #[test]
+fn extended_sequence_numbers_are_for_hmac() {
+    check(
+        "cost = 10",
+        r#"authentication = "cryptographic"
+extended-sequence = true
+[[ospf.interface.eth1.key]]
+id = 1
+algorithm = "md5"
+file = "16.secret""#,
+        r#"
+error: `extended-sequence` with an MD5 key
+  --> shunt.toml:16:21
+   |
+16 | extended-sequence = true
+   |                     ^^^^ is for HMAC only
+   |
+   = help: RFC 7474 extends the HMAC algorithms of RFC 5709: give the key one of these
+"#,
+    );
+}
+
+#[test]
 fn a_method_of_authentication_has_what_it_needs_and_no_more() {
     check(
         "cost = 10",

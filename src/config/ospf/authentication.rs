@@ -58,6 +58,12 @@ pub(super) fn read(
     let password = reference::secret(section, "password-file", read_secret, report);
     let extended = section.boolean("extended-sequence", report).unwrap_or(false);
     let keys = read_keys(section, read_secret, report);
+    if extended && keys.iter().any(|key| key.algorithm == Algorithm::KeyedMd5) {
+        report
+            .at(section.span_of("extended-sequence"), "`extended-sequence` with an MD5 key")
+            .label("is for HMAC only")
+            .help("RFC 7474 extends the HMAC algorithms of RFC 5709: give the key one of these");
+    }
     if is_known {
         check(method, section, report);
     }
