@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::links::MAX_LINK_METRIC;
+use super::links::{MAX_LINK_METRIC, MAX_STUB_ANNOUNCEMENTS};
 use super::{Announced, AreaKind, How, InterfaceState, NetworkKind, Router};
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{ExternalLsa, LinkKind, LsaBody, LsaKey, LsaType, Options};
@@ -25,6 +25,8 @@ const MAX_EXTERNAL_METRIC: u32 = 0xff_fffe;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Externals {
     announcements: BTreeMap<Ipv4Net, Announced>,
+    /// How many of them are stub links.
+    stubs: usize,
     /// Of externals, and of those that were until their flush is complete.
     by_id: BTreeMap<Ipv4Addr, Ipv4Net>,
     by_prefix: BTreeMap<Ipv4Net, Ipv4Addr>,
@@ -112,8 +114,18 @@ impl Router {
         if before == announced {
             return;
         }
-        let is_stub = |announced: &Announced| announced.how == How::Stub;
-        if before.as_ref().is_some_and(is_stub) || announced.as_ref().is_some_and(is_stub) {
+        let is_stub = |announced: Option<Announced>| announced.is_some_and(|a| a.how == How::Stub);
+        let (was_stub, stub) = (is_stub(before), is_stub(announced));
+        externals.stubs += usize::from(stub);
+        externals.stubs -= usize::from(was_stub);
+        if stub && !was_stub && externals.stubs > MAX_STUB_ANNOUNCEMENTS {
+            let text = format!(
+                "{prefix} is one stub link too many: the router-LSA has room for {MAX_STUB_ANNOUNCEMENTS}, and not all \
+                 are announced; announce some as external"
+            );
+            self.note("ospf".to_owned(), text, true);
+        }
+        if was_stub || stub {
             let router = self.router_key();
             self.origination.stale.insert(router);
         }
@@ -204,12 +216,13 @@ impl Router {
     /// Prefixes announced as stub links, with their metrics.
     pub(super) fn stub_announcements(&self) -> impl Iterator<Item = (Ipv4Net, u16)> + '_ {
         let announcements = self.origination.externals.announcements.iter();
-        announcements.filter(|(_, announced)| announced.how == How::Stub).map(
-            |(&prefix, announced)| {
+        announcements
+            .filter(|(_, announced)| announced.how == How::Stub)
+            .take(MAX_STUB_ANNOUNCEMENTS)
+            .map(|(&prefix, announced)| {
                 let metric = self.effective(announced).metric;
                 (prefix, u16::try_from(metric).unwrap_or(MAX_LINK_METRIC))
-            },
-        )
+            })
     }
 
     /// RFC 3101 §2.3: an address of ours in the area, that of a loopback if there is one.

@@ -1,6 +1,5 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::acknowledgement::Receipt;
@@ -61,13 +60,7 @@ impl Router {
     }
 
     /// A Link State Update of a neighbour in Exchange or greater (RFC 2328 §13).
-    pub(super) fn update_received(
-        &mut self,
-        from: (u32, RouterId),
-        lsas: Vec<Lsa>,
-        _destination: Ipv4Addr,
-        now: Time,
-    ) {
+    pub(super) fn update_received(&mut self, from: (u32, RouterId), lsas: Vec<Lsa>, now: Time) {
         let mut direct = Vec::new();
         let mut bad_request = false;
         for lsa in lsas {

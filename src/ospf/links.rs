@@ -13,6 +13,8 @@ pub(super) const MAX_LINK_METRIC: u16 = 0xffff;
 
 /// As many links as a router-LSA of 65,535 octets has room for.
 const MAX_LINKS: usize = (65_535 - 24) / 12;
+/// Of these, for announcements.
+pub(super) const MAX_STUB_ANNOUNCEMENTS: usize = 5000;
 
 impl Router {
     pub(super) fn router_lsa(&self) -> RouterLsa {

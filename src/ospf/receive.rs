@@ -29,7 +29,7 @@ impl Router {
             Ok((router_id, body)) => {
                 let from = (index, router_id);
                 self.agrees(index, source, Stage::Authentic);
-                self.dispatch(from, (source, destination), body, now);
+                self.dispatch(from, source, body, now);
             }
             Err(Refusal::Counted(reason)) => self.discard(index, reason),
             Err(Refusal::Mismatch(why)) => self.refuse(index, source, why, now),
@@ -94,13 +94,7 @@ impl Router {
         Ok((frame.router_id, body))
     }
 
-    fn dispatch(
-        &mut self,
-        from: (u32, RouterId),
-        (source, destination): (Ipv4Addr, Ipv4Addr),
-        body: Body,
-        now: Time,
-    ) {
+    fn dispatch(&mut self, from: (u32, RouterId), source: Ipv4Addr, body: Body, now: Time) {
         let (index, _) = from;
         if let Body::Hello(hello) = body {
             return self.hello_received(from, source, hello, now);
@@ -122,7 +116,7 @@ impl Router {
                     self.discard(index, malformed.name());
                 }
                 self.grace_received(from, &update.lsas, now);
-                self.update_received(from, update.lsas, destination, now);
+                self.update_received(from, update.lsas, now);
                 self.request_more(from, now);
             }
             Body::LinkStateAcknowledgment(headers) => {

@@ -361,3 +361,16 @@ fn in_an_nssa_externals_are_of_type_7_and_have_a_forwarding_address() {
     assert_eq!(forwarding(&world), Ipv4Addr::new(10, 0, 1, 1));
     assert_eq!(world.lsa(1, router_key(1)).unwrap().header.options, Options::NSSA);
 }
+
+#[test]
+fn more_stub_links_than_a_router_lsa_holds_are_noted() {
+    let mut world = chain(1);
+    for number in 0..5001_u32 {
+        let prefix = format!("{}/32", Ipv4Addr::from_bits(0xc612_0000 + number));
+        world.announce(0, &prefix, How::Stub, 5);
+    }
+    world.run(seconds(3));
+    assert_eq!(world.notes(0).matches("one stub link too many").count(), 1);
+    assert_eq!(world.links(2, 1).len(), 5002);
+    world.agree().unwrap();
+}
