@@ -32,17 +32,20 @@ impl Agent {
         now: Time,
     ) {
         for (prefix, result) in results {
-            if let Err(error) = &result {
-                // A route that fails again is not news.
-                let known = self.fib.route(prefix).is_some_and(|route| route.failure.is_some());
-                self.kernel_error = format!("{prefix}: {error}");
-                if !known {
-                    let text = error.to_string();
-                    self.report(now, "kernel", &prefix.to_string(), "error", text);
-                }
-            }
+            let known = self.failure(prefix).is_some();
             self.fib.applied(prefix, result, now);
+            // That a route to be deleted is gone already is no failure.
+            let Some(error) = self.failure(prefix) else { continue };
+            self.kernel_error = format!("{prefix}: {error}");
+            // A route that fails again is not news.
+            if !known {
+                self.report(now, "kernel", &prefix.to_string(), "error", error);
+            }
         }
+    }
+
+    fn failure(&self, prefix: Prefix) -> Option<String> {
+        self.fib.route(prefix)?.failure.map(|failure| failure.error.to_string())
     }
 
     /// The kernel is to have the best learned paths or the OSPF route, and nothing for what we announce ourselves: packets

@@ -306,6 +306,11 @@ impl World {
         self.nodes[id.0].kernel.routes.values().cloned().collect()
     }
 
+    /// The kernel drops a route of ours and tells nobody, as it does when a link goes down.
+    pub fn drop_route(&mut self, id: NodeId, prefix: Prefix) {
+        self.nodes[id.0].kernel.routes.retain(|(known, _), _| *known != prefix);
+    }
+
     /// A route of another program.
     pub fn add_foreign_route(&mut self, id: NodeId, prefix: Prefix, metric: u32) {
         self.nodes[id.0].kernel.foreign.push((prefix, metric));

@@ -272,3 +272,21 @@ fn two_equal_exits_share_the_traffic_and_one_is_enough() {
     world.run_for(Duration::from_millis(10));
     assert_eq!(exits(&world), ["10.254.1.2"; 3]);
 }
+
+/// What is to be deleted and is gone already is as it should be.
+#[test]
+fn a_route_that_the_kernel_dropped_by_itself_is_no_error() {
+    let mut pair = pair(31, Link::default()).up();
+    let learned: Prefix = "203.0.113.0/24".parse().expect("a prefix");
+    let isp = isp_text().replace("own-prefixes = [", "own-prefixes = [\"203.0.113.0/24\", ");
+    let group = "[group.own]\nprefixes = [\"203.0.113.0/24\"]\nbase = { isp = \"primary\" }\n";
+    pair.world.reload(pair.isp, &format!("{isp}{group}")).expect("a good configuration");
+    let has = |world: &World| world.kernel_routes(pair.edge).iter().any(|r| r.prefix == learned);
+    assert!(pair.world.run_until(Duration::from_secs(5), has));
+    pair.world.drop_route(pair.edge, learned);
+    pair.world.order(pair.isp, "withdraw", "own", "");
+    pair.world.run_for(Duration::from_secs(5));
+    let errors = pair.world.events(pair.edge).iter().filter(|event| event.severity == "error");
+    assert_eq!(errors.count(), 0, "{}", pair.world.transcript());
+    assert!(!has(&pair.world));
+}
