@@ -25,6 +25,10 @@ impl Router {
         packet: &[u8],
         now: Time,
     ) {
+        // Who has said farewell is not to be drawn into an adjacency again.
+        if self.farewell {
+            return self.discard(index, "leaving");
+        }
         match self.check(index, source, destination, packet, now) {
             Ok((router_id, body)) => {
                 let from = (index, router_id);

@@ -1,6 +1,7 @@
 //! Point-to-point links, and what an adjacency outlives.
 
 use shunt::ospf::{InterfaceState, NeighborState, NetworkKind};
+use shunt::wire::ospf::{Body, Frame};
 
 use super::world::{World, broadcast, millis, point_to_point, seconds, settings};
 
@@ -156,6 +157,14 @@ fn hellos_every_100_ms_find_a_death_within_a_second() {
     world.networks[wire].loss = 10;
     world.run(seconds(60));
     assert!(world.are_full(a, b));
+    // As FRR has it: the interval is sent as 0, and the dead interval is one second.
+    let said = world.sent.iter().find_map(|packet| {
+        match Frame::parse(&packet.octets).unwrap().body().unwrap() {
+            Body::Hello(hello) => Some((hello.hello_interval, hello.dead_interval)),
+            _ => None,
+        }
+    });
+    assert_eq!(said, Some((0, 1)));
     world.kill(b);
     world.run(millis(1001));
     assert_eq!(world.state(a, b), None);

@@ -133,6 +133,8 @@ fn who_leaves_says_so() {
     world.run(seconds(2));
     assert!(world.nodes[a].router.has_left(world.now));
     assert_eq!(world.state(b, a), Some(NeighborState::Init));
-    world.run(millis(100));
     assert!(world.notes(b).contains("the neighbor does not hear us, or has restarted"));
+    // And is not talked back into it.
+    world.run(seconds(100));
+    assert_eq!(world.state(b, a), Some(NeighborState::Init));
 }
