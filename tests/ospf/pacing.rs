@@ -191,6 +191,22 @@ fn a_silent_neighbor_holds_up_nobody() {
     assert_eq!(world.metric(1, external(1, SERVICE)), Some(2));
 }
 
+/// What a neighbour took late it took late, so the next one waits for it.
+#[test]
+fn a_repetition_that_was_taken_counts_as_sent() {
+    let mut world = chain(1);
+    let key = external(1, SERVICE);
+    world.networks[0].cut.insert((0, 1));
+    world.announce(0, SERVICE, How::External2, 1);
+    world.run(millis(4990));
+    world.networks[0].cut.clear();
+    world.run(millis(100));
+    assert_eq!(world.metric(1, key), Some(1));
+    world.announce(0, SERVICE, How::External2, 2);
+    world.run(millis(970));
+    assert_eq!((world.metric(1, key), refused_too_soon(&world)), (Some(2), 0));
+}
+
 /// A neighbour that got the last instance late drops the next one, and gets that again when it takes it.
 #[test]
 fn what_a_late_neighbor_drops_is_repeated_when_it_is_taken() {
