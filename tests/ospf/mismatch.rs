@@ -39,7 +39,7 @@ fn assert_named(world: &mut World, name: &str, texts: [&str; 2]) {
     world.run(seconds(60));
     for (node, other, text) in [(0, 2, texts[0]), (1, 1, texts[1])] {
         let expected = format!("10.0.0.{other} (eth0): {text}");
-        assert_eq!(world.mismatches(node), [expected.clone()]);
+        assert_eq!(world.mismatches(node), std::slice::from_ref(&expected));
         assert_eq!(world.notes(node).matches(&expected).count(), 1, "{}", world.notes(node));
         assert!(world.discarded(node, "eth0", name) > 3);
         assert!(world.interface(node, "eth0").neighbors.is_empty());

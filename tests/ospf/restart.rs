@@ -134,7 +134,10 @@ fn who_leaves_says_so() {
     assert!(world.nodes[a].router.has_left(world.now));
     assert_eq!(world.state(b, a), Some(NeighborState::Init));
     assert!(world.notes(b).contains("the neighbor does not hear us, or has restarted"));
-    // And is not talked back into it.
-    world.run(seconds(100));
+    // And is not talked back into it, not even by who comes new.
+    world.run(seconds(10));
     assert_eq!(world.state(b, a), Some(NeighborState::Init));
+    world.boot(b);
+    world.run(seconds(100));
+    assert_eq!(world.notes(b).matches("adjacency is up").count(), 1, "{}", world.notes(b));
 }
