@@ -163,7 +163,9 @@ impl Agent {
         let in_kernel = !self.rib.has_changes()
             && (!self.config.kernel.install || (self.fib.is_ready() && self.fib.is_settled()));
         let Some(ospf) = &mut self.ospf else { return };
-        if ospf.forwarding || !in_kernel || !ospf.router.has_converged() {
+        // One neighbour that cannot become Full does not keep us at our start for ever.
+        let late = now >= Time::ZERO + self.config.kernel.grace && ospf.router.is_adjacent();
+        if ospf.forwarding || !in_kernel || !(late || ospf.router.has_converged()) {
             return;
         }
         ospf.forwarding = true;

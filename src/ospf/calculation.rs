@@ -106,6 +106,11 @@ impl Router {
         self.calculation.routes.get(&prefix)
     }
 
+    /// Every neighbour in Full has been reached by the shortest paths, at some time.
+    pub(super) fn reaches_neighbors(&self) -> bool {
+        self.calculation.complete
+    }
+
     fn compute_all(&mut self, now: Time) {
         let this = self.settings.router_id;
         let attachment = Attachment::new(&self.interfaces);

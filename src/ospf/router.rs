@@ -109,18 +109,25 @@ impl Router {
         self.interfaces.values().any(active)
     }
 
-    /// The databases of all neighbours are ours too, of one at least, and the routes are computed from them.
+    /// There is a neighbour in Full.
+    pub fn is_adjacent(&self) -> bool {
+        self.states().any(|state| state == NeighborState::Full)
+    }
+
+    /// The databases of all neighbours are ours too, of one at least, all of them are within reach, and the routes are
+    /// computed from that. It takes neighbours a while to tell the area of a new adjacency: FRR and BIRD up to 5 s, as
+    /// they keep MinLSInterval. Until then no path leads over it, and there are no routes.
     pub fn has_converged(&self) -> bool {
-        let states =
-            || self.interfaces.values().flat_map(|i| i.neighbors.values()).map(|n| n.state);
-        states().any(|state| state == NeighborState::Full)
-            && !states().any(|state| {
-                matches!(
-                    state,
-                    NeighborState::ExStart | NeighborState::Exchange | NeighborState::Loading
-                )
-            })
+        let is_exchanging = |state| (NeighborState::ExStart..NeighborState::Full).contains(&state);
+        self.is_adjacent()
+            && !self.states().any(is_exchanging)
+            && self.reaches_neighbors()
             && self.calculation_deadline().is_none()
+    }
+
+    fn states(&self) -> impl Iterator<Item = NeighborState> {
+        let neighbors = self.interfaces.values().flat_map(|i| i.neighbors.values());
+        neighbors.map(|neighbor| neighbor.state)
     }
 
     pub(super) fn wall(&self, now: Time) -> Wall {
