@@ -239,11 +239,15 @@ impl Router {
 
     /// Sends the last Database Description, once more if it is not the first time.
     fn repeat_description(&mut self, from: (u32, RouterId), again: bool, now: Time) {
+        let mtu = self.mtu(from.0);
         let Some(interface) = self.interfaces.get_mut(&from.0) else { return };
         let interval = interface.settings.retransmit_interval;
         let Some(neighbor) = interface.neighbors.get_mut(&from.1) else { return };
         neighbor.exchange.repeat_at = again.then_some(now + interval);
-        let Some(description) = neighbor.exchange.sent.clone() else { return };
+        // The MTU may have been corrected meanwhile.
+        let Some(description) = &mut neighbor.exchange.sent else { return };
+        description.mtu = mtu;
+        let description = description.clone();
         let destination = neighbor.address;
         let destination = interface.destination(destination);
         self.send(from.0, destination, Body::DatabaseDescription(description), now);

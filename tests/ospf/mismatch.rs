@@ -1,7 +1,7 @@
 //! What keeps neighbours apart is named on both sides, with both values.
 
 use shunt::ospf::{
-    AreaKind, Authentication, InterfaceSettings, Key, NeighborState, NetworkKind, Settings,
+    AreaKind, Authentication, InterfaceSettings, Key, Link, NeighborState, NetworkKind, Settings,
 };
 use shunt::types::Secret;
 use shunt::wire::ospf::{Algorithm, AreaId};
@@ -209,6 +209,33 @@ fn mtu() {
         // Ignoring it on the side that refuses is enough.
         let small = if ours < theirs { a } else { b };
         world.reconfigure(small, |settings| interface(settings).mtu_ignore = true);
+        world.run(seconds(10));
+        assert!(world.are_full(a, b));
+        assert!(world.mismatches(a).is_empty() && world.mismatches(b).is_empty());
+    }
+}
+
+/// The packet that is repeated is the old one, with the MTU of now.
+#[test]
+fn an_mtu_that_is_made_equal_lets_the_exchange_go_on() {
+    for (ours, theirs) in [(1500, 1400), (1400, 1500)] {
+        let mut world = World::new(1);
+        let a = world.add(settings(1, &[("eth0", point_to_point())]));
+        let b = world.add(settings(2, &[("eth0", point_to_point())]));
+        world.join("10.0.0.0/24", &[(a, "eth0"), (b, "eth0")]);
+        let set = |world: &mut World, node, mtu| {
+            let link = world.link(node, "eth0");
+            world.set_link(node, "eth0", Link { mtu, ..link });
+        };
+        for (node, mtu) in [(a, ours), (b, theirs)] {
+            world.set_up(node, "eth0", false);
+            set(&mut world, node, mtu);
+            world.set_up(node, "eth0", true);
+        }
+        world.run(seconds(60));
+        assert!(!world.are_full(a, b));
+        let large = if ours > theirs { a } else { b };
+        set(&mut world, large, 1400);
         world.run(seconds(10));
         assert!(world.are_full(a, b));
         assert!(world.mismatches(a).is_empty() && world.mismatches(b).is_empty());

@@ -137,7 +137,7 @@ impl Area {
         }
     }
 
-    fn told(&self) -> String {
+    pub fn told(&self) -> String {
         format!("\n{}", self.world.transcript())
     }
 
