@@ -115,10 +115,10 @@ impl Database {
         self.due.pop_due(now)
     }
 
-    /// Thinks of the LSA again at `at`, or at MaxAge if that is before.
+    /// Thinks of the LSA again at `at`, which lies ahead, even if it reaches MaxAge before.
     pub(super) fn set_due(&mut self, key: LsaKey, at: Time) {
-        if let Some(entry) = self.lsas.get(&key) {
-            self.due.set(key, at.min(entry.max_age_at()));
+        if self.lsas.contains_key(&key) {
+            self.due.set(key, at);
         }
     }
 

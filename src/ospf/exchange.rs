@@ -1,4 +1,5 @@
 use super::Router;
+use super::flooding::MAX_LSAS;
 use super::mismatch::{Difference, Stage};
 use super::neighbor::{Neighbor, NeighborEvent, NeighborState};
 use super::settings::AreaKind;
@@ -184,6 +185,8 @@ impl Router {
             self.own_seen(header, now);
             if self.is_newer_than_ours(from.0, header, now)
                 && let Some(neighbor) = self.neighbor_mut(from)
+                // More than a database holds nobody has.
+                && neighbor.requests.len() < MAX_LSAS
             {
                 neighbor.requests.insert(header.key, *header);
             }

@@ -14,7 +14,7 @@ use crate::wire::ospf::{Lsa, LsaBody, LsaHeader, LsaKey, LsaType, Options, Seque
 pub(super) const MIN_LS_ARRIVAL: Duration = Duration::from_secs(1);
 
 /// What a database holds at most. An area of a thousand routers with ten thousand externals has a twentieth of this.
-const MAX_LSAS: usize = 200_000;
+pub(super) const MAX_LSAS: usize = 200_000;
 const MAX_OCTETS: usize = 64 << 20;
 
 /// What flooding keeps beside the area's database.
@@ -179,8 +179,12 @@ impl Router {
         }
         let database = self.database_of(from.0, key.kind);
         let has_room = database.is_none_or(|database| {
-            database.len() < MAX_LSAS
-                && database.octets() + usize::from(header.length) <= MAX_OCTETS
+            let (known, octets) = match database.get(&key) {
+                Some(ours) => (1, usize::from(ours.lsa.header.length)),
+                None => (0, 0),
+            };
+            database.len() - known < MAX_LSAS
+                && database.octets() - octets + usize::from(header.length) <= MAX_OCTETS
         });
         let Some(ours) = database.and_then(|database| database.get(&key)) else {
             if header.is_max_age() && !self.is_exchanging() {
@@ -196,6 +200,9 @@ impl Router {
                 if ours.flooded && now.since(ours.installed) < MIN_LS_ARRIVAL {
                     self.flooding.refused.too_soon += 1;
                     return Receipt::Nothing;
+                }
+                if !has_room {
+                    return self.refuse_for_room(from, &key);
                 }
                 self.take(from, lsa, now)
             }

@@ -258,22 +258,23 @@ impl Router {
             }
         });
         if settled {
-            return self.origination.pacing.waiting.clear(key);
+            return self.origination.pacing.wait_no_more(key);
         }
         if at > now {
-            self.origination.pacing.waiting.set(key, at);
+            self.origination.pacing.wait(key, at, now);
             if refresh {
                 self.database.set_due(key, at);
             }
             return;
         }
-        self.origination.pacing.waiting.clear(key);
+        self.origination.pacing.wait_no_more(key);
         let Some((options, body)) = wish.flatten() else { return self.flush(None, key, now) };
         let last = entry.map(|entry| entry.lsa.header.sequence);
         let sequence = match last.max(self.origination.pacing.last_sequence(&key)) {
-            None => SequenceNumber::INITIAL,
-            // The last one is flushed first; what is wanted follows when it is gone (RFC 2328 §12.1.6).
-            Some(SequenceNumber::MAX) => return self.flush(None, key, now),
+            // The last one is flushed first; what is wanted follows when it is gone (RFC 2328 §12.1.6). If it is not
+            // here, a neighbour that has it answers with it.
+            Some(SequenceNumber::MAX) if entry.is_some() => return self.flush(None, key, now),
+            None | Some(SequenceNumber::MAX) => SequenceNumber::INITIAL,
             Some(SequenceNumber(last)) => SequenceNumber(last.saturating_add(1)),
         };
         self.originate(Lsa::new(0, options, key, sequence, body), now);

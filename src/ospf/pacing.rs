@@ -22,7 +22,7 @@
 //! last instance: flooded, or given on request during an exchange, or repeated to a neighbour which then acknowledged
 //! it. If nobody has got it, as nobody is in Exchange yet, there is no pause. What is repeated to a neighbour that
 //! stays silent does not hold up the others; if it was alive after all and drops the new instance, it is sent that
-//! again after the pause ([`Retransmissions::add`](super::Retransmissions)), not after RxmtInterval.
+//! again after the pause ([`Retransmissions::add`](super::Retransmissions)), not after RxmtInterval. Nor does who asks for an LSA again and again, or sends us instances of it: no change waits for more than two pauses.
 //!
 //! **What is left.** Several changes of one LSA in a row are late by the pause at most: 1.05 s instead of 5. An LSA
 //! that a *distant* router got late, by a repetition between two others, may still be dropped there; we do not know.
@@ -39,6 +39,8 @@ use crate::wire::ospf::{LsaHeader, LsaKey, SequenceNumber};
 pub(super) struct Pacing {
     /// LSAs whose next instance must wait, and until when.
     pub(super) waiting: Deadlines<LsaKey>,
+    /// Since when they wait.
+    since: BTreeMap<LsaKey, Time>,
     /// LSAs of ours that are not in the database.
     retired: BTreeMap<LsaKey, Retired>,
 }
@@ -63,6 +65,16 @@ impl Router {
 }
 
 impl Pacing {
+    pub(super) fn wait(&mut self, key: LsaKey, until: Time, now: Time) {
+        self.waiting.set(key, until);
+        self.since.entry(key).or_insert(now);
+    }
+
+    pub(super) fn wait_no_more(&mut self, key: LsaKey) {
+        self.waiting.clear(key);
+        self.since.remove(&key);
+    }
+
     /// Remembers a flushed LSA that is leaving the database.
     pub(super) fn retire(&mut self, entry: &Entry) {
         let LsaHeader { key, sequence, .. } = entry.lsa.header;
@@ -104,9 +116,11 @@ impl Router {
     pub(super) fn may_originate_at(&self, key: &LsaKey) -> Time {
         let entry = self.database.get(key).and_then(|entry| entry.sent);
         let retired = || self.origination.pacing.retired.get(key)?.sent;
-        match entry.or_else(retired) {
-            Some(sent) => sent + self.settings.min_ls_interval,
-            None => Time::ZERO,
+        let Some(sent) = entry.or_else(retired) else { return Time::ZERO };
+        let pause = self.settings.min_ls_interval;
+        match self.origination.pacing.since.get(key) {
+            Some(&since) => (sent + pause).min(since + 2 * pause),
+            None => sent + pause,
         }
     }
 }
