@@ -143,6 +143,9 @@ impl Router {
         let address = address(&link, &settings).filter(|_| link.up);
         let fresh = || Interface::new(name, link.clone(), settings.clone());
         let interface = self.interfaces.entry(index).or_insert_with(fresh);
+        let announced =
+            |of: &Interface| (of.settings.cost, of.link.addresses.clone(), of.address, of.state);
+        let before = announced(interface);
         let kind = |of: &InterfaceSettings| (of.network, of.passive);
         if interface.address != address || kind(&interface.settings) != kind(&settings) {
             if link.up
@@ -155,8 +158,6 @@ impl Router {
             self.interface_down(index, now);
         }
         let Some(interface) = self.interfaces.get_mut(&index) else { return };
-        let announced = |of: &Interface| (of.settings.cost, of.link.addresses.clone(), of.state);
-        let before = announced(interface);
         let priority = interface.settings.priority;
         interface.link = link;
         interface.settings = settings;

@@ -374,3 +374,26 @@ fn more_stub_links_than_a_router_lsa_holds_are_noted() {
     assert_eq!(world.links(2, 1).len(), 5002);
     world.agree().unwrap();
 }
+
+/// Whoever is adjacent or not: what has no carrier is not reached over us.
+#[test]
+fn a_network_without_carrier_is_not_announced() {
+    let mut world = World::new(1);
+    let passive = InterfaceSettings { passive: true, cost: 30, ..broadcast() };
+    let interfaces = [("wire", point_to_point()), ("inside", passive), ("lan", broadcast())];
+    let a = world.add(settings(1, &interfaces));
+    let b = world.add(settings(2, &[("wire", point_to_point())]));
+    world.join("10.0.1.0/24", &[(a, "wire"), (b, "wire")]);
+    world.join("10.2.0.0/16", &[(a, "inside")]);
+    world.join("10.3.0.0/16", &[(a, "lan")]);
+    world.run(seconds(60));
+    for (name, network) in [("inside", stub("10.2.0.0/16", 30)), ("lan", stub("10.3.0.0/16", 10))] {
+        assert!(world.links(b, 1).contains(&network));
+        world.set_up(a, name, false);
+        world.run(seconds(2));
+        assert!(!world.links(b, 1).contains(&network), "{name}");
+        world.set_up(a, name, true);
+        world.run(seconds(2));
+        assert!(world.links(b, 1).contains(&network), "{name}");
+    }
+}
