@@ -153,7 +153,7 @@ impl Router {
     /// Takes over what has changed. Another router id or area makes another router: these two stay as they are, and
     /// whoever wants them changed stops this one and makes a new one.
     fn reconfigure(&mut self, settings: Settings, now: Time) {
-        let (router_id, area) = (self.settings.router_id, self.settings.area);
+        let Settings { router_id, area, max_paths, .. } = self.settings;
         let old = std::mem::replace(&mut self.settings, Settings { router_id, area, ..settings });
         let names: BTreeSet<String> =
             old.interfaces.into_keys().chain(self.settings.interfaces.keys().cloned()).collect();
@@ -161,6 +161,9 @@ impl Router {
             self.settle(&name, now);
         }
         self.settings_changed(now);
+        if self.settings.max_paths != max_paths {
+            self.next_hops_changed(now);
+        }
     }
 
     fn stop(&mut self, now: Time) {

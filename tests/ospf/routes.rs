@@ -128,3 +128,19 @@ fn a_plan_tells_what_then_comes_true_and_changes_nothing() {
     );
     assert_eq!(way.exits, [id(1)]);
 }
+
+#[test]
+fn more_or_fewer_paths_take_effect_at_once() {
+    let mut world = two_sites();
+    announce(&mut world, 1, 100);
+    announce(&mut world, 2, 100);
+    world.run(seconds(2));
+    let hops = |world: &World| {
+        let mut routes = world.nodes[0].router.routes();
+        routes.find(|(prefix, _)| prefix.to_string() == SERVICE).unwrap().1.hops.len()
+    };
+    assert_eq!(hops(&world), 2);
+    world.reconfigure(0, |settings| settings.max_paths = 1);
+    world.run(seconds(2));
+    assert_eq!(hops(&world), 1);
+}
