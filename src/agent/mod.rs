@@ -171,7 +171,7 @@ impl Agent {
         }
         agent.rib.set_distances(agent.config.distances);
         let rng = agent.rng.fork();
-        agent.ospf = Ospf::new(&agent.config, agent.wall, rng);
+        agent.ospf = Ospf::new(&agent.config, agent.wall, rng, now);
         if agent.ospf.is_some() && agent.config.kernel.install {
             agent.withholding = Withholding::UntilDump;
         }
@@ -236,6 +236,7 @@ impl Agent {
             .chain(self.next_expiry())
             .chain(self.stopping)
             .chain(self.withholding_ends())
+            .chain(self.patience_ends())
             .min()
     }
 

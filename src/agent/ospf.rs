@@ -16,6 +16,9 @@ use crate::types::{Prefix, Rng, Time, Wall};
 pub(super) struct Ospf {
     pub router: Router,
     links: BTreeMap<String, ospf::Link>,
+    /// Until then the start waits for all neighbours. One that never gets its database across must not keep us from
+    /// carrying the traffic of the others for ever.
+    patient_until: Option<Time>,
     drained: bool,
     /// The routes of the start are in the kernel, and the router knows it.
     forwarding: bool,
@@ -33,11 +36,12 @@ pub(super) enum Withholding {
 }
 
 impl Ospf {
-    pub fn new(config: &Config, wall: Wall, rng: Rng) -> Option<Ospf> {
+    pub fn new(config: &Config, wall: Wall, rng: Rng, now: Time) -> Option<Ospf> {
         let settings = config.ospf_settings()?;
         Some(Ospf {
             router: Router::new(settings, wall, rng),
             links: BTreeMap::new(),
+            patient_until: Some(now + config.kernel.grace),
             drained: false,
             forwarding: false,
         })
@@ -158,17 +162,21 @@ impl Agent {
         }
     }
 
-    /// Ends the router's start once all that it computed is in the kernel.
+    /// Ends the router's start once all that it computed is in the kernel, or the time for that is over.
     pub(super) fn settle_forwarding(&mut self, now: Time) {
         let in_kernel = !self.rib.has_changes()
             && (!self.config.kernel.install || (self.fib.is_ready() && self.fib.is_settled()));
         let Some(ospf) = &mut self.ospf else { return };
-        // One neighbour that cannot become Full does not keep us at our start for ever.
-        let late = now >= Time::ZERO + self.config.kernel.grace && ospf.router.is_adjacent();
-        if ospf.forwarding || !in_kernel || !(late || ospf.router.has_converged()) {
+        ospf.patient_until = ospf.patient_until.filter(|until| *until > now);
+        let complete = match ospf.patient_until {
+            Some(_) => ospf.router.has_converged(),
+            None => ospf.router.is_adjacent(),
+        };
+        if ospf.forwarding || !in_kernel || !complete {
             return;
         }
         ospf.forwarding = true;
+        ospf.patient_until = None;
         self.ospf_event(Event::ForwardingReady, now);
     }
 
@@ -191,6 +199,11 @@ impl Agent {
             self.own_changed.extend(self.own.keys().copied());
             self.settle_exports(now);
         }
+    }
+
+    /// When the start stops waiting for all neighbours.
+    pub(super) fn patience_ends(&self) -> Option<Time> {
+        self.ospf.as_ref()?.patient_until
     }
 
     pub(super) fn withholding_ends(&self) -> Option<Time> {
@@ -220,7 +233,7 @@ impl Agent {
             }
             (Some(_), false) => {
                 let rng = self.rng.fork();
-                self.ospf = Ospf::new(&self.config, self.wall, rng);
+                self.ospf = Ospf::new(&self.config, self.wall, rng, now);
                 self.own_changed.extend(self.own.keys().copied());
             }
             (None, _) => {}

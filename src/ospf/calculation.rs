@@ -29,7 +29,8 @@ pub(super) struct Calculation {
     touched_at: Option<Time>,
     /// As told.
     routes: BTreeMap<Ipv4Net, Route>,
-    /// A run has found all neighbours in Full, so the routes were those of the whole area.
+    /// In the last run every neighbour in Full announced the way to us as well, so its routes were those of the whole
+    /// area.
     complete: bool,
 }
 
@@ -83,6 +84,11 @@ impl Router {
         }
     }
 
+    /// The routes are those of the database, and that has both ends of each of our adjacencies.
+    pub(super) fn routes_are_complete(&self) -> bool {
+        self.calculation.complete && self.calculation_deadline().is_none()
+    }
+
     pub(super) fn calculation_deadline(&self) -> Option<Time> {
         self.calculation.touched_at.into_iter().chain(self.calculation.backoff.due()).min()
     }
@@ -106,11 +112,6 @@ impl Router {
         self.calculation.routes.get(&prefix)
     }
 
-    /// Every neighbour in Full has been reached by the shortest paths, at some time.
-    pub(super) fn reaches_neighbors(&self) -> bool {
-        self.calculation.complete
-    }
-
     fn compute_all(&mut self, now: Time) {
         let this = self.settings.router_id;
         let attachment = Attachment::new(&self.interfaces);
@@ -119,14 +120,13 @@ impl Router {
         let tree = graph.router(this).map(|root| Tree::new(&graph, root)).unwrap_or_default();
         let networks = Networks::new(&lsas, &graph);
         let calculation = &mut self.calculation;
-        calculation.complete |= attachment.has_ways()
+        calculation.complete = attachment.has_ways()
             && self
                 .interfaces
                 .values()
                 .flat_map(|interface| interface.neighbors.values())
                 .filter(|neighbor| neighbor.state == NeighborState::Full)
-                .map(|neighbor| graph.router(neighbor.router_id))
-                .all(|vertex| vertex.and_then(|vertex| tree.distance(vertex)).is_some());
+                .all(|neighbor| graph.are_neighbors(this, neighbor.router_id));
         calculation.touched.clear();
         calculation.touched_at = None;
         let area = AreaPaths { attachment, graph, tree, networks };

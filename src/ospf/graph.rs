@@ -177,6 +177,19 @@ impl Graph {
         self.routers.iter().zip(first..).map(|(router, vertex)| (vertex, router.id))
     }
 
+    /// Whether there is a link or a network between the two that both ends announce.
+    pub fn are_neighbors(&self, one: RouterId, other: RouterId) -> bool {
+        let Some((one, other)) = self.router(one).zip(self.router(other)) else { return false };
+        let leads_there = |edge: &Edge| edge.to == other;
+        let is_network = |edge: &&Edge| self.router_id(edge.to).is_none();
+        let edges = self.edges(one);
+        edges.iter().any(leads_there)
+            || edges
+                .iter()
+                .filter(is_network)
+                .any(|edge| self.edges(edge.to).iter().any(leads_there))
+    }
+
     /// If it is an AS boundary router.
     pub fn boundary(&self, id: RouterId) -> Option<Vertex> {
         self.router(id).filter(|&at| self.vertex_router(at).is_some_and(|router| router.boundary))

@@ -114,15 +114,12 @@ impl Router {
         self.states().any(|state| state == NeighborState::Full)
     }
 
-    /// The databases of all neighbours are ours too, of one at least, all of them are within reach, and the routes are
-    /// computed from that. It takes neighbours a while to tell the area of a new adjacency: FRR and BIRD up to 5 s, as
+    /// The databases of all neighbours are ours too, of one at least, all of them announce the way to us, and the routes
+    /// are computed from that. It takes neighbours a while to tell the area of a new adjacency: FRR and BIRD up to 5 s, as
     /// they keep MinLSInterval. Until then no path leads over it, and there are no routes.
     pub fn has_converged(&self) -> bool {
         let is_exchanging = |state| (NeighborState::ExStart..NeighborState::Full).contains(&state);
-        self.is_adjacent()
-            && !self.states().any(is_exchanging)
-            && self.reaches_neighbors()
-            && self.calculation_deadline().is_none()
+        self.is_adjacent() && !self.states().any(is_exchanging) && self.routes_are_complete()
     }
 
     fn states(&self) -> impl Iterator<Item = NeighborState> {

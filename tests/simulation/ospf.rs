@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use shunt::types::{Rng, Time};
+use shunt::agent::Event;
+use shunt::types::{Rng, RouterId, Time};
+use shunt::wire::ospf::{AreaId, Body, Hello, Options, Signature, Version, emit};
 
 use crate::area::{Area, SHARED, Segment, broadcast, point_to_point};
 
@@ -184,4 +186,76 @@ fn an_order_is_answered_when_the_neighbours_have_acknowledged_it() {
     assert_eq!(delivery.outcome, "acknowledged");
     assert_eq!(delivery.neighbor, "ospf:r3%e1");
     assert_eq!(delivery.prefixes[0].ospf.as_ref().map(|ospf| ospf.metric), Some(24_500));
+}
+
+/// An adjacency can be Full for seconds before the neighbour's router-LSA tells of it, as its instances are paced. Until
+/// it does there is no way through it, so the start is not over and the routes of the earlier life stay.
+#[test]
+fn a_start_waits_until_the_neighbours_announce_the_way_back() {
+    let mut area = Area::new(13, 4, ring(4), "min-ls-interval = \"5s\"", "").up();
+    area.world.kill(area.routers[1]);
+    // The neighbours have just told that it is gone, and have to wait before they tell that it is back.
+    area.world.run_for(Duration::from_millis(4300));
+    area.world.start(area.routers[1]);
+    let beyond = [0, 2].map(|last| Ipv4Addr::new(198, 51, 100, last));
+    let mut started = None;
+    for _ in 0..3000 {
+        area.world.run_for(Duration::from_millis(5));
+        for service in beyond {
+            let end = area.walk(area.routers[1], service);
+            assert_eq!(end, Ok(usize::from(service.octets()[3])), "{}", area.world.transcript());
+        }
+        let ospf = area.status(1).ospf.expect("OSPF is configured");
+        if ospf.stub_router.is_empty() {
+            started.get_or_insert(area.world.agent_now(area.routers[1]));
+        }
+    }
+    let started = started.expect("its start ends").since(Time::ZERO);
+    assert!(started > 4 * SECOND && started < 7 * SECOND, "{started:?}");
+    area.assert_whole();
+}
+
+/// A neighbour that says Hello and never describes its database must not keep a node from serving the others.
+#[test]
+fn a_neighbour_that_is_stuck_delays_a_start_by_the_grace_at_most() {
+    let alone = Segment { members: vec![0], broadcast: false };
+    let mut area = Area::new(14, 2, vec![point_to_point(0, 1), alone], "", "");
+    let routers = area.routers.clone();
+    area.world.start(routers[0]);
+    let source = Ipv4Addr::new(10, 0, 1, 99);
+    let hello = Hello {
+        network_mask: Ipv4Addr::new(255, 255, 255, 0),
+        hello_interval: 1,
+        options: Options::EXTERNAL,
+        priority: 0,
+        dead_interval: 4,
+        designated: Ipv4Addr::UNSPECIFIED,
+        backup: Ipv4Addr::UNSPECIFIED,
+        neighbors: vec![RouterId(Ipv4Addr::new(192, 0, 2, 1))],
+    };
+    let stuck = RouterId(Ipv4Addr::new(192, 0, 2, 99));
+    let (body, area_id) = (Body::Hello(hello), AreaId::BACKBONE);
+    let packet = emit(Version::V2, stuck, area_id, &body, &Signature::Null, source).freeze();
+    let destination = Ipv4Addr::new(224, 0, 0, 5);
+    let stub_router = |area: &Area| area.status(0).ospf.expect("OSPF is configured").stub_router;
+    let mut ended = None;
+    for turn in 0..200 {
+        if turn == 10 {
+            area.world.start(routers[1]);
+        }
+        let packet = packet.clone();
+        let event = Event::PacketReceived { interface: 2, source, destination, packet };
+        area.world.deliver(routers[0], event);
+        area.world.run_for(Duration::from_millis(100));
+        if stub_router(&area).is_empty() {
+            ended.get_or_insert(area.world.agent_now(routers[0]));
+        }
+    }
+    let status = area.status(0).ospf.expect("OSPF is configured");
+    assert_eq!((status.neighbors_known, status.neighbors_full), (2, 1));
+    // As the configuration has it.
+    let grace = Time::ZERO + 10 * SECOND;
+    let ended = ended.expect("its start ends");
+    assert!(ended >= grace && ended < grace + SECOND, "{ended:?}");
+    area.assert_whole();
 }
