@@ -86,7 +86,7 @@ impl Traces {
         let left: Vec<_> = fs::read_dir(self.scratch.path()).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
         assert!(!Path::new("/run/shunt-lab").exists());
-        for node in ["isp-a", "isp-b", "edge1", "edge2", "app1", "client-a"] {
+        for node in ["isp-a", "edge1", "fw1", "core2", "app1", "client-a", "office1"] {
             assert!(!Path::new("/run/netns").join(node).exists(), "namespace {node}");
             assert!(!Path::new("/sys/class/net").join(node).exists(), "link {node}");
         }
@@ -127,13 +127,26 @@ fn check_report(output: &Output) {
     assert_eq!(sites, ["dc1", "dc2", "dc1", "dc2", "dc1", "dc2"]);
     for (number, step) in steps.iter().enumerate() {
         let clients = step["clients"].as_array().unwrap();
-        assert_eq!(clients.len(), 2);
-        for (client, isp) in clients.iter().zip(["isp-a", "isp-b"]) {
+        assert_eq!(clients.len(), 4);
+        let entries = ["isp-a", "isp-b", "core1", "core2"];
+        for (client, entry) in clients.iter().zip(entries) {
             // The answers and the kernels' routes are two witnesses of the way.
             assert_eq!(client["site"], step["expected_site"], "step {}: {client:#}", number + 1);
-            let (edge, app) =
-                if client["site"] == "dc1" { ("edge1", "app1") } else { ("edge2", "app2") };
-            let path = [client["name"].as_str().unwrap(), isp, edge, app];
+            let first = client["site"] == "dc1";
+            let (edge, core) = if first { ("edge1", "core1") } else { ("edge2", "core2") };
+            let (firewall, app) = if first { ("fw1", "app1") } else { ("fw2", "app2") };
+            let mut path = vec![client["name"].as_str().unwrap(), entry];
+            if entry.starts_with("isp") {
+                // A daemon that was killed on fw2 does not concern the ISPs: they still come to edge2.
+                path.extend(if number == 2 {
+                    vec!["edge2", "core2", core]
+                } else {
+                    vec![edge, core]
+                });
+            } else if entry != core {
+                path.push(core);
+            }
+            path.extend([firewall, app]);
             assert_eq!(client["path"], serde_json::json!(path), "step {}", number + 1);
             assert!(client["sent"].as_u64().unwrap() > 100, "{client:#}");
         }
@@ -144,8 +157,12 @@ fn check_report(output: &Output) {
         assert_eq!(client["answered_by"], serde_json::json!(["dc1", "dc2"]));
     }
     let switch = &steps[1]["commands"];
-    let raised_first =
-        ["edge2$ shunt prefer payments primary", "edge1$ shunt prefer payments standby"];
+    let raised_first = [
+        "fw2$ shunt prefer payments primary",
+        "edge2$ shunt prefer payments primary",
+        "edge1$ shunt prefer payments standby",
+        "fw1$ shunt prefer payments standby",
+    ];
     assert_eq!(*switch, serde_json::json!(raised_first));
 }
 
@@ -193,14 +210,17 @@ fn the_shell_left_open_reaches_every_node() {
     // Signals reach what runs in there, as they do outside.
     assert!(after.contains("SigBlk:\t0000000000000000"), "{after}");
     let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(complaints.contains("usage: start isp-a|isp-b|edge1|edge2"), "{complaints}");
+    assert!(
+        complaints.contains("usage: start isp-a|isp-b|edge1|edge2|fw1|fw2|core1|core2"),
+        "{complaints}"
+    );
 }
 
 /// Starts the demo and ends it by a signal when it is in full swing. `None` if it may not run here.
 fn interrupted(signal: Signal) -> Option<(ExitStatus, Lab)> {
     let mut lab = Lab::start(&program(), &["demo"], None);
     let patience = Instant::now() + PATIENCE;
-    while lab.traces.processes().iter().filter(|line| line.contains("shuntd --config")).count() < 4
+    while lab.traces.processes().iter().filter(|line| line.contains("shuntd --config")).count() < 8
     {
         if let Some(status) = lab.child.try_wait().unwrap() {
             assert_eq!(status.code(), Some(NOT_PERMITTED));

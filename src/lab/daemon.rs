@@ -107,8 +107,17 @@ impl Daemon {
             .all(|neighbor| neighbor["state"].as_str().is_some_and(&wanted))
     }
 
-    pub fn is_established(&self) -> bool {
+    /// All that it is configured to talk to is there: BGP sessions, and `adjacencies` of OSPF.
+    pub fn is_connected(&self, adjacencies: usize) -> bool {
         self.neighbors_are(&[], |state| state == "established")
+            && (adjacencies == 0 || self.full_adjacencies() == adjacencies)
+    }
+
+    fn full_adjacencies(&self) -> usize {
+        let Ok(text) = self.shunt(&["--json", "ospf", "neighbors"]) else { return 0 };
+        let reply: Value = serde_json::from_str(&text).unwrap_or_default();
+        let neighbors = reply["neighbors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        neighbors.iter().filter(|neighbor| neighbor["state"] == "full").count()
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -10,7 +10,9 @@ use super::hold;
 use super::network;
 use super::probe::Prober;
 use super::report::{Client, Narrator, Report, Step, in_millis};
-use super::topology::{CLIENTS, PICTURE, ROUTERS, SERVICE, SERVICE_HOSTS, SERVICE_PORT};
+use super::topology::{
+    CLIENTS, PICTURE, ROUTERS, SERVICE, SERVICE_HOSTS, SERVICE_PORT, adjacencies,
+};
 
 /// As a shell says it of a program that ended by SIGPIPE.
 const NOBODY_READS: u8 = 141;
@@ -80,8 +82,8 @@ impl Demo {
     fn all_steps(&mut self) -> Result<(), Failure> {
         self.tell(PICTURE)?;
         self.tell(
-            "Each of the four routers runs shuntd, in a network namespace of its own. Both clients send a numbered\n\
-             datagram to 198.51.100.7 every millisecond; each data centre answers with its name.\n",
+            "Each of the eight routers runs shuntd, in a network namespace of its own. Customers outside and people inside\n\
+             send a numbered datagram to 198.51.100.7 every millisecond; each data centre answers with its name.\n",
         )?;
         for daemon in &mut self.daemons {
             daemon.start()?;
@@ -90,26 +92,33 @@ impl Demo {
             self.probers.push(Prober::start(client, address)?);
         }
         for daemon in &self.daemons {
-            let what = format!("BGP sessions of {}", daemon.node);
-            wait_until(&what, || daemon.is_established())?;
+            let what = format!("sessions and adjacencies of {}", daemon.node);
+            wait_until(&what, || daemon.is_connected(adjacencies(daemon.node)))?;
         }
-        // The way back to the clients is learned by BGP, too.
-        for (app, client) in [("app1", 0), ("app1", 1), ("app2", 0), ("app2", 1)] {
-            let (name, address) = CLIENTS[client];
-            wait_until(&format!("way from {app} to {name}"), || {
-                network::trace(app, &address.to_string()).last().is_some_and(|end| end == name)
-            })?;
+        // The way back to the clients is learned, too.
+        for app in ["app1", "app2"] {
+            for (client, address) in CLIENTS {
+                wait_until(&format!("way from {app} to {client}"), || {
+                    network::trace(app, &address.to_string())
+                        .last()
+                        .is_some_and(|end| end == client)
+                })?;
+            }
         }
 
         self.step(
             "Announce from both sites",
-            "dc1 is to get the traffic, dc2 stands by: the ISPs see a higher MED and a longer AS path from there.",
+            "dc1 is to get the traffic, dc2 stands by: inside by the metric of OSPF, outside the ISPs see a higher MED and a\n\
+             longer AS path from dc2.",
             "dc1",
             |demo| {
-                demo.order("edge1", "announce payments --level primary")?;
-                demo.order("edge2", "announce payments --level standby")?;
-                demo.order("edge1", "announce 198.51.100.0/24 --level primary")?;
-                demo.order("edge2", "announce 198.51.100.0/24 --level standby")
+                demo.order("fw1", "announce payments --level primary")?;
+                demo.order("fw2", "announce payments --level standby")?;
+                for (edge, level) in [("edge1", "primary"), ("edge2", "standby")] {
+                    demo.order(edge, &format!("announce payments --level {level}"))?;
+                    demo.order(edge, &format!("announce 198.51.100.0/24 --level {level}"))?;
+                }
+                Ok(())
             },
         )?;
         self.step(
@@ -117,39 +126,36 @@ impl Demo {
             "First raise the site that is to get the traffic, then lower the other: at no time is there no best way.",
             "dc2",
             |demo| {
+                demo.order("fw2", "prefer payments primary")?;
                 demo.order("edge2", "prefer payments primary")?;
-                demo.order("edge1", "prefer payments standby")
+                demo.order("edge1", "prefer payments standby")?;
+                demo.order("fw1", "prefer payments standby")
             },
         )?;
         self.step(
-            "Kill the daemon on edge2",
-            "Its TCP connections end with it, which tells the ISPs. Meanwhile edge2's kernel still forwards.\n\
-             Some probes may be lost while each ISP believes that the other still has a way.",
+            "Kill the daemon on fw2",
+            "core2 hears nothing from it for a second and takes the other firewall. Until then fw2's kernel still forwards.",
             "dc1",
-            |demo| {
-                let edge2 = demo.daemon("edge2")?;
-                let line = format!("kill -9 {}", edge2.pid().unwrap_or_default());
-                edge2.kill()?;
-                demo.done("edge2", &line)
-            },
+            |demo| demo.kill("fw2"),
         )?;
         self.step(
             "Start it again",
-            "What was ordered is on its disk: it comes back as the primary.",
+            "What was ordered is on its disk: it comes back as the primary, once it has routes of its own.",
             "dc2",
-            Demo::start_edge2,
+            |demo| demo.start("fw2"),
         )?;
         self.step(
-            "edge2 loses its power",
-            "Nobody takes leave. The ISPs see the link go down, and with it the next hop.",
+            "edge2 and fw2 lose their power",
+            "Nobody takes leave. Their neighbors see the links go down, and with them the next hops.",
             "dc1",
             |demo| {
-                network::links("edge2", "down", &["isp-a", "isp-b"])?;
-                demo.done("edge2", "ip link set isp-a down; ip link set isp-b down")?;
-                let edge2 = demo.daemon("edge2")?;
-                let line = format!("kill -9 {}", edge2.pid().unwrap_or_default());
-                edge2.kill()?;
-                demo.done("edge2", &line)?;
+                for (node, others) in Demo::RACK {
+                    network::links(node, "down", others)?;
+                    let downs: Vec<String> =
+                        others.iter().map(|other| format!("ip link set {other} down")).collect();
+                    demo.done(node, &downs.join("; "))?;
+                    demo.kill(node)?;
+                }
                 // A machine takes longer to start than the hold time of three seconds.
                 for isp in ["isp-a", "isp-b"] {
                     let isp = demo.daemon(isp)?;
@@ -160,24 +166,51 @@ impl Demo {
                 Ok(())
             },
         )?;
-        self.step("edge2 is back", "It comes up with what was ordered last.", "dc2", |demo| {
-            network::links("edge2", "up", &["isp-a", "isp-b"])?;
-            demo.done("edge2", "ip link set isp-a up; ip link set isp-b up")?;
-            demo.start_edge2()
-        })?;
+        self.step(
+            "They are back",
+            "They come up with what was ordered last. edge2 tells the ISPs once it knows the way to the service.",
+            "dc2",
+            |demo| {
+                for (node, others) in Demo::RACK {
+                    network::links(node, "up", others)?;
+                    let ups: Vec<String> =
+                        others.iter().map(|other| format!("ip link set {other} up")).collect();
+                    demo.done(node, &ups.join("; "))?;
+                    demo.start(node)?;
+                }
+                Ok(())
+            },
+        )?;
 
         self.tell("Why does isp-a send the traffic to dc2?\n")?;
         self.order("isp-a", "why 198.51.100.7")?;
+        self.tell("And core1?\n")?;
+        self.order("core1", "why 198.51.100.7")?;
+        self.tell("What would become of the traffic inside if fw2 stood by again?\n")?;
+        self.order("fw2", "plan prefer 198.51.100.7/32 standby")?;
         self.tell("")
     }
 
-    fn start_edge2(&mut self) -> Result<(), Failure> {
-        let edge2 = self.daemon("edge2")?;
-        edge2.start()?;
-        let line = edge2.command_line();
-        self.done("edge2", &line)?;
-        let edge2 = self.daemon("edge2")?;
-        wait_until("BGP sessions of edge2", || edge2.is_established())
+    /// What stands in one rack of dc2, with its links to other racks.
+    const RACK: [(&'static str, &'static [&'static str]); 2] =
+        [("edge2", &["isp-a", "isp-b", "core2"]), ("fw2", &["core2"])];
+
+    fn kill(&mut self, node: &str) -> Result<(), Failure> {
+        let daemon = self.daemon(node)?;
+        let line = format!("kill -9 {}", daemon.pid().unwrap_or_default());
+        daemon.kill()?;
+        self.done(node, &line)
+    }
+
+    fn start(&mut self, node: &str) -> Result<(), Failure> {
+        let daemon = self.daemon(node)?;
+        daemon.start()?;
+        let line = daemon.command_line();
+        self.done(node, &line)?;
+        let daemon = self.daemon(node)?;
+        wait_until(&format!("sessions and adjacencies of {node}"), || {
+            daemon.is_connected(adjacencies(node))
+        })
     }
 
     /// Acts, waits until the traffic goes where it is to, or patience ends, and reports what the clients saw meanwhile.

@@ -14,6 +14,8 @@ The network stays until you leave this shell. Put a node's name before a command
 
   edge1 shunt status                        edge2 shunt groups payments
   edge1 shunt neighbors                     isp-a shunt routes
+  core1 shunt ospf neighbors                core1 shunt ospf database
+  fw2 shunt plan prefer 198.51.100.7/32 standby
   edge1 shunt why 198.51.100.7              isp-b ip route
   edge1 shunt prefer payments drain --reason \"trying it\" --for 10m
   edge1 shunt release payments              edge1 shunt events --follow

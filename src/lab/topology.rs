@@ -9,24 +9,34 @@ pub const PICTURE: &str = "
             |                           |
      isp-a AS 64496 ------------ isp-b AS 64497
             |    \\               /      |
-            |      ----     ----        |
+            |      ----     ----        |              BGP
             |           \\ /             |
             |      ----     ----        |
             |    /               \\      |
-     edge1 AS 64500              edge2 AS 64500      our edge nodes
+     edge1 AS 64500              edge2 AS 64500        our edge nodes
             |                           |
-      app1 in dc1                 app2 in dc2        both are 198.51.100.7
+          core1 --------------------- core2            OSPF
+          /   \\                       /   \\
+     office1   fw1                 fw2   office2       second-level firewalls, and our own people
+                |                   |
+         app1 in dc1             app2 in dc2           both are 198.51.100.7
 ";
 
-pub const NODES: [&str; 8] =
-    ["client-a", "client-b", "isp-a", "isp-b", "edge1", "edge2", "app1", "app2"];
+pub const NODES: [&str; 14] = [
+    "client-a", "client-b", "isp-a", "isp-b", "edge1", "edge2", "fw1", "fw2", "core1", "core2",
+    "app1", "app2", "office1", "office2",
+];
 
 /// Nodes that run a `shuntd`.
-pub const ROUTERS: [&str; 4] = ["isp-a", "isp-b", "edge1", "edge2"];
+pub const ROUTERS: [&str; 8] = ["isp-a", "isp-b", "edge1", "edge2", "fw1", "fw2", "core1", "core2"];
 
-/// The clients with their address.
-pub const CLIENTS: [(&str, Ipv4Addr); 2] =
-    [("client-a", Ipv4Addr::new(203, 0, 113, 10)), ("client-b", Ipv4Addr::new(203, 0, 113, 140))];
+/// Who asks, with their address: customers of the ISPs, and our own people.
+pub const CLIENTS: [(&str, Ipv4Addr); 4] = [
+    ("client-a", Ipv4Addr::new(203, 0, 113, 10)),
+    ("client-b", Ipv4Addr::new(203, 0, 113, 140)),
+    ("office1", Ipv4Addr::new(10, 0, 1, 10)),
+    ("office2", Ipv4Addr::new(10, 0, 2, 10)),
+];
 
 /// What the clients ask. It is in both data centres.
 pub const SERVICE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
@@ -62,7 +72,7 @@ impl Link {
     }
 }
 
-pub const LINKS: [Link; 9] = [
+pub const LINKS: [Link; 16] = [
     Link { ends: [("isp-a", "192.0.2.1"), ("isp-b", "192.0.2.2")], length: 30 },
     Link { ends: [("isp-a", "192.0.2.5"), ("edge1", "192.0.2.6")], length: 30 },
     Link { ends: [("isp-b", "192.0.2.9"), ("edge1", "192.0.2.10")], length: 30 },
@@ -70,24 +80,38 @@ pub const LINKS: [Link; 9] = [
     Link { ends: [("isp-b", "192.0.2.17"), ("edge2", "192.0.2.18")], length: 30 },
     Link { ends: [("isp-a", "203.0.113.1"), ("client-a", "203.0.113.10")], length: 25 },
     Link { ends: [("isp-b", "203.0.113.129"), ("client-b", "203.0.113.140")], length: 25 },
-    Link { ends: [("edge1", "10.0.1.1"), ("app1", "10.0.1.2")], length: 24 },
-    Link { ends: [("edge2", "10.0.2.1"), ("app2", "10.0.2.2")], length: 24 },
+    Link { ends: [("edge1", "10.0.0.1"), ("core1", "10.0.0.2")], length: 30 },
+    Link { ends: [("edge2", "10.0.0.5"), ("core2", "10.0.0.6")], length: 30 },
+    Link { ends: [("fw1", "10.0.0.9"), ("core1", "10.0.0.10")], length: 30 },
+    Link { ends: [("fw2", "10.0.0.13"), ("core2", "10.0.0.14")], length: 30 },
+    Link { ends: [("core1", "10.0.0.17"), ("core2", "10.0.0.18")], length: 30 },
+    Link { ends: [("core1", "10.0.1.1"), ("office1", "10.0.1.10")], length: 24 },
+    Link { ends: [("core2", "10.0.2.1"), ("office2", "10.0.2.10")], length: 24 },
+    Link { ends: [("fw1", "10.0.3.1"), ("app1", "10.0.3.2")], length: 24 },
+    Link { ends: [("fw2", "10.0.4.1"), ("app2", "10.0.4.2")], length: 24 },
 ];
 
-/// A route that is there from the start. Everything else is learned by BGP.
+/// A route that is there from the start. Everything else is learned, from the ISPs by BGP and inside by OSPF.
 pub struct Static {
     pub node: &'static str,
     pub prefix: &'static str,
     pub via: &'static str,
 }
 
-const STATICS: [Static; 6] = [
+const STATICS: [Static; 12] = [
     Static { node: "client-a", prefix: "default", via: "203.0.113.1" },
     Static { node: "client-b", prefix: "default", via: "203.0.113.129" },
-    Static { node: "app1", prefix: "default", via: "10.0.1.1" },
-    Static { node: "app2", prefix: "default", via: "10.0.2.1" },
-    Static { node: "edge1", prefix: "198.51.100.0/24", via: "10.0.1.2" },
-    Static { node: "edge2", prefix: "198.51.100.0/24", via: "10.0.2.2" },
+    Static { node: "office1", prefix: "default", via: "10.0.1.1" },
+    Static { node: "office2", prefix: "default", via: "10.0.2.1" },
+    Static { node: "app1", prefix: "default", via: "10.0.3.1" },
+    Static { node: "app2", prefix: "default", via: "10.0.4.1" },
+    // Answers to the Internet leave by the site's own edge.
+    Static { node: "fw1", prefix: "default", via: "10.0.0.10" },
+    Static { node: "fw2", prefix: "default", via: "10.0.0.14" },
+    Static { node: "core1", prefix: "default", via: "10.0.0.1" },
+    Static { node: "core2", prefix: "default", via: "10.0.0.5" },
+    Static { node: "fw1", prefix: "198.51.100.0/24", via: "10.0.3.2" },
+    Static { node: "fw2", prefix: "198.51.100.0/24", via: "10.0.4.2" },
 ];
 
 impl Static {
@@ -98,34 +122,71 @@ impl Static {
 
 /// A router in its configuration's words.
 struct Router {
-    asn: u32,
+    kind: Kind,
     site: &'static str,
     own_prefix: &'static str,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Isp {
+        asn: u32,
+    },
+    /// BGP to the ISPs, OSPF inside.
+    Edge,
+    /// Announces the service into the area.
+    Firewall,
+    /// Announces nothing.
+    Core,
+}
+
+const OWN_ASN: u32 = 64500;
+
 fn router(name: &str) -> Option<Router> {
-    Some(match name {
-        "isp-a" => Router { asn: 64496, site: "isp-a", own_prefix: "203.0.113.0/25" },
-        "isp-b" => Router { asn: 64497, site: "isp-b", own_prefix: "203.0.113.128/25" },
-        "edge1" => Router { asn: 64500, site: "dc1", own_prefix: "198.51.100.0/24" },
-        "edge2" => Router { asn: 64500, site: "dc2", own_prefix: "198.51.100.0/24" },
+    let service = "198.51.100.0/24";
+    let (kind, site, own_prefix) = match name {
+        "isp-a" => (Kind::Isp { asn: 64496 }, "isp-a", "203.0.113.0/25"),
+        "isp-b" => (Kind::Isp { asn: 64497 }, "isp-b", "203.0.113.128/25"),
+        "edge1" => (Kind::Edge, "dc1", service),
+        "edge2" => (Kind::Edge, "dc2", service),
+        "fw1" => (Kind::Firewall, "dc1", service),
+        "fw2" => (Kind::Firewall, "dc2", service),
+        "core1" => (Kind::Core, "dc1", service),
+        "core2" => (Kind::Core, "dc2", service),
         _ => return None,
-    })
+    };
+    Some(Router { kind, site, own_prefix })
+}
+
+/// Routers at the other ends of a router's links inside.
+pub fn adjacencies(name: &str) -> usize {
+    let is_inside = |name: &str| router(name).is_some_and(|router| !router.kind.is_isp());
+    let others = LINKS.iter().filter_map(|link| Some(link.seen_from(name)?.0));
+    if is_inside(name) { others.filter(|other| is_inside(other)).count() } else { 0 }
+}
+
+impl Kind {
+    fn asn(self) -> u32 {
+        if let Kind::Isp { asn } = self { asn } else { OWN_ASN }
+    }
+
+    fn is_isp(self) -> bool {
+        matches!(self, Kind::Isp { .. })
+    }
 }
 
 /// The configuration file of a router.
 pub fn configuration(name: &str) -> Option<String> {
-    let Router { asn, site, own_prefix } = router(name)?;
-    let is_isp = name.starts_with("isp");
-    let neighbors: Vec<_> = LINKS
+    let Router { kind, site, own_prefix } = router(name)?;
+    let others: Vec<_> = LINKS
         .iter()
         .filter_map(|link| {
             let (other, own) = link.seen_from(name)?;
             let (_, address) = link.seen_from(other)?;
-            Some((other, router(other)?, own, address))
+            Some((other, router(other).map(|router| router.kind), own, address))
         })
         .collect();
-    let (_, _, router_id, _) = neighbors.first()?;
+    let (_, _, router_id, _) = others.first()?;
 
     let mut text = String::new();
     let _ = write!(
@@ -133,37 +194,55 @@ pub fn configuration(name: &str) -> Option<String> {
         r#"[node]
 name = "{name}"
 site = "{site}"
-asn = {asn}
+asn = {}
 router-id = "{router_id}"
 own-prefixes = ["{own_prefix}"]
-"#
+"#,
+        kind.asn()
     );
-    text += if is_isp { ISP } else { EDGE };
-    if is_isp {
+    text += match kind {
+        Kind::Isp { .. } => ISP,
+        Kind::Edge => EDGE,
+        Kind::Firewall => FIREWALL,
+        Kind::Core => CORE,
+    };
+    if kind.is_isp() {
         let _ = write!(
             text,
             "\n[group.customers]\nprefixes = [\"{own_prefix}\"]\nbase = {{ {site} = \"primary\" }}\n"
         );
     }
-    for (other, Router { asn, .. }, _, address) in &neighbors {
-        let policy = match (is_isp, other.starts_with("isp")) {
-            (true, true) => "import = \"all\"\nexport = \"transit\"\nrole = \"peer\"",
-            (true, false) => "import = \"all\"\nexport = \"transit\"\nrole = \"provider\"",
-            (false, _) => {
-                "class = \"isp\"\nimport = \"all\"\nexport = \"groups\"\nrole = \"customer\""
+    for (other, other_kind, _, address) in &others {
+        match (kind.is_isp(), other_kind) {
+            (true, None) => {}
+            (false, other_kind) if !other_kind.is_some_and(Kind::is_isp) => {
+                // Offices and services are told of, and not asked.
+                let passive = if other_kind.is_none() { "passive = true\n" } else { "" };
+                let _ = write!(text, "\n[ospf.interface.{other}]\n{passive}{LINK}");
             }
-        };
-        let _ = write!(
-            text,
-            r#"
+            (is_isp, Some(other_kind)) => {
+                let policy = match (is_isp, other_kind.is_isp()) {
+                    (true, true) => "import = \"all\"\nexport = \"transit\"\nrole = \"peer\"",
+                    (true, false) => "import = \"all\"\nexport = \"transit\"\nrole = \"provider\"",
+                    (false, _) => {
+                        "class = \"isp\"\nimport = \"all\"\nexport = \"groups\"\nrole = \"customer\""
+                    }
+                };
+                let _ = write!(
+                    text,
+                    r#"
 [neighbor.{other}]
 address = "{address}"
-remote-as = {asn}
+remote-as = {}
 {policy}
 hold-time = "3s"
 connect-retry = "100ms"
-"#
-        );
+"#,
+                    other_kind.asn()
+                );
+            }
+            (false, None) => {}
+        }
     }
     Some(text)
 }
@@ -182,6 +261,30 @@ drain = { med = 200, prepend = 3, communities = ["graceful-shutdown"] }
 
 [group.payments]
 prefixes = ["198.51.100.7/32"]
+
+[ospf]
+export = "none"
+"#;
+
+/// The group is the edges' as well: whoever has it is told what its preference is.
+const FIREWALL: &str = r#"
+[group.payments]
+prefixes = ["198.51.100.7/32"]
+ospf = "external-2"
+
+[ospf]
+export = "groups"
+"#;
+
+const CORE: &str = r#"
+[ospf]
+export = "none"
+"#;
+
+/// A neighbour that says nothing for a second is gone.
+const LINK: &str = r#"network = "point-to-point"
+hello-interval = "250ms"
+dead-interval = "1s"
 "#;
 
 #[cfg(test)]
@@ -195,8 +298,14 @@ mod tests {
             let text = configuration(name).unwrap();
             let config = config::parse(&text, name, &mut |_| Err("not asked for".to_owned()))
                 .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(&text, false)));
-            let expected = if name.starts_with("isp") { 3 } else { 2 };
-            assert_eq!(config.neighbors.len(), expected, "{name}");
+            let ospf = config.ospf_settings().map_or(0, |settings| settings.interfaces.len());
+            let expected = match &name[..2] {
+                "is" => (3, 0),
+                "ed" => (2, 1),
+                "fw" => (0, 2),
+                _ => (0, 4),
+            };
+            assert_eq!((config.neighbors.len(), ospf), expected, "{name}");
         }
         assert_eq!(configuration("app1"), None);
     }
