@@ -149,8 +149,8 @@ impl Demo {
             "Nobody takes leave. Their neighbors see the links go down, and with them the next hops.",
             "dc1",
             |demo| {
+                network::cut(&Demo::RACK)?;
                 for (node, others) in Demo::RACK {
-                    network::links(node, "down", others)?;
                     let downs: Vec<String> =
                         others.iter().map(|other| format!("ip link set {other} down")).collect();
                     demo.done(node, &downs.join("; "))?;
@@ -172,7 +172,7 @@ impl Demo {
             "dc2",
             |demo| {
                 for (node, others) in Demo::RACK {
-                    network::links(node, "up", others)?;
+                    network::mend(node, others)?;
                     let ups: Vec<String> =
                         others.iter().map(|other| format!("ip link set {other} up")).collect();
                     demo.done(node, &ups.join("; "))?;
