@@ -1,7 +1,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Failure;
 use super::arguments::Options;
@@ -16,6 +17,10 @@ use super::topology::{
 
 /// As a shell says it of a program that ended by SIGPIPE.
 const NOBODY_READS: u8 = 141;
+
+/// Before each failure: it comes out of the blue. Routers that had much to compute wait longer for the next change
+/// (RFC 8405), until there was nothing for so long (`spf-hold-down`).
+const QUIET: Duration = Duration::from_secs(3);
 
 /// Runs the demo in the namespaces this process is in, and says how it went by the exit code.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
@@ -132,40 +137,46 @@ impl Demo {
                 demo.order("fw1", "prefer payments standby")
             },
         )?;
+        thread::sleep(QUIET);
         self.step(
             "Kill the daemon on fw2",
             "core2 hears nothing from it for a second and takes the other firewall. Until then fw2's kernel still forwards.",
             "dc1",
             |demo| demo.kill("fw2"),
         )?;
+        thread::sleep(QUIET);
         self.step(
             "Start it again",
             "What was ordered is on its disk: it comes back as the primary, once it has routes of its own.",
             "dc2",
             |demo| demo.start("fw2"),
         )?;
+        thread::sleep(QUIET);
         self.step(
             "edge2 and fw2 lose their power",
             "Nobody takes leave. Their neighbors see the links go down, and with them the next hops.",
             "dc1",
             |demo| {
-                network::cut(&Demo::RACK)?;
+                for (node, others) in Demo::RACK {
+                    network::cut(node, others)?;
+                }
                 for (node, others) in Demo::RACK {
                     let downs: Vec<String> =
                         others.iter().map(|other| format!("ip link set {other} down")).collect();
                     demo.done(node, &downs.join("; "))?;
                     demo.kill(node)?;
                 }
-                // A machine takes longer to start than the hold time of three seconds.
-                for isp in ["isp-a", "isp-b"] {
-                    let isp = demo.daemon(isp)?;
-                    wait_until("end of the hold time", || {
-                        isp.neighbors_are(&["edge2"], |state| state != "established")
-                    })?;
-                }
                 Ok(())
             },
         )?;
+        thread::sleep(QUIET);
+        // A machine takes longer to start than the hold time of three seconds.
+        for isp in ["isp-a", "isp-b"] {
+            let isp = self.daemon(isp)?;
+            wait_until("end of the hold time", || {
+                isp.neighbors_are(&["edge2"], |state| state != "established")
+            })?;
+        }
         self.step(
             "They are back",
             "They come up with what was ordered last. edge2 tells the ISPs once it knows the way to the service.",
@@ -193,7 +204,7 @@ impl Demo {
 
     /// What stands in one rack of dc2, with its links to other racks.
     const RACK: [(&'static str, &'static [&'static str]); 2] =
-        [("edge2", &["isp-a", "isp-b", "core2"]), ("fw2", &["core2"])];
+        [("fw2", &["core2"]), ("edge2", &["isp-a", "isp-b", "core2"])];
 
     fn kill(&mut self, node: &str) -> Result<(), Failure> {
         let daemon = self.daemon(node)?;

@@ -56,21 +56,10 @@ fn forward() -> io::Result<()> {
     Ok(())
 }
 
-/// Takes links of some nodes down, all at the same time.
-pub fn cut(nodes: &[(&str, &[&str])]) -> Result<(), Failure> {
-    thread::scope(|scope| {
-        let cuts: Vec<_> = nodes
-            .iter()
-            .map(|(node, others)| {
-                let lines = others.iter().map(|other| format!("link set {other} down\n"));
-                let batch: String = lines.collect();
-                scope.spawn(move || ip(&["-n", node], &batch))
-            })
-            .collect();
-        cuts.into_iter().try_for_each(|cut| {
-            cut.join().unwrap_or_else(|_| Err(Failure::new("a thread of the lab panicked")))
-        })
-    })
+/// Takes links of a node down.
+pub fn cut(node: &str, others: &[&str]) -> Result<(), Failure> {
+    let batch: String = others.iter().map(|other| format!("link set {other} down\n")).collect();
+    ip(&["-n", node], &batch)
 }
 
 /// Takes links of a node up again. The kernel has forgotten its routes over them.

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Failure;
+use super::daemon::LOOK;
 use super::network;
 use super::topology::{SERVICE, SERVICE_PORT};
 
@@ -93,9 +94,17 @@ impl Prober {
         count > 20
     }
 
+    fn waits_for_answers(&self, from: Instant, to: Instant) -> bool {
+        let log = lock(&self.log);
+        let mut unanswered = log.probes.iter().filter(|probe| probe.answer.is_none());
+        unanswered.any(|probe| probe.sent >= from && probe.sent < to)
+    }
+
     /// What was seen of the probes sent since `from` and before `to`; waits for their last answers.
     pub fn seen(&self, from: Instant, to: Instant, expected: &str) -> Seen {
-        thread::sleep((to + PATIENCE).saturating_duration_since(Instant::now()));
+        while self.waits_for_answers(from, to) && Instant::now() < to + PATIENCE {
+            thread::sleep(LOOK);
+        }
         summary(&lock(&self.log).probes, from, to, expected)
     }
 }
