@@ -151,9 +151,16 @@ fn check_report(output: &Output) {
             assert!(client["sent"].as_u64().unwrap() > 100, "{client:#}");
         }
     }
-    // None is lost by the switch; a few may be by a machine that stalls.
+    // None is lost by the switch; a few may be by a machine that stalls. In steps 3, 4 and 6 there is always a node that
+    // can carry the traffic, but two routers that do not turn at the same moment may pass it to each other. Without power
+    // it is lost until the neighbors have turned.
+    for (step, at_most) in steps.iter().zip([usize::MAX, 5, 100, 100, 500, 100]) {
+        for client in step["clients"].as_array().unwrap() {
+            let lost = client["lost"].as_u64().unwrap();
+            assert!(lost <= at_most as u64, "{}: {client:#}", step["title"]);
+        }
+    }
     for client in steps[1]["clients"].as_array().unwrap() {
-        assert!(client["lost"].as_u64().unwrap() <= 5, "{client:#}");
         assert_eq!(client["answered_by"], serde_json::json!(["dc1", "dc2"]));
     }
     let switch = &steps[1]["commands"];

@@ -18,8 +18,8 @@ use super::topology::{
 /// As a shell says it of a program that ended by SIGPIPE.
 const NOBODY_READS: u8 = 141;
 
-/// Before each failure: it comes out of the blue. Routers that had much to compute wait longer for the next change
-/// (RFC 8405), until there was nothing for so long (`spf-hold-down`).
+/// Routers that had much to compute wait longer for the next change (RFC 8405), until there was nothing for so long
+/// (`spf-hold-down`). The power fails on a quiet day.
 const QUIET: Duration = Duration::from_secs(3);
 
 /// Runs the demo in the namespaces this process is in, and says how it went by the exit code.
@@ -137,14 +137,12 @@ impl Demo {
                 demo.order("fw1", "prefer payments standby")
             },
         )?;
-        thread::sleep(QUIET);
         self.step(
             "Kill the daemon on fw2",
             "core2 hears nothing from it for a second and takes the other firewall. Until then fw2's kernel still forwards.",
             "dc1",
             |demo| demo.kill("fw2"),
         )?;
-        thread::sleep(QUIET);
         self.step(
             "Start it again",
             "What was ordered is on its disk: it comes back as the primary, once it has routes of its own.",
@@ -169,7 +167,6 @@ impl Demo {
                 Ok(())
             },
         )?;
-        thread::sleep(QUIET);
         // A machine takes longer to start than the hold time of three seconds.
         for isp in ["isp-a", "isp-b"] {
             let isp = self.daemon(isp)?;
