@@ -7,7 +7,7 @@ use super::flooding::Flooding;
 use super::interface::Interface;
 use super::mismatch::Mismatches;
 use super::origination::Origination;
-use super::{Action, Event, InterfaceState, NeighborState, Note, Settings};
+use super::{Action, Event, NeighborState, NetworkKind, Note, Settings};
 use crate::types::{Rng, Time, Wall};
 
 /// One OSPF router in one area. See the [module](super).
@@ -101,12 +101,10 @@ impl Router {
         self.interfaces.values()
     }
 
-    /// There is an interface on which neighbours are sought.
+    /// There is an interface on which neighbours are sought, or will be: after a boot links come up late.
     pub fn seeks_neighbors(&self) -> bool {
-        let active = |interface: &Interface| {
-            !matches!(interface.state, InterfaceState::Down | InterfaceState::Passive)
-        };
-        self.interfaces.values().any(active)
+        let mut interfaces = self.settings.interfaces.values();
+        interfaces.any(|interface| !interface.passive && interface.network != NetworkKind::Loopback)
     }
 
     /// There is a neighbour in Full.
