@@ -21,7 +21,7 @@ pub struct Mismatch {
     /// When it was seen first and last.
     pub since: Time,
     pub seen: Time,
-    noted: Option<(Time, Difference)>,
+    noted: Option<Difference>,
 }
 
 /// What differs, with both values. In the order in which a packet is checked: who gets over a check has no
@@ -102,6 +102,9 @@ pub(super) enum Stage {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mismatches {
     entries: BTreeMap<(u32, Ipv4Addr), Mismatch>,
+    /// When a difference of the source was told of last. Outlives the difference: good packets between bad ones must
+    /// not make each bad one news. As many at most.
+    noted: BTreeMap<(u32, Ipv4Addr), Time>,
 }
 
 impl Mismatches {
@@ -136,13 +139,16 @@ impl Mismatches {
             entry.since = now;
         }
         entry.seen = now;
-        let known = entry.noted.is_some_and(|(at, noted)| {
-            noted == difference || now.since(at) < Mismatches::NOTE_INTERVAL
-        });
-        if !known {
-            entry.noted = Some((now, difference));
+        if entry.noted == Some(difference) {
+            return false;
         }
-        !known
+        self.noted.retain(|_, at| now.since(*at) < Mismatches::NOTE_INTERVAL);
+        if self.noted.len() >= Mismatches::LIMIT || self.noted.contains_key(&key) {
+            return false;
+        }
+        self.noted.insert(key, now);
+        entry.noted = Some(difference);
+        true
     }
 
     /// The source got over all checks up to `stage`.

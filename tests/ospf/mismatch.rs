@@ -4,8 +4,9 @@ use shunt::ospf::{
     AreaKind, Authentication, InterfaceSettings, Key, Link, NeighborState, NetworkKind, Settings,
 };
 use shunt::types::Secret;
-use shunt::wire::ospf::{Algorithm, AreaId};
+use shunt::wire::ospf::{Algorithm, AreaId, Body};
 
+use super::forge::{arrive, hello, packet};
 use super::world::{World, broadcast, point_to_point, seconds, settings};
 
 /// Two routers on 10.0.0.0/24, the second one's settings changed.
@@ -249,4 +250,26 @@ fn a_source_that_is_heard_no_more_is_forgotten() {
     world.kill(1);
     world.run(seconds(200));
     assert!(world.mismatches(0).is_empty());
+}
+
+/// Else one host could push everything else out of the events and fill the log.
+#[test]
+fn good_packets_between_bad_ones_do_not_make_each_of_them_news() {
+    let mut world = odd_pair(|_| ());
+    world.kill(1);
+    world.run(seconds(60));
+    let good = packet(9, &Body::Hello(hello(&[])));
+    let mut bad = hello(&[]);
+    for turn in 0..500 {
+        bad.dead_interval = 100 + turn % 3;
+        arrive(&mut world, 1, packet(9, &Body::Hello(bad.clone())));
+        arrive(&mut world, 1, good.clone());
+    }
+    let told = world.notes(0).matches("10.0.0.9 (eth0): dead interval").count();
+    assert_eq!(told, 1, "{}", world.notes(0));
+    assert_eq!(world.discarded(0, "eth0", "dead-interval"), 500);
+    world.run(seconds(60));
+    arrive(&mut world, 1, packet(9, &Body::Hello(bad)));
+    let told = world.notes(0).matches("10.0.0.9 (eth0): dead interval").count();
+    assert_eq!(told, 2, "{}", world.notes(0));
 }
