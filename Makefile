@@ -1,5 +1,5 @@
 # make test    everything that must hold: format, lints, licences, unit, simulation, CLI and interop tests (root)
-# make demo    two sites, two ISPs and a switch, in namespaces of its own; HOLD=1 leaves it open to try `shunt` by hand
+# make demo    two ISPs, two sites, an inside and a switch, in namespaces of its own; HOLD=1 leaves it open to try `shunt` by hand
 # make build   debug build of the three programs; `make release` for the optimised one
 # make check   the part of `make test` that needs no privilege and no peers
 # make interop the daemon against FRR, BIRD, GoBGP, OpenBGPD and ExaBGP (root); ONLY=name runs the tests whose name contains it

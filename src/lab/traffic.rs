@@ -11,7 +11,8 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// Probes as one client, until interrupted, and prints a line whenever the answering site changed or something was lost.
 pub fn watch(client: &str) -> Result<(), Failure> {
     let Some((client, address)) = CLIENTS.into_iter().find(|(name, _)| *name == client) else {
-        return Err(Failure::new(format!("no client {client}: there are client-a and client-b")));
+        let names = CLIENTS.map(|(name, _)| name).join(", ");
+        return Err(Failure::new(format!("no client {client}: there are {names}")));
     };
     let prober = Prober::start(client, address)?;
     let mut from = Instant::now();
