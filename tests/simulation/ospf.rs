@@ -4,10 +4,12 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use shunt::agent::Event;
+use shunt::sim::{Link, NodeId, World};
 use shunt::types::{Rng, RouterId, Time};
 use shunt::wire::ospf::{AreaId, Body, Hello, Options, Signature, Version, emit};
 
 use crate::area::{Area, SHARED, Segment, broadcast, point_to_point};
+use crate::topology::{Text, edge_text, isp_text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -258,4 +260,34 @@ fn a_neighbour_that_is_stuck_delays_a_start_by_the_grace_at_most() {
     let ended = ended.expect("its start ends");
     assert!(ended >= grace && ended < grace + SECOND, "{ended:?}");
     area.assert_whole();
+}
+
+/// After a boot BGP may be up before the links inside are. What an edge announced then it could not forward.
+#[test]
+fn an_edge_announces_nothing_before_its_links_inside_are_up() {
+    let inside = "[ospf.interface.{}]\nnetwork = \"point-to-point\"\nhello-interval = \"1s\"\n";
+    let edge = edge_text() + "[ospf]\nexport = \"none\"\n" + &inside.replace("{}", "e2");
+    let core = Text::node("core", "dc1", 64500, "192.0.2.3").payments().done()
+        + "[ospf]\nexport = \"groups\"\n"
+        + &inside.replace("{}", "e1");
+    let mut world = World::new(15);
+    let [edge, isp, core] = [edge, isp_text(), core].map(|text| world.node(&text));
+    world.link((edge, "10.0.0.1/24"), (isp, "10.0.0.2/24"), Link::default());
+    let late = world.link((edge, "10.0.1.1/24"), (core, "10.0.1.2/24"), Link::default());
+    world.unplug(late);
+    for node in [edge, isp, core] {
+        world.start(node);
+    }
+    let service = "198.51.100.7/32".parse().unwrap();
+    let has_service = |world: &World, node: NodeId| {
+        world.kernel_routes(node).iter().any(|route| route.prefix == service)
+    };
+    world.run_for(3 * SECOND);
+    assert!(world.events(edge).iter().any(|event| event.text.contains("established")));
+    assert!(!has_service(&world, isp));
+    world.mend(late);
+    assert!(world.run_until(5 * SECOND, |world| has_service(world, isp)));
+    // It is not the grace that has passed: the way inside is there.
+    assert!(has_service(&world, edge));
+    assert!(world.agent_now(edge) < Time::ZERO + 10 * SECOND);
 }
