@@ -197,7 +197,9 @@ impl Router {
         };
         match header.compare_instance(&ours.header(now)) {
             Ordering::Greater => {
-                if ours.flooded && now.since(ours.installed) < MIN_LS_ARRIVAL {
+                // What we asked for is wanted now: else the neighbour would stay in Loading until we ask again.
+                let asked = self.is_requested(from, &key);
+                if ours.flooded && !asked && now.since(ours.installed) < MIN_LS_ARRIVAL {
                     self.flooding.refused.too_soon += 1;
                     return Receipt::Nothing;
                 }

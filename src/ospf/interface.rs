@@ -199,11 +199,12 @@ impl Router {
     fn interface_down(&mut self, index: u32, now: Time) {
         let Some(interface) = self.interfaces.get(&index) else { return };
         let neighbors: Vec<RouterId> = interface.neighbors.keys().copied().collect();
+        // First: that neighbours go is then seen as one event with the link.
+        self.enter_interface(index, InterfaceState::Down);
         for neighbor in neighbors {
             self.neighbor_event((index, neighbor), NeighborEvent::LinkDown, now);
         }
         self.forget_mismatches(index, None);
-        self.enter_interface(index, InterfaceState::Down);
         let Some(interface) = self.interfaces.get_mut(&index) else { return };
         interface.designated = NONE;
         interface.backup = NONE;

@@ -74,6 +74,10 @@ impl Default for Origination {
     }
 }
 
+/// Links that go down together, those of one trunk or of a machine that is connected twice, go into one router-LSA. Two
+/// would leave the area with a half truth until the second may go out.
+const GATHER: Duration = Duration::from_millis(2);
+
 impl Router {
     /// Whether we are a stub router now, and why: metrics of links to others are the highest there are.
     pub fn stub_router(&self) -> Option<StubRouter> {
@@ -99,15 +103,19 @@ impl Router {
 
     /// An adjacency on the interface became or left Full, the DR changed, or the interface's state, cost or addresses
     /// did: our router-LSA or network-LSA may be stale.
-    pub(super) fn topology_changed(&mut self, index: u32, _now: Time) {
+    pub(super) fn topology_changed(&mut self, index: u32, now: Time) {
         let router = self.router_key();
-        self.origination.stale.insert(router);
         if let Some(id) = self.origination.networks.get(&index) {
             let before = self.network_key(*id);
             self.origination.stale.insert(before);
         }
         let interface = self.interfaces.get(&index);
         let up = interface.is_some_and(|interface| interface.state != InterfaceState::Down);
+        if up {
+            self.origination.stale.insert(router);
+        } else if self.origination.pacing.waiting.get(router).is_none() {
+            self.origination.pacing.waiting.set(router, now + GATHER);
+        }
         let adjacent = interface.is_some_and(|interface| {
             interface.neighbors.values().any(|neighbor| neighbor.is_adjacent())
         });

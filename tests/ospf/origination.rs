@@ -24,6 +24,31 @@ fn stub(network: &str, metric: u16) -> Link {
     Link { kind: LinkKind::Stub, id: network.network(), data: network.netmask(), metric }
 }
 
+/// Two half truths would be a second apart, and in that second the area believes in the other link.
+#[test]
+fn links_that_go_down_together_are_missed_together() {
+    let mut world = World::new(1);
+    let names = ["one", "two", "three"];
+    let hub = world.add(settings(1, &names.map(|name| (name, point_to_point()))));
+    let mut others = Vec::new();
+    for (number, name) in (2..).zip(names) {
+        let other = world.add(settings(number, &[("eth0", point_to_point())]));
+        world.join(&format!("10.0.{number}.0/24"), &[(hub, name), (other, "eth0")]);
+        others.push(other);
+    }
+    world.run(seconds(60));
+    let neighbors = |world: &World| {
+        let links = world.links(others[2], 1);
+        links.iter().filter(|link| link.kind == LinkKind::PointToPoint).count()
+    };
+    assert_eq!(neighbors(&world), 3);
+    world.set_up(hub, "one", false);
+    world.run(millis(1));
+    world.set_up(hub, "two", false);
+    world.run(millis(5));
+    assert_eq!(neighbors(&world), 1);
+}
+
 #[test]
 fn the_router_lsa_has_a_link_for_each_kind_of_network() {
     let mut world = World::new(1);
