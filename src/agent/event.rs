@@ -30,6 +30,9 @@ pub enum Event {
     /// An OSPF packet arrived: `packet` is what is behind the IPv4 header. Only for interfaces that
     /// [`OspfAction::Open`] has named.
     PacketReceived { interface: u32, source: Ipv4Addr, destination: Ipv4Addr, packet: Bytes },
+    /// Whether an interface that [`OspfAction::Open`] has named can be used, or why not. What cannot be is tried again
+    /// now and then.
+    InterfaceOpened { interface: u32, result: Result<(), String> },
     /// The kernel reported a link, address or route of ours.
     Kernel(fib::Observed),
     /// The kernel's answers to [`Action::Kernel`], one per change.

@@ -194,6 +194,9 @@ impl Agent {
                     crate::ospf::Event::PacketReceived { interface, source, destination, packet };
                 self.ospf_event(event, now);
             }
+            Event::InterfaceOpened { interface, result } => {
+                self.interface_opened(interface, result)
+            }
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),

@@ -16,6 +16,8 @@ use crate::types::{Prefix, Rng, Time, Wall};
 pub(super) struct Ospf {
     pub router: Router,
     links: BTreeMap<String, ospf::Link>,
+    /// Interfaces, by index, that cannot be used although the router has opened them, and why.
+    pub failed: BTreeMap<u32, String>,
     /// Until then the start waits for all neighbours. One that never gets its database across must not keep us from
     /// carrying the traffic of the others for ever.
     patient_until: Option<Time>,
@@ -41,6 +43,7 @@ impl Ospf {
         Some(Ospf {
             router: Router::new(settings, wall, rng),
             links: BTreeMap::new(),
+            failed: BTreeMap::new(),
             patient_until: Some(now + config.kernel.grace),
             drained: false,
             forwarding: false,
@@ -65,7 +68,10 @@ impl Agent {
                     let name = link.map(|link| link.name.clone()).unwrap_or_default();
                     OspfAction::Open { interface, name }
                 }
-                ospf::Action::Close { interface } => OspfAction::Close { interface },
+                ospf::Action::Close { interface } => {
+                    self.interface_opened(interface, Ok(()));
+                    OspfAction::Close { interface }
+                }
                 ospf::Action::Designated { interface, member } => {
                     OspfAction::Designated { interface, member }
                 }
@@ -86,6 +92,15 @@ impl Agent {
             };
             self.actions.push_back(Action::Ospf(on_interface));
         }
+    }
+
+    /// The driver's word about an interface. One that is closed has no fault either.
+    pub(super) fn interface_opened(&mut self, interface: u32, result: Result<(), String>) {
+        let Some(ospf) = &mut self.ospf else { return };
+        match result {
+            Ok(()) => ospf.failed.remove(&interface),
+            Err(error) => ospf.failed.insert(interface, error),
+        };
     }
 
     /// Tells the router which of its interfaces the kernel has, and how they are.

@@ -74,7 +74,7 @@ impl Agent {
         }
         for (name, settings) in &ospf.router.settings().interfaces {
             let interface = ospf.router.interfaces().find(|one| one.name == *name);
-            if let Some(reason) = obstacle(settings, interface) {
+            if let Some(reason) = obstacle(settings, interface, &ospf.failed) {
                 warnings.push(format!("OSPF interface {name} is not up: {reason}"));
             } else if let Some((key, false)) = settings.authentication.signing_key(self.wall(now)) {
                 warnings.push(format!(
@@ -107,7 +107,7 @@ impl Agent {
         let shown = settings.interfaces.iter().filter(|(name, _)| named(name));
         let interfaces = shown.map(|(name, settings)| {
             let interface = ospf.router.interfaces().find(|one| one.name == *name);
-            self.ospf_interface(name, settings, interface, now)
+            self.ospf_interface(name, settings, interface, &ospf.failed, now)
         });
         Ok(v1::OspfInterfacesReply { interfaces: interfaces.collect() })
     }
@@ -117,12 +117,13 @@ impl Agent {
         name: &str,
         settings: &InterfaceSettings,
         interface: Option<&Interface>,
+        failed: &BTreeMap<u32, String>,
         now: Time,
     ) -> v1::OspfInterface {
         let mut reply = v1::OspfInterface {
             name: name.to_owned(),
             state: interface.map_or("absent", |one| state_name(one.state)).to_owned(),
-            reason: obstacle(settings, interface).unwrap_or_default(),
+            reason: obstacle(settings, interface, failed).unwrap_or_default(),
             network: match settings.network {
                 NetworkKind::Broadcast => "broadcast",
                 NetworkKind::PointToPoint => "point-to-point",
@@ -321,8 +322,12 @@ pub(super) fn router(router: RouterId, hostnames: &Hostnames<'_>) -> v1::OspfRou
     }
 }
 
-/// Why an interface that is configured is not up; `None` if it is.
-fn obstacle(settings: &InterfaceSettings, interface: Option<&Interface>) -> Option<String> {
+/// Why an interface that is configured is not up; `None` if it is. `failed`: those that cannot be used all the same.
+fn obstacle(
+    settings: &InterfaceSettings,
+    interface: Option<&Interface>,
+    failed: &BTreeMap<u32, String>,
+) -> Option<String> {
     let Some(interface) = interface else {
         return Some("the kernel has no interface of this name".to_owned());
     };
@@ -330,7 +335,7 @@ fn obstacle(settings: &InterfaceSettings, interface: Option<&Interface>) -> Opti
         (InterfaceState::Down, ..) if !interface.link.up => Some("the link is down".to_owned()),
         (_, None, Some(address)) => Some(format!("it has not the address {address}")),
         (_, None, None) => Some("it has no IPv4 address".to_owned()),
-        _ => None,
+        _ => failed.get(&interface.link.index).cloned(),
     }
 }
 

@@ -200,10 +200,7 @@ impl Pump {
                 self.peers.remove(peer);
                 None
             }
-            Action::Ospf(action) => {
-                self.ospf.carry_out(action);
-                None
-            }
+            Action::Ospf(action) => self.ospf.carry_out(action),
             Action::StoreIntents { version, text } => {
                 self.store.store(version, text);
                 None

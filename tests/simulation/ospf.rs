@@ -291,3 +291,26 @@ fn an_edge_announces_nothing_before_its_links_inside_are_up() {
     assert!(has_service(&world, edge));
     assert!(world.agent_now(edge) < Time::ZERO + 10 * SECOND);
 }
+
+#[test]
+fn an_interface_that_cannot_be_opened_is_a_warning_until_it_can_or_is_closed() {
+    let mut area = Area::new(15, 2, vec![point_to_point(0, 1)], "", "").up();
+    let router = area.routers[0];
+    let warned = |area: &Area| {
+        let warning = "OSPF interface e1 is not up: not permitted";
+        area.status(0).warnings.iter().any(|text| text == warning)
+    };
+    let opened = |area: &mut Area, result: Result<(), String>| {
+        area.world.deliver(router, Event::InterfaceOpened { interface: 1, result });
+    };
+    opened(&mut area, Err("not permitted".to_owned()));
+    assert!(warned(&area));
+    opened(&mut area, Ok(()));
+    assert!(!warned(&area));
+    opened(&mut area, Err("not permitted".to_owned()));
+    area.world.unplug(area.links[0]);
+    area.world.run_for(SECOND);
+    area.world.mend(area.links[0]);
+    area.world.run_for(SECOND);
+    assert!(!warned(&area), "opened anew, and no word of a fault");
+}

@@ -91,27 +91,29 @@ impl OspfSockets {
         OspfSockets { inbox, journal, open, interfaces: BTreeMap::new() }
     }
 
-    pub(super) fn carry_out(&mut self, action: OspfAction) {
+    /// Gives an event for the agent if it is told now whether an interface can be used.
+    pub(super) fn carry_out(&mut self, action: OspfAction) -> Option<Event> {
         match action {
-            OspfAction::Open { interface, name } => self.open(interface, name),
+            OspfAction::Open { interface, name } => return self.open(interface, name),
             OspfAction::Close { interface } => drop(self.interfaces.remove(&interface)),
             OspfAction::Designated { interface, member } => self.set_designated(interface, member),
             OspfAction::Send { interface, source, destination, packet } => {
-                self.send(interface, Outgoing { source, destination, packet });
+                return self.send(interface, Outgoing { source, destination, packet });
             }
         }
+        None
     }
 
     /// Begins to receive. If it fails it is tried again when there is something to send.
-    fn open(&mut self, index: u32, name: String) {
+    fn open(&mut self, index: u32, name: String) -> Option<Event> {
         let before = Err((Instant::now(), String::new()));
         let interface = Interface { name, designated: false, socket: before };
         self.interfaces.insert(index, interface);
-        self.start(index);
+        self.start(index)
     }
 
-    fn start(&mut self, index: u32) {
-        let Some(interface) = self.interfaces.get_mut(&index) else { return };
+    fn start(&mut self, index: u32) -> Option<Event> {
+        let interface = self.interfaces.get_mut(&index)?;
         let opened = RawSocket::open(index).and_then(|socket| {
             if interface.designated {
                 socket.set_designated(true)?;
@@ -133,16 +135,18 @@ impl OspfSockets {
                 let reader = tokio::spawn(reading).abort_handle();
                 tokio::spawn(write(shared.clone(), self.open.clone()));
                 interface.socket = Ok(Running { shared, reader });
-                return;
+                return Some(Event::InterfaceOpened { interface: index, result: Ok(()) });
             }
             Err(error) => reason(&error),
         };
         let said = matches!(&interface.socket, Err((_, before)) if *before == error);
-        if !said {
-            let text = format!("OSPF cannot run there: {error}");
-            self.journal.warn("interface", &interface.name, text);
+        interface.socket = Err((Instant::now(), error.clone()));
+        if said {
+            return None;
         }
-        interface.socket = Err((Instant::now(), error));
+        let text = format!("OSPF cannot run there: {error}");
+        self.journal.warn("interface", &interface.name, text);
+        Some(Event::InterfaceOpened { interface: index, result: Err(error) })
     }
 
     fn set_designated(&mut self, index: u32, member: bool) {
@@ -157,13 +161,13 @@ impl OspfSockets {
         }
     }
 
-    fn send(&mut self, index: u32, outgoing: Outgoing) {
-        let Some(interface) = self.interfaces.get(&index) else { return };
-        match &interface.socket {
+    fn send(&mut self, index: u32, outgoing: Outgoing) -> Option<Event> {
+        match &self.interfaces.get(&index)?.socket {
             Ok(running) => running.shared.send(outgoing),
-            Err((failed, _)) if failed.elapsed() >= RETRY_AFTER => self.start(index),
+            Err((failed, _)) if failed.elapsed() >= RETRY_AFTER => return self.start(index),
             Err(_) => {}
         }
+        None
     }
 }
 
@@ -303,7 +307,8 @@ mod tests {
         };
         let said = || journal.follow(0).0;
 
-        sockets.carry_out(open());
+        let told = sockets.carry_out(open());
+        assert!(matches!(told, Some(Event::InterfaceOpened { interface: GONE, result: Err(_) })));
         let events = said();
         assert_eq!((events.len(), events[0].subject.as_str()), (1, "eth9"));
         assert!(events[0].text.starts_with("OSPF cannot run there: "), "{}", events[0].text);
@@ -313,7 +318,7 @@ mod tests {
         sockets.carry_out(send());
         assert_eq!(failed(&sockets), first, "too early");
         advance(RETRY_AFTER / 2).await;
-        sockets.carry_out(send());
+        assert!(sockets.carry_out(send()).is_none(), "the agent knows");
         assert_eq!(failed(&sockets), first + RETRY_AFTER);
         assert_eq!(said().len(), 1, "the same again is no news");
 
