@@ -401,6 +401,9 @@ impl Router {
                     neighbor.retransmissions.remove(&key);
                 } else {
                     neighbor.retransmissions.add(key, interval, arrival, now);
+                    if audience == Audience::Originated {
+                        neighbor.retransmissions.remind(key, interval, now);
+                    }
                     listed = true;
                 }
             }

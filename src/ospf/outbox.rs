@@ -42,7 +42,9 @@ pub(super) enum Audience {
     Refreshed,
     /// One neighbour, which asked for it or has an older one.
     Asked(RouterId),
-    /// One neighbour, which has not acknowledged it.
+    /// One neighbour, which has not acknowledged it for a moment.
+    Reminded(RouterId),
+    /// One neighbour, which has not acknowledged it for RxmtInterval.
     Again(RouterId),
 }
 
@@ -79,7 +81,9 @@ impl Outbox {
             Audience::Originated => self.originated.push(key),
             Audience::Changed => self.changed.push(key),
             Audience::Refreshed => self.refreshed.push(key),
-            Audience::Asked(_) | Audience::Again(_) => self.direct.push((audience, key)),
+            Audience::Asked(_) | Audience::Reminded(_) | Audience::Again(_) => {
+                self.direct.push((audience, key));
+            }
         }
     }
 
@@ -101,7 +105,9 @@ impl Outbox {
             Audience::Originated => self.originated.pop().is_some(),
             Audience::Changed => self.changed.pop().is_some(),
             Audience::Refreshed => self.refreshed.pop().is_some(),
-            Audience::Asked(_) | Audience::Again(_) => self.direct.pop().is_some(),
+            Audience::Asked(_) | Audience::Reminded(_) | Audience::Again(_) => {
+                self.direct.pop().is_some()
+            }
         };
     }
 
@@ -119,7 +125,9 @@ impl Audience {
     fn neighbor(self) -> Option<RouterId> {
         match self {
             Audience::Originated | Audience::Changed | Audience::Refreshed => None,
-            Audience::Asked(router_id) | Audience::Again(router_id) => Some(router_id),
+            Audience::Asked(router_id)
+            | Audience::Reminded(router_id)
+            | Audience::Again(router_id) => Some(router_id),
         }
     }
 }
@@ -207,7 +215,7 @@ impl Router {
                 break;
             }
             outbox.pop(audience);
-            if let Audience::Again(router_id) = audience {
+            if let Audience::Again(router_id) | Audience::Reminded(router_id) = audience {
                 // Acknowledged since it was queued?
                 let Some(neighbor) = interface
                     .neighbors
@@ -216,7 +224,11 @@ impl Router {
                 else {
                     continue;
                 };
-                neighbor.retransmissions.resent(key, now);
+                // A reminder does not begin the pause anew: if that was what the neighbour took, and it drops the next
+                // change, the reminder of that one comes in time.
+                if audience == Audience::Again(router_id) {
+                    neighbor.retransmissions.resent(key, now);
+                }
             } else {
                 entry.sent = Some(now);
             }

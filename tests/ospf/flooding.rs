@@ -80,14 +80,14 @@ fn a_lost_acknowledgement_is_asked_for_and_changes_nothing() {
     world.run(seconds(5));
     world.networks[0].cut.insert((1, 0));
     world.announce(0, "192.0.2.1/32", How::External2, 5);
-    world.run(millis(100));
+    world.run(millis(105));
     assert!(world.metric(1, external(1, "192.0.2.1/32")).is_some());
     let unacknowledged =
         |world: &World| world.nodes[0].router.unacknowledged(prefix("192.0.2.1/32"), world.now);
     assert_eq!(unacknowledged(&world), [(1, id(2))]);
     world.networks[0].cut.clear();
     let since = world.sent.len();
-    world.run(millis(5000));
+    world.run(millis(5100));
     assert_eq!(unacknowledged(&world), []);
     // Repeated once, to the one neighbour, and not passed on by it.
     let key = external(1, "192.0.2.1/32");
@@ -99,6 +99,44 @@ fn a_lost_acknowledgement_is_asked_for_and_changes_nothing() {
         .collect();
     assert_eq!(repeated, [0]);
     world.agree().unwrap();
+}
+
+/// How often a prefix was sent by the first router since then.
+fn sendings(world: &World, since: usize, network: &str) -> usize {
+    let key = external(1, network);
+    let updates = world.updates(since);
+    let own = updates.iter().filter(|update| update.from == 0);
+    own.flat_map(|update| &update.lsas).filter(|lsa| lsa.header.key == key).count()
+}
+
+/// Long before RxmtInterval: an operator waits for it.
+#[test]
+fn a_change_of_ours_that_is_lost_comes_again_in_a_moment() {
+    let mut world = chain(1);
+    world.networks[0].cut.insert((0, 1));
+    world.announce(0, "192.0.2.1/32", How::External2, 5);
+    world.run(millis(50));
+    world.networks[0].cut.clear();
+    world.run(millis(55));
+    assert!(world.metric(2, external(1, "192.0.2.1/32")).is_some());
+    // Once: after that the interval counts.
+    world.networks[0].cut.insert((0, 1));
+    let since = world.sent.len();
+    world.announce(0, "192.0.2.2/32", How::External2, 5);
+    world.run(seconds(5));
+    assert_eq!(sendings(&world, since, "192.0.2.2/32"), 2);
+}
+
+#[test]
+fn nobody_is_reminded_of_a_bulk_of_changes() {
+    let mut world = chain(1);
+    world.networks[0].cut.insert((1, 0));
+    let since = world.sent.len();
+    for number in 0..200 {
+        world.announce(0, &format!("192.0.2.{number}/32"), How::External2, 5);
+    }
+    world.run(seconds(4));
+    assert_eq!(sendings(&world, since, "192.0.2.199/32"), 1);
 }
 
 #[test]

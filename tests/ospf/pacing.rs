@@ -198,7 +198,7 @@ fn a_repetition_that_was_taken_counts_as_sent() {
     let key = external(1, SERVICE);
     world.networks[0].cut.insert((0, 1));
     world.announce(0, SERVICE, How::External2, 1);
-    world.run(millis(4990));
+    world.run(millis(5090));
     world.networks[0].cut.clear();
     world.run(millis(100));
     assert_eq!(world.metric(1, key), Some(1));
@@ -214,7 +214,7 @@ fn what_a_late_neighbor_drops_is_repeated_when_it_is_taken() {
     let key = external(1, SERVICE);
     world.networks[0].cut.insert((0, 1));
     world.announce(0, SERVICE, How::External2, 1);
-    world.run(millis(4990));
+    world.run(millis(5090));
     // The repetition arrives, its acknowledgement does not.
     world.networks[0].cut.clear();
     world.networks[0].cut.insert((1, 0));
