@@ -62,7 +62,8 @@ use crate::group::{Announcement, Intents};
 use crate::rib::Rib;
 use crate::types::{Prefix, Rng, Time, Wall};
 
-/// How long the daemon waits for its last words to neighbours and kernel when it is told to stop.
+/// How long the daemon waits for its last words to neighbours and kernel when it is told to stop, and for those of
+/// an OSPF router that the configuration ends.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 /// What an agent begins with.
@@ -240,6 +241,7 @@ impl Agent {
             .chain(self.stopping)
             .chain(self.withholding_ends())
             .chain(self.patience_ends())
+            .chain(self.leave_ends())
             .min()
     }
 
@@ -258,6 +260,7 @@ impl Agent {
     }
 
     fn settle(&mut self, now: Time) {
+        self.settle_leave(now);
         self.settle_announcements(now);
         self.settle_exports(now);
         self.settle_kernel(now);

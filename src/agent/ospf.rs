@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Action, Agent, OspfAction};
+use super::{Action, Agent, OspfAction, STOP_WITHIN};
 use crate::config::{Config, OspfExport};
 use crate::fib::Interfaces;
 use crate::group::{Announcement, Target};
@@ -18,6 +18,8 @@ pub(super) struct Ospf {
     links: BTreeMap<String, ospf::Link>,
     /// Interfaces, by index, that cannot be used although the router has opened them, and why.
     pub failed: BTreeMap<u32, String>,
+    /// The configuration wants another router or none: this one takes leave, until then at the latest.
+    leaving: Option<Time>,
     /// Until then the start waits for all neighbours. One that never gets its database across must not keep us from
     /// carrying the traffic of the others for ever.
     patient_until: Option<Time>,
@@ -44,6 +46,7 @@ impl Ospf {
             router: Router::new(settings, wall, rng),
             links: BTreeMap::new(),
             failed: BTreeMap::new(),
+            leaving: None,
             patient_until: Some(now + config.kernel.grace),
             drained: false,
             forwarding: false,
@@ -105,7 +108,7 @@ impl Agent {
 
     /// Tells the router which of its interfaces the kernel has, and how they are.
     pub(super) fn links_changed(&mut self, now: Time) {
-        let Some(ospf) = &mut self.ospf else { return };
+        let Some(ospf) = self.ospf.as_mut().filter(|ospf| ospf.leaving.is_none()) else { return };
         let links = links(self.fib.interfaces(), &self.config);
         let old = std::mem::replace(&mut ospf.links, links.clone());
         for name in old.keys().filter(|name| !links.contains_key(*name)) {
@@ -239,32 +242,53 @@ impl Agent {
         let is_another = |was: &ospf::Settings| {
             settings.as_ref().is_none_or(|is| (is.router_id, is.area) != (was.router_id, was.area))
         };
-        if old.ospf_settings().as_ref().is_some_and(is_another) {
-            self.remove_ospf(now);
+        let Some(ospf) = &mut self.ospf else { return self.start_ospf(now) };
+        if ospf.leaving.is_some() {
+            // What is configured when it has left comes next.
+            return;
         }
-        match (settings, self.ospf.is_some()) {
-            (Some(settings), true) => {
+        match settings {
+            Some(settings) if !old.ospf_settings().as_ref().is_some_and(is_another) => {
                 self.ospf_event(Event::Reconfigured(Box::new(settings)), now);
+                self.links_changed(now);
             }
-            (Some(_), false) => {
-                let rng = self.rng.fork();
-                self.ospf = Ospf::new(&self.config, self.wall, rng, now);
-                self.own_changed.extend(self.own.keys().copied());
+            _ => {
+                ospf.leaving = Some(now + STOP_WITHIN);
+                self.ospf_event(Event::Stopped, now);
             }
-            (None, _) => {}
         }
+    }
+
+    /// Another router, if one is configured.
+    fn start_ospf(&mut self, now: Time) {
+        let rng = self.rng.fork();
+        self.ospf = Ospf::new(&self.config, self.wall, rng, now);
+        self.own_changed.extend(self.own.keys().copied());
         self.links_changed(now);
     }
 
-    /// Takes leave of the area at once, without waiting for acknowledgements.
-    fn remove_ospf(&mut self, now: Time) {
-        self.ospf_event(Event::Stopped, now);
-        let Some(ospf) = self.ospf.take() else { return };
+    /// Replaces a router that has taken leave. Until the neighbours know of it they send us packets, so its routes stay.
+    pub(super) fn settle_leave(&mut self, now: Time) {
+        let leaves = |ospf: &mut Ospf| {
+            let late = ospf.leaving.is_some_and(|by| by <= now);
+            ospf.leaving.is_some() && (late || ospf.router.has_left(now))
+        };
+        // The daemon's own end waits for it in another way.
+        if self.stopping.is_some() {
+            return;
+        }
+        let Some(ospf) = self.ospf.take_if(leaves) else { return };
         for link in ospf.links.into_values() {
             let close = OspfAction::Close { interface: link.index };
             self.actions.push_back(Action::Ospf(close));
         }
         self.rib.clear_igp();
+        self.start_ospf(now);
+        self.settle_exports(now);
+    }
+
+    pub(super) fn leave_ends(&self) -> Option<Time> {
+        self.ospf.as_ref()?.leaving.filter(|_| self.stopping.is_none())
     }
 }
 

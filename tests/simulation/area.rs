@@ -220,7 +220,7 @@ fn address(network: usize, member: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, network as u8, member as u8 + 1)
 }
 
-fn configuration(number: usize, segments: &[Segment], ospf: &str, group: &str) -> String {
+pub fn configuration(number: usize, segments: &[Segment], ospf: &str, group: &str) -> String {
     let mut text = format!(
         "[node]\nname = \"r{number}\"\nsite = \"s{number}\"\nasn = 64500\nrouter-id = \"192.0.2.{}\"\n\
          own-prefixes = [\"198.51.100.0/24\"]\n[kernel]\ngrace = \"10s\"\n\

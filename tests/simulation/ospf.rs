@@ -8,7 +8,7 @@ use shunt::sim::{Link, NodeId, World};
 use shunt::types::{Rng, RouterId, Time};
 use shunt::wire::ospf::{AreaId, Body, Hello, Options, Signature, Version, emit};
 
-use crate::area::{Area, SHARED, Segment, broadcast, point_to_point};
+use crate::area::{Area, SHARED, Segment, broadcast, configuration, point_to_point};
 use crate::topology::{Text, edge_text, isp_text};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -313,4 +313,39 @@ fn an_interface_that_cannot_be_opened_is_a_warning_until_it_can_or_is_closed() {
     area.world.mend(area.links[0]);
     area.world.run_for(SECOND);
     assert!(!warned(&area), "opened anew, and no word of a fault");
+}
+
+/// A router that a new configuration ends takes leave like one that stops: also if what is to be flushed has just
+/// changed, and so has to wait.
+#[test]
+fn a_router_that_is_configured_away_leaves_nothing_behind() {
+    let mut area = Area::new(16, 3, ring(3), "", "").up();
+    let gone = area.routers[0];
+    let before = configuration(0, &ring(3), "", "");
+    let (node, ospf) = before.split_once("[ospf]").expect("it is there");
+    let lsas =
+        |area: &Area, id: &str| area.database(1).iter().filter(|(_, _, by, ..)| by == id).count();
+    let full = |area: &Area| {
+        let ospf = area.status(1).ospf.expect("OSPF is configured");
+        (ospf.neighbors_full, ospf.neighbors_known)
+    };
+    area.world.order(gone, "prefer", "own", "standby");
+    area.world.run_for(Duration::from_millis(100));
+    area.world.reload(gone, node).expect("it is valid");
+    area.world.run_for(2 * SECOND);
+    assert_eq!(lsas(&area, "192.0.2.1"), 0);
+    assert_eq!(full(&area).0, 1, "nobody waits for the dead interval");
+    assert!(area.world.kernel_routes(gone).is_empty());
+
+    area.world.reload(gone, &format!("{node}[ospf]{ospf}")).expect("it is valid");
+    area.world.run_for(10 * SECOND);
+    assert_eq!(full(&area), (2, 2));
+    area.world.order(gone, "prefer", "own", "primary");
+    area.world.run_for(Duration::from_millis(100));
+    let other = format!("{node}[ospf]\nrouter-id = \"192.0.2.77\"\n{ospf}");
+    area.world.reload(gone, &other).expect("it is valid");
+    area.world.run_for(10 * SECOND);
+    assert_eq!((lsas(&area, "192.0.2.1"), full(&area)), (0, (2, 2)));
+    assert!(lsas(&area, "192.0.2.77") > 0);
+    area.assert_whole();
 }
