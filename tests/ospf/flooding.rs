@@ -12,7 +12,7 @@ use super::pacing::chain;
 use super::world::{World, broadcast, id, millis, point_to_point, seconds, settings};
 
 /// A ring of four routers, and a LAN that all of them are on.
-fn ring_with_lan(seed: u64) -> World {
+pub fn ring_with_lan(seed: u64) -> World {
     let mut world = World::new(seed);
     for router in 1..=4 {
         let mut wire = point_to_point();

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use shunt::ospf::{Event, How};
-use shunt::types::Time;
+use shunt::types::{Rng, Time};
 use shunt::wire::ospf::{LsaKey, SequenceNumber};
 
+use super::flooding::ring_with_lan;
 use super::lsas::{external, prefix, router_key};
 use super::world::{World, id, millis, point_to_point, seconds, settings};
 
@@ -239,4 +240,29 @@ fn the_router_lsa_is_paced_too() {
     assert_eq!(refused_too_soon(&world), 0);
     assert!(world.links(2, 1).iter().any(|link| link.metric == 19));
     assert_eq!(originated(&world, since, 0, router_key(1)).len(), 2);
+}
+
+/// All routers of a mesh change all the time, and what one changes goes many ways.
+#[test]
+fn no_change_is_dropped_on_any_way_through_a_mesh() {
+    for seed in 0..5 {
+        let mut world = ring_with_lan(seed);
+        world.run(seconds(60));
+        let dropped = refused_too_soon(&world);
+        let mut rng = Rng::new(seed);
+        for _ in 0..200 {
+            let node = rng.below(4) as usize;
+            let text = format!("192.0.2.{}/32", rng.below(6));
+            let how = [How::External1, How::External2, How::Stub][rng.below(3) as usize];
+            match rng.below(10) {
+                0 | 1 => world.withdraw(node, &text),
+                2 => world.handle(node, Event::DrainChanged { drained: rng.chance(50) }),
+                _ => world.announce(node, &text, how, rng.below(5) as u32 * 10),
+            }
+            world.run(millis(rng.below(400)));
+        }
+        world.run(seconds(5));
+        assert_eq!(refused_too_soon(&world), dropped, "seed {seed}");
+        world.agree().unwrap();
+    }
 }

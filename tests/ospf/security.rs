@@ -168,3 +168,21 @@ fn sequence_numbers_grow_over_a_restart() {
         assert_eq!(world.discarded(a, "eth0", "replayed"), 0);
     }
 }
+
+/// Its clock was set back meanwhile: it counts as dead first.
+#[test]
+fn who_counts_from_a_lower_number_is_heard_after_the_dead_interval() {
+    for extended in [false, true] {
+        let keys = vec![always(1, Algorithm::HmacSha1)];
+        let authentication = Authentication::Cryptographic { keys, extended };
+        let (mut world, a, b) = pair([authentication.clone(), authentication]);
+        world.run(seconds(100));
+        world.kill(b);
+        world.run(seconds(1));
+        world.boot_with_clock(b, Wall::from_micros(START.as_micros() - 3_600_000_000));
+        world.run(seconds(20));
+        assert_ne!(world.discarded(a, "eth0", "replayed"), 0);
+        world.run(seconds(35));
+        assert!(world.are_full(a, b), "{}", world.notes(a));
+    }
+}

@@ -218,9 +218,14 @@ impl World {
 
     /// A dead node begins anew and has forgotten everything.
     pub fn boot(&mut self, node: usize) {
+        self.boot_with_clock(node, START);
+    }
+
+    /// The same with another calendar time at the beginning of the world.
+    pub fn boot_with_clock(&mut self, node: usize, start: Wall) {
         let rng = self.rng.fork();
         let it = &mut self.nodes[node];
-        it.router = Router::new(it.settings.clone(), START, rng);
+        it.router = Router::new(it.settings.clone(), start, rng);
         it.on = true;
         it.ready = false;
         it.routes.clear();
