@@ -78,7 +78,11 @@ impl Attachment {
         }
     }
 
+    /// Whether the kernel itself knows the way, as it is a network of ours or an address.
     pub fn is_attached(&self, prefix: Ipv4Net) -> bool {
+        if prefix.prefix_len() == 32 && self.is_own(prefix.addr()) {
+            return true;
+        }
         let at = self.networks.partition_point(|(network, _)| *network < prefix);
         self.networks.get(at).is_some_and(|(network, _)| *network == prefix)
     }

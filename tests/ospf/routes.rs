@@ -1,8 +1,10 @@
 //! Routes and plans: what a router tells of the area, and when.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
-use shunt::ospf::{Announced, Event, How, RouteKind};
+use ipnet::Ipv4Net;
+use shunt::ospf::{Address, Announced, Event, How, Link, RouteKind};
 use shunt::types::RouterId;
 
 use super::world::{World, id, millis, point_to_point, seconds, settings};
@@ -143,4 +145,25 @@ fn more_or_fewer_paths_take_effect_at_once() {
     world.reconfigure(0, |settings| settings.max_paths = 1);
     world.run(seconds(2));
     assert_eq!(hops(&world), 1);
+}
+
+/// On a link with an address for each end, the other one announces ours.
+#[test]
+fn our_own_address_is_no_route() {
+    let mut world = World::new(1);
+    let nodes = [1, 2].map(|number| world.add(settings(number, &[("eth0", point_to_point())])));
+    world.join("10.0.0.0/24", &nodes.map(|node| (node, "eth0")));
+    for (node, own, other) in [(0, 1, 2), (1, 2, 1)] {
+        let address = Ipv4Addr::new(10, 0, 0, own);
+        let network = Ipv4Net::from(Ipv4Addr::new(10, 0, 0, other));
+        let addresses = vec![Address { address, network }];
+        let link = world.link(node, "eth0");
+        world.set_link(node, "eth0", Link { addresses, ..link });
+    }
+    world.announce(1, SERVICE, How::Stub, 1);
+    world.run(seconds(20));
+    assert!(world.are_full(0, 1));
+    let routes = world.nodes[0].router.routes();
+    let routes: Vec<String> = routes.map(|(prefix, _)| prefix.to_string()).collect();
+    assert_eq!(routes, [SERVICE]);
 }
