@@ -8,8 +8,9 @@ use super::backoff::Backoff;
 use super::database::MAX_AGE;
 use super::graph::{Graph, Lsas};
 use super::neighbor::NeighborState;
+use super::prefixes::{ExternalLsas, Networks};
 use super::spf::Tree;
-use super::table::{Best, Externals, Networks, View};
+use super::table::{Best, View};
 use super::{Action, Route, Router};
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{AreaId, ExternalLsa, LsaBody, LsaKey, LsaType};
@@ -21,7 +22,7 @@ use crate::wire::ospf::{AreaId, ExternalLsa, LsaBody, LsaKey, LsaType};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calculation {
     backoff: Backoff,
-    pub(super) externals: Externals,
+    pub(super) externals: ExternalLsas,
     /// The last run; `None` before the first.
     area: Option<AreaPaths>,
     /// External prefixes to compute, and since when.
@@ -173,7 +174,7 @@ impl Router {
 }
 
 impl AreaPaths {
-    fn view<'a>(&'a self, this: RouterId, area: AreaId, externals: &'a Externals) -> View<'a> {
+    fn view<'a>(&'a self, this: RouterId, area: AreaId, externals: &'a ExternalLsas) -> View<'a> {
         View {
             this,
             backbone: area == AreaId::BACKBONE,

@@ -105,6 +105,7 @@ mod origination;
 mod outbox;
 mod pacing;
 mod plan;
+mod prefixes;
 mod receive;
 mod restart;
 mod retransmission;

@@ -8,139 +8,18 @@
 //! RFC1583Compatibility is off, as it is by default in FRR and BIRD: where the area is not the backbone, a way to an
 //! AS boundary router or forwarding address that stays in the area goes before one through others (§16.4.1).
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use smallvec::SmallVec;
 
 use super::attachment::Attachment;
-use super::graph::{Graph, Lsas, Vertex};
+use super::graph::{Graph, Vertex};
+use super::prefixes::{Announcer, ExternalLsas, Networks};
 use super::spf::Tree;
 use super::{Route, RouteKind};
 use crate::types::RouterId;
-use crate::wire::ospf::{ExternalLsa, LinkKind, LsaKey, LsaType};
-
-/// LSInfinity of summary- and external-LSAs (RFC 2328 Appendix B).
-pub(super) const INFINITY: u32 = 0xff_ffff;
-
-/// The prefix of an address and a mask, if its ones are in front.
-pub(super) fn prefix(address: Ipv4Addr, mask: Ipv4Addr) -> Option<Ipv4Net> {
-    Ipv4Net::with_netmask(address, mask).ok().map(|prefix| prefix.trunc())
-}
-
-/// The networks of which router-, network- and summary-LSAs tell.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Networks {
-    /// Sorted by prefix.
-    announced: Vec<(Ipv4Net, Announced)>,
-    /// AS boundary routers elsewhere (type 4), sorted by router id.
-    boundaries: Vec<(RouterId, Announced)>,
-    /// Bit n: there are prefixes of length n.
-    lengths: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Announced {
-    /// Not in this area, but behind a border router.
-    beyond: bool,
-    vertex: Vertex,
-    /// From there on.
-    cost: u32,
-    router: RouterId,
-}
-
-impl Networks {
-    pub fn new(lsas: &Lsas<'_>, graph: &Graph) -> Networks {
-        let mut networks = Networks::default();
-        for (&((id, router), lsa), vertex) in lsas.networks.iter().zip(0..) {
-            let announced = Announced { beyond: false, vertex, cost: 0, router };
-            networks.announced.extend(prefix(id, lsa.mask).map(|prefix| (prefix, announced)));
-        }
-        for &(router, lsa) in &lsas.routers {
-            let Some(vertex) = graph.router(router) else { continue };
-            for link in lsa.links.iter().filter(|link| link.kind == LinkKind::Stub) {
-                let cost = u32::from(link.metric);
-                let announced = Announced { beyond: false, vertex, cost, router };
-                let prefix = prefix(link.id, link.data);
-                networks.announced.extend(prefix.map(|prefix| (prefix, announced)));
-            }
-        }
-        for (key, lsa) in lsas.summaries.iter().filter(|(_, lsa)| lsa.metric < INFINITY) {
-            let router = key.advertising_router;
-            let Some(vertex) = graph.border(router) else { continue };
-            let announced = Announced { beyond: true, vertex, cost: lsa.metric, router };
-            if key.kind == LsaType::SUMMARY_NETWORK {
-                let prefix = prefix(key.link_state_id, lsa.mask);
-                networks.announced.extend(prefix.map(|prefix| (prefix, announced)));
-            } else {
-                networks.boundaries.push((RouterId(key.link_state_id), announced));
-            }
-        }
-        networks.announced.sort_by_key(|(prefix, _)| *prefix);
-        networks.boundaries.sort_by_key(|(router, _)| *router);
-        networks.lengths = networks
-            .announced
-            .iter()
-            .fold(0, |lengths, (prefix, _)| lengths | 1 << prefix.prefix_len());
-        networks
-    }
-
-    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
-        self.announced.chunk_by(|one, other| one.0 == other.0).map(|same| same[0].0)
-    }
-
-    fn of(&self, prefix: Ipv4Net) -> impl Iterator<Item = &Announced> {
-        let begin = self.announced.partition_point(|(other, _)| *other < prefix);
-        self.announced[begin..]
-            .iter()
-            .take_while(move |(other, _)| *other == prefix)
-            .map(|(_, announced)| announced)
-    }
-
-    fn boundary(&self, router: RouterId) -> impl Iterator<Item = &Announced> {
-        let begin = self.boundaries.partition_point(|(other, _)| *other < router);
-        self.boundaries[begin..]
-            .iter()
-            .take_while(move |(other, _)| *other == router)
-            .map(|(_, announced)| announced)
-    }
-}
-
-/// External- and NSSA-LSAs by the prefix they are about. LSAs of MaxAge and with LSInfinity are not among them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Externals(BTreeMap<Ipv4Net, SmallVec<[(LsaKey, ExternalLsa); 1]>>);
-
-impl Externals {
-    pub fn insert(&mut self, key: LsaKey, lsa: ExternalLsa) -> Option<Ipv4Net> {
-        let prefix = prefix(key.link_state_id, lsa.mask)?;
-        if lsa.metric < INFINITY {
-            let lsas = self.0.entry(prefix).or_default();
-            lsas.retain(|(other, _)| *other != key);
-            lsas.push((key, lsa));
-        }
-        Some(prefix)
-    }
-
-    pub fn remove(&mut self, key: LsaKey, lsa: ExternalLsa) -> Option<Ipv4Net> {
-        let prefix = prefix(key.link_state_id, lsa.mask)?;
-        if let Some(lsas) = self.0.get_mut(&prefix) {
-            lsas.retain(|(other, _)| *other != key);
-            if lsas.is_empty() {
-                self.0.remove(&prefix);
-            }
-        }
-        Some(prefix)
-    }
-
-    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
-        self.0.keys().copied()
-    }
-
-    pub fn of(&self, prefix: Ipv4Net) -> &[(LsaKey, ExternalLsa)] {
-        self.0.get(&prefix).map(SmallVec::as_slice).unwrap_or_default()
-    }
-}
+use crate::wire::ospf::{ExternalLsa, LsaKey, LsaType};
 
 /// An announcement that can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +60,7 @@ pub(super) struct View<'a> {
     pub graph: &'a Graph,
     pub tree: &'a Tree,
     pub networks: &'a Networks,
-    pub externals: &'a Externals,
+    pub externals: &'a ExternalLsas,
     pub attachment: &'a Attachment,
 }
 
@@ -234,21 +113,22 @@ impl View<'_> {
     }
 
     /// The ways to an AS boundary router.
-    fn boundary(&self, router: RouterId) -> SmallVec<[Announced; 2]> {
+    fn boundary(&self, router: RouterId) -> SmallVec<[Announcer; 2]> {
         let graph = self.graph;
         let vertex =
             if router == self.this { graph.router(router) } else { graph.boundary(router) };
-        let inside = vertex.map(|vertex| Announced { beyond: false, vertex, cost: 0, router });
+        let inside = vertex.map(|vertex| Announcer { beyond: false, vertex, cost: 0, router });
         let beyond = self.networks.boundary(router).copied();
         inside.into_iter().chain(beyond).filter(|way| self.reaches(way)).collect()
     }
 
     /// The ways to a forwarding address: those of the longest network that contains it, inside the area before
     /// others. That of a type 7 LSA has to be inside.
-    fn towards(&self, address: Ipv4Addr, inside: bool) -> SmallVec<[Announced; 2]> {
-        let lengths = (0..=32).rev().filter(|length| self.networks.lengths & 1 << length != 0);
-        for network in lengths.filter_map(|length| Ipv4Net::new(address, length).ok()) {
-            let mut ways: SmallVec<[Announced; 2]> = SmallVec::new();
+    fn towards(&self, address: Ipv4Addr, inside: bool) -> SmallVec<[Announcer; 2]> {
+        for network in
+            self.networks.lengths().filter_map(|length| Ipv4Net::new(address, length).ok())
+        {
+            let mut ways: SmallVec<[Announcer; 2]> = SmallVec::new();
             let all = self.networks.of(network.trunc()).copied();
             ways.extend(all.filter(|way| self.reaches(way)));
             if let Some(beyond) = ways.iter().map(|way| way.beyond).min() {
@@ -259,7 +139,7 @@ impl View<'_> {
         SmallVec::new()
     }
 
-    fn reaches(&self, way: &Announced) -> bool {
+    fn reaches(&self, way: &Announcer) -> bool {
         self.tree.distance(way.vertex).is_some()
     }
 
@@ -337,6 +217,7 @@ impl Best {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prefixes::INFINITY;
     use super::super::topology::{Topology, id};
     use super::*;
 

@@ -8,8 +8,9 @@ use ipnet::Ipv4Net;
 use super::Route;
 use super::attachment::Attachment;
 use super::graph::{Graph, Lsas};
+use super::prefixes::{ExternalLsas, Networks};
 use super::spf::Tree;
-use super::table::{Externals, Networks, View};
+use super::table::View;
 use crate::types::RouterId;
 use crate::wire::ospf::{
     ExternalLsa, Link, LinkKind, LsaKey, LsaType, NetworkLsa, RouterLsa, SummaryLsa,
@@ -22,7 +23,7 @@ pub struct Topology {
     pub routers: BTreeMap<RouterId, RouterLsa>,
     pub networks: BTreeMap<(Ipv4Addr, RouterId), NetworkLsa>,
     pub summaries: Vec<(LsaKey, SummaryLsa)>,
-    pub externals: Externals,
+    pub externals: ExternalLsas,
 }
 
 /// Router number n.
