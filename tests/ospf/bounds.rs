@@ -5,14 +5,14 @@ use std::net::Ipv4Addr;
 use shunt::ospf::{How, NeighborState};
 use shunt::types::RouterId;
 use shunt::wire::ospf::{
-    Body, DatabaseDescription, Frame, Link, LinkKind, Lsa, LsaBody, LsaHeader, LsaKey, LsaType,
-    Options, RouterLsa, SequenceNumber,
+    Body, Link, LinkKind, Lsa, LsaBody, LsaHeader, LsaKey, LsaType, Options, RouterLsa,
+    SequenceNumber,
 };
 
-use super::forge::{arrive, hello, packet};
+use super::forge::{arrive, description, exchange_with_liar, packet};
 use super::lsas::{external, external_lsa};
 use super::pacing::chain;
-use super::world::{World, millis, point_to_point, seconds, settings};
+use super::world::{World, millis, seconds};
 
 const SERVICE: &str = "192.0.2.1/32";
 
@@ -31,33 +31,6 @@ fn ours_that_comes_back_in_its_last_second_is_replaced() {
         assert_eq!(world.lsa(2, key).unwrap().header.sequence, SequenceNumber(8));
         world.agree().unwrap();
     }
-}
-
-/// A liar that describes what it has to router `number`, which is in Exchange with it, as the slave of the exchange.
-/// Returns the sequence number of the next description.
-fn exchange_with_liar(world: &mut World, number: u8) -> (usize, u32) {
-    let node = world.add(settings(number, &[("eth0", point_to_point())]));
-    let liar = world.add(settings(3, &[]));
-    world.join("10.0.0.0/24", &[(node, "eth0")]);
-    arrive(world, liar, packet(3, &Body::Hello(hello(&[number]))));
-    let begin =
-        world.sent.iter().find_map(|sent| match Frame::parse(&sent.octets).unwrap().body() {
-            Ok(Body::DatabaseDescription(description)) => Some(description.sequence),
-            _ => None,
-        });
-    (liar, begin.unwrap())
-}
-
-fn description(sequence: u32, headers: Vec<LsaHeader>) -> Body {
-    Body::DatabaseDescription(DatabaseDescription {
-        mtu: 1500,
-        options: Options::EXTERNAL.with(Options::OPAQUE),
-        init: false,
-        more: true,
-        master: false,
-        sequence,
-        headers,
-    })
 }
 
 #[test]

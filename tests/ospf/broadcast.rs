@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 
 use shunt::ospf::{InterfaceSettings, InterfaceState, NeighborState};
+use shunt::wire::ospf::LsaType;
 
-use super::world::{World, broadcast, millis, seconds, settings};
+use super::world::{World, broadcast, id, millis, seconds, settings};
 
 /// Routers 1, 2, … on one LAN, with these priorities.
 fn lan(priorities: &[u8]) -> World {
@@ -112,6 +113,15 @@ fn a_priority_that_is_taken_to_zero_hands_over_at_once() {
     world.run(seconds(1));
     assert_eq!(elected(&world), (2, 1));
     assert!(world.are_full(0, 1) && world.are_full(2, 1) && world.are_full(2, 0));
+    // The network has one LSA, that of the new DR.
+    world.run(seconds(2));
+    for node in 0..3 {
+        let database = world.nodes[node].router.database();
+        let of_networks = database.iter().map(|entry| entry.lsa.header.key);
+        let of_networks: Vec<_> = of_networks.filter(|key| key.kind == LsaType::NETWORK).collect();
+        assert_eq!(of_networks.len(), 1, "{of_networks:?}");
+        assert_eq!(of_networks[0].advertising_router, id(2));
+    }
 }
 
 #[test]

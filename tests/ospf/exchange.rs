@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 use shunt::ospf::{Announced, Event, How};
 use shunt::wire::ospf::{Body, Frame, LsaType};
 
-use super::world::{World, millis, point_to_point, seconds, settings};
+use super::world::{World, id, millis, point_to_point, seconds, settings};
 
 /// Router 1 has flooded that many externals to router 3; router 2 has one more, and comes only now, over network 1.
 fn loaded(externals: u32, seed: u64) -> World {
@@ -87,4 +87,24 @@ fn a_break_in_the_middle_begins_the_exchange_anew() {
     assert!(world.run_until(seconds(30), |world| world.are_full(0, 1)));
     world.run(seconds(2));
     assert_eq!((externals(&world, 0), externals(&world, 1)), (1001, 1001));
+}
+
+/// Router 2 learns the same from both neighbours at a time, and has nothing to tell them of it (RFC 2328 §13.3 (1) (b)).
+#[test]
+fn what_a_neighbor_has_described_itself_is_not_flooded_to_it() {
+    let mut world = loaded(200, 1);
+    world.join("10.0.2.0/24", &[(1, "eth1"), (2, "eth0")]);
+    let since = world.sent.len();
+    assert!(world.run_until(seconds(30), |world| world.are_full(0, 1) && world.are_full(1, 2)));
+    world.run(seconds(2));
+    assert_eq!(externals(&world, 1), 201);
+    let told = world
+        .updates(since)
+        .iter()
+        .filter(|update| update.from == 1)
+        .flat_map(|update| &update.lsas)
+        .filter(|lsa| lsa.header.key.kind == LsaType::EXTERNAL)
+        .filter(|lsa| lsa.header.key.advertising_router == id(1))
+        .count();
+    assert_eq!(told, 0);
 }

@@ -3,9 +3,11 @@
 use std::net::Ipv4Addr;
 
 use shunt::types::Time;
-use shunt::wire::ospf::{AreaId, Body, Hello, Options, Signature, Version, emit};
+use shunt::wire::ospf::{
+    AreaId, Body, DatabaseDescription, Frame, Hello, LsaHeader, Options, Signature, Version, emit,
+};
 
-use super::world::{Packet, World, id};
+use super::world::{Packet, World, id, millis, point_to_point, settings};
 
 pub const ALL_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
 
@@ -35,5 +37,33 @@ pub fn hello(neighbors: &[u8]) -> Hello {
 /// Puts a packet onto network 0, as if the last node there had sent it, and lets it arrive.
 pub fn arrive(world: &mut World, from: usize, packet: Packet) {
     world.inject(from, 0, packet);
-    world.run(super::world::millis(2));
+    world.run(millis(2));
+}
+
+/// A liar that describes what it has to router `number`, which is in Exchange with it, as the slave of the exchange.
+/// Returns the sequence number of the next description.
+pub fn exchange_with_liar(world: &mut World, number: u8) -> (usize, u32) {
+    let node = world.add(settings(number, &[("eth0", point_to_point())]));
+    let liar = world.add(settings(3, &[]));
+    world.join("10.0.0.0/24", &[(node, "eth0")]);
+    arrive(world, liar, packet(3, &Body::Hello(hello(&[number]))));
+    let begin =
+        world.sent.iter().find_map(|sent| match Frame::parse(&sent.octets).unwrap().body() {
+            Ok(Body::DatabaseDescription(description)) => Some(description.sequence),
+            _ => None,
+        });
+    (liar, begin.unwrap())
+}
+
+/// Says what the slave has, and that there is more.
+pub fn description(sequence: u32, headers: Vec<LsaHeader>) -> Body {
+    Body::DatabaseDescription(DatabaseDescription {
+        mtu: 1500,
+        options: Options::EXTERNAL.with(Options::OPAQUE),
+        init: false,
+        more: true,
+        master: false,
+        sequence,
+        headers,
+    })
 }

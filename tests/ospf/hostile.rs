@@ -4,12 +4,13 @@ use bytes::Bytes;
 use shunt::ospf::{Authentication, Key, NeighborState};
 use shunt::types::{Rng, Secret};
 use shunt::wire::ospf::{
-    Algorithm, AreaId, Body, DatabaseDescription, LsaHeader, LsaKey, LsaType, Options,
-    SequenceNumber, Signature, Version, emit,
+    Algorithm, AreaId, Body, DatabaseDescription, LsaHeader, LsaKey, LsaType, Options, Signature,
+    Version, emit,
 };
 
-use super::forge::{arrive, hello, packet};
-use super::world::{Packet, World, broadcast, id, millis, point_to_point, seconds, settings};
+use super::forge::{arrive, description, exchange_with_liar, hello, packet};
+use super::lsas::{external, external_lsa};
+use super::world::{Packet, World, broadcast, id, millis, seconds, settings};
 
 /// Two routers that are Full, and a third node that never speaks by itself.
 fn with_liar(prefix: &str) -> (World, usize, usize, usize) {
@@ -137,45 +138,51 @@ fn an_exchange_out_of_order_is_begun_anew() {
 #[test]
 fn a_summary_with_what_does_not_belong_is_not_taken() {
     let mut world = World::new(1);
-    let a = world.add(settings(9, &[("eth0", point_to_point())]));
-    let liar = world.add(settings(3, &[]));
-    world.join("10.0.0.0/24", &[(a, "eth0")]);
-    arrive(&mut world, liar, packet(3, &Body::Hello(hello(&[9]))));
-    let state = |world: &World| world.neighbor(a, liar).map(|neighbor| neighbor.state);
-    assert_eq!(state(&world), Some(NeighborState::ExStart));
-    let sequence = world
-        .sent
-        .iter()
-        .find_map(|sent| match shunt::wire::ospf::Frame::parse(&sent.octets).unwrap().body() {
-            Ok(Body::DatabaseDescription(description)) => Some(description.sequence),
-            _ => None,
-        })
-        .unwrap();
-    let header = |kind| LsaHeader {
-        age: 1,
-        options: Options::EXTERNAL,
-        key: LsaKey { kind, link_state_id: [1, 1, 1, 1].into(), advertising_router: id(3) },
-        sequence: SequenceNumber::INITIAL,
-        checksum: 1,
-        length: 36,
-    };
-    let description = |kind, sequence| {
-        Body::DatabaseDescription(DatabaseDescription {
-            mtu: 1500,
-            options: Options::EXTERNAL.with(Options::OPAQUE),
-            init: false,
-            more: true,
-            master: false,
-            sequence,
-            headers: vec![header(kind)],
-        })
+    let (liar, sequence) = exchange_with_liar(&mut world, 9);
+    assert_eq!(world.state(0, liar), Some(NeighborState::ExStart));
+    let listed = |kind, sequence| {
+        let key = LsaKey { kind, link_state_id: [1, 1, 1, 1].into(), advertising_router: id(3) };
+        let header = LsaHeader { key, ..external_lsa(key, 1, 1).header };
+        packet(3, &description(sequence, vec![header]))
     };
     // A type 7 in a normal area.
-    arrive(&mut world, liar, packet(3, &description(LsaType::NSSA, sequence)));
-    assert_eq!(state(&world), Some(NeighborState::ExStart));
+    arrive(&mut world, liar, listed(LsaType::NSSA, sequence));
+    assert_eq!(world.state(0, liar), Some(NeighborState::ExStart));
     // As the master we have taken a new number for the new beginning.
-    arrive(&mut world, liar, packet(3, &description(LsaType::ROUTER, sequence + 1)));
-    assert_eq!(state(&world), Some(NeighborState::Exchange));
+    arrive(&mut world, liar, listed(LsaType::ROUTER, sequence + 1));
+    assert_eq!(world.state(0, liar), Some(NeighborState::Exchange));
+}
+
+/// BadLSReq (RFC 2328 §13 (6)): what it sends again is not what it has described, and we would wait for that forever.
+#[test]
+fn who_does_not_have_what_it_described_begins_anew() {
+    let mut world = World::new(1);
+    let (liar, sequence) = exchange_with_liar(&mut world, 9);
+    let key = external(3, "192.0.2.1/32");
+    let described = vec![external_lsa(key, 5, 1).header];
+    arrive(&mut world, liar, packet(3, &description(sequence, described)));
+    let update = packet(3, &Body::LinkStateUpdate(vec![external_lsa(key, 3, 1)].into()));
+    arrive(&mut world, liar, update.clone());
+    assert_eq!(world.state(0, liar), Some(NeighborState::Exchange));
+    assert_eq!(world.neighbor(0, liar).unwrap().requests.len(), 1);
+    arrive(&mut world, liar, update);
+    assert_eq!(world.state(0, liar), Some(NeighborState::ExStart));
+}
+
+/// RFC 2328 §13 (4): while we are exchanging databases, an LSA at its end is taken though we do not have it.
+#[test]
+fn what_is_flushed_while_we_ask_for_it_is_asked_for_no_more() {
+    let mut world = World::new(1);
+    let (liar, sequence) = exchange_with_liar(&mut world, 9);
+    let lsa = external_lsa(external(3, "192.0.2.1/32"), 5, 1);
+    arrive(&mut world, liar, packet(3, &description(sequence, vec![lsa.header])));
+    assert_eq!(world.neighbor(0, liar).unwrap().requests.len(), 1);
+    arrive(&mut world, liar, packet(3, &Body::LinkStateUpdate(vec![lsa.with_age(3600)].into())));
+    assert_eq!(world.neighbor(0, liar).unwrap().requests.len(), 0);
+    // It stays until nobody can ask for it any more (§14).
+    let entry = world.nodes[0].router.database().get(&lsa.header.key);
+    assert_eq!(entry.map(|entry| entry.age(world.now)), Some(3600));
+    assert_eq!(world.state(0, liar), Some(NeighborState::Exchange));
 }
 
 #[test]
