@@ -204,7 +204,10 @@ fn random_area(rng: &mut Rng) -> (Topology, u8, Vec<Cable>) {
     }
     for lan in 0..rng.below(3) as u8 {
         let members: Vec<(u8, u16)> = (1..=routers)
-            .filter_map(|n| (rng.below(3) == 0).then(|| (n, 1 + rng.below(4) as u16)))
+            .filter_map(|n| match rng.below(3) {
+                0 => Some((n, 1 + rng.below(4) as u16)),
+                _ => None,
+            })
             .collect();
         if members.len() < 2 {
             continue;
