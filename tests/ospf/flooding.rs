@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use shunt::ospf::{Announced, Event, How, NeighborState};
 use shunt::types::Rng;
-use shunt::wire::ospf::{Body, Lsa, LsaBody, LsaKey, LsaType, Options, SequenceNumber};
+use shunt::wire::ospf::{Body, Frame, Lsa, LsaBody, LsaKey, LsaType, Options, SequenceNumber};
 
 use super::lsas::{external, external_lsa, prefix, router_key};
 use super::pacing::chain;
@@ -171,6 +171,33 @@ fn everybody_on_a_lan_gets_a_change_from_a_router_that_is_not_designated() {
     assert_eq!(world.updates(since).len(), 2);
     world.run(seconds(1));
     assert_eq!(world.updates(since).len(), 2);
+    world.agree().unwrap();
+}
+
+/// Of what another router sends, a BDR acknowledges the DR's copy and not the router's own (RFC 2328 §13.5, table 19).
+#[test]
+fn a_backup_acknowledges_once() {
+    let mut world = World::new(1);
+    let nodes: Vec<usize> =
+        (1..=3).map(|number| world.add(settings(number, &[("eth0", broadcast())]))).collect();
+    let ends: Vec<(usize, &str)> = nodes.iter().map(|node| (*node, "eth0")).collect();
+    world.join("10.0.0.0/24", &ends);
+    world.run(seconds(60));
+    let since = world.sent.len();
+    world.announce(0, "192.0.2.1/32", How::External2, 5);
+    world.run(seconds(1));
+    let key = external(1, "192.0.2.1/32");
+    let acknowledged = world.sent[since..]
+        .iter()
+        .filter(|packet| packet.from == 1)
+        .filter_map(|packet| match Frame::parse(&packet.octets).unwrap().body().unwrap() {
+            Body::LinkStateAcknowledgment(headers) => Some(headers),
+            _ => None,
+        })
+        .flatten()
+        .filter(|header| header.key == key)
+        .count();
+    assert_eq!(acknowledged, 1);
     world.agree().unwrap();
 }
 
