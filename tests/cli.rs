@@ -246,7 +246,11 @@ fn refusals_have_their_exit_codes() {
         (&["announce", "192.0.2.0/24"], 1, "not within own-prefixes"),
         (&["announce", "full-disk"], 1, "nothing was changed"),
         (&["announce", "secret"], 4, "root or a member of group shunt"),
-        (&["announce", "deaf"], 5, "not acknowledged within 5 s by isp-b, core"),
+        (
+            &["announce", "deaf"],
+            5,
+            "not acknowledged within 5 s by isp-b, and the session with core was lost meanwhile",
+        ),
         (&["reload"], 6, "unknown key `adress`\n --> shunt.toml:3:1"),
         (&["neighbors", "isp-x"], 1, "did you mean `isp-a`?"),
         (&["ospf", "neighbors", "edge3"], 1, "did you mean `edge2`?"),

@@ -45,18 +45,14 @@ impl Order {
         let call = daemon.call(patience, async move |mut client| client.order(request).await);
         let reply = with_progress(timeout, call).await?;
 
-        let missing = unacknowledged(&reply);
+        let missing = unacknowledged(&reply, timeout);
         out.answer(&reply, |out| print(&reply, node, out))?;
         if missing.is_empty() {
             return Ok(());
         }
         Err(Failure::new(
             Exit::Unacknowledged,
-            format!(
-                "the order is in force, but not acknowledged within {} by {}",
-                output::span(timeout),
-                missing.join(", ")
-            ),
+            format!("the order is in force, but {}", missing.join(", and ")),
         )
         .advise("It goes out as soon as the neighbor reads or comes back: see `shunt neighbors`, `shunt ospf neighbors`."))
     }
@@ -86,13 +82,20 @@ async fn with_progress<T>(timeout: Duration, call: impl Future<Output = T>) -> T
     reply
 }
 
-fn unacknowledged(reply: &OrderReply) -> Vec<&str> {
-    reply
-        .deliveries
-        .iter()
-        .filter(|delivery| matches!(delivery.outcome.as_str(), "timeout" | "lost"))
-        .map(|delivery| delivery.neighbor.as_str())
-        .collect()
+fn is_missing(delivery: &Delivery) -> bool {
+    matches!(delivery.outcome.as_str(), "timeout" | "lost")
+}
+
+fn unacknowledged(reply: &OrderReply, timeout: Duration) -> Vec<String> {
+    let with = |outcome: &str| {
+        let deliveries = reply.deliveries.iter().filter(|delivery| delivery.outcome == outcome);
+        let names: Vec<&str> = deliveries.map(|delivery| delivery.neighbor.as_str()).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let late = with("timeout")
+        .map(|names| format!("not acknowledged within {} by {names}", output::span(timeout)));
+    let lost = with("lost").map(|names| format!("the session with {names} was lost meanwhile"));
+    late.into_iter().chain(lost).collect()
 }
 
 fn print(reply: &OrderReply, node: bool, out: &mut dyn Write) -> io::Result<()> {
@@ -137,7 +140,7 @@ fn print(reply: &OrderReply, node: bool, out: &mut dyn Write) -> io::Result<()> 
     }
     write!(out, "on disk after {}", output::span(Duration::from_micros(reply.durable_us)))?;
     let acknowledged = |delivery: &Delivery| delivery.outcome == "acknowledged";
-    if reply.deliveries.iter().any(acknowledged) && unacknowledged(reply).is_empty() {
+    if reply.deliveries.iter().any(acknowledged) && !reply.deliveries.iter().any(is_missing) {
         let total = output::span(Duration::from_micros(reply.total_us));
         write!(out, ", acknowledged by all after {total}")?;
     }
