@@ -31,7 +31,6 @@ pub struct Update {
 pub struct Instance {
     /// Microseconds, of the calendar.
     pub time: u64,
-    pub source: String,
     /// LS type, link state id, advertising router.
     pub key: (u8, String, String),
     /// Without the sign: greater is newer.
@@ -111,19 +110,47 @@ impl Capture {
         self.fields(&filter, &["frame.number", "_ws.col.Info", "_ws.expert.message"])
     }
 
+    /// What stood behind the IP header of every packet from `source`, in order, with its time in microseconds of the
+    /// calendar. Ethernet and IPv4.
+    #[track_caller]
+    pub fn payloads(&self, source: &str) -> Vec<(u64, Vec<u8>)> {
+        let source: std::net::Ipv4Addr = source.parse().unwrap();
+        let file = std::fs::read(&self.file).unwrap();
+        let mut rest = file.get(24..).unwrap_or_default();
+        let mut payloads = Vec::new();
+        while let Some((record, behind)) = rest.split_first_chunk::<16>() {
+            let number =
+                |at: usize| u64::from(u32::from_ne_bytes(record[at..at + 4].try_into().unwrap()));
+            // The last one may be half written.
+            let Some((frame, behind)) =
+                behind.split_at_checked(usize::try_from(number(8)).unwrap())
+            else {
+                break;
+            };
+            let packet = &frame[14..];
+            if packet[12..16] == source.octets() {
+                let end = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
+                let payload = packet[usize::from(packet[0] & 0xf) * 4..end].to_vec();
+                payloads.push((number(0) * 1_000_000 + number(4), payload));
+            }
+            rest = behind;
+        }
+        payloads
+    }
+
+    /// How often `source` has begun a database exchange: Database Descriptions with the I bit.
+    #[track_caller]
+    pub fn exchanges_begun(&self, source: &str) -> usize {
+        let begins = |payload: &Vec<u8>| payload[1] == 2 && payload[27] & 4 != 0;
+        self.payloads(source).iter().filter(|(_, payload)| begins(payload)).count()
+    }
+
     /// Every LSA that `source` has sent in an Update, in order, retransmissions included.
     #[track_caller]
     pub fn instances(&self, source: &str) -> Vec<Instance> {
-        let fields = [
-            "frame.time_epoch",
-            "ospf.lsa",
-            "ospf.lsa.id",
-            "ospf.advrouter",
-            "ospf.lsa.seqnum",
-            "ospf.lsa.age",
-        ];
-        let lines = self.fields(&format!("ospf.msg == 4 && {}", from(source)), &fields);
-        lines.iter().flat_map(|line| instances(line, source)).collect()
+        let packets = self.payloads(source);
+        let updates = packets.iter().filter(|(_, payload)| payload[1] == 4);
+        updates.flat_map(|(time, payload)| instances(*time, payload)).collect()
     }
 
     /// The BGP messages sent by `source`, in order, as tshark's JSON.
@@ -163,33 +190,23 @@ impl Capture {
     }
 }
 
-/// The LSAs of one Update, from tshark's fields: each has a list, separated by commas.
-fn instances(line: &str, source: &str) -> Vec<Instance> {
-    let columns: Vec<Vec<&str>> =
-        line.split('\t').map(|column| column.split(',').collect()).collect();
-    let [time, kinds, ids, routers, sequences, ages] = &columns[..] else { panic!("{line}") };
-    for column in [ids, routers, sequences, ages] {
-        assert_eq!(column.len(), kinds.len(), "{line}");
-    }
-    let (seconds, fraction) = time[0].split_once('.').unwrap();
-    let time = seconds.parse::<u64>().unwrap() * 1_000_000 + fraction[..6].parse::<u64>().unwrap();
-    let number = |text: &str| match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).unwrap(),
-        None => text.parse().unwrap(),
-    };
-    (0..kinds.len())
-        .map(|at| Instance {
+/// The LSAs of one Update (RFC 2328 A.3.5, A.4.1).
+fn instances(time: u64, payload: &[u8]) -> Vec<Instance> {
+    let mut rest = &payload[28..];
+    let mut instances = Vec::new();
+    // A digest may follow.
+    for _ in 0..u32::from_be_bytes(payload[24..28].try_into().unwrap()) {
+        let four = |at: usize| -> [u8; 4] { rest[at..at + 4].try_into().unwrap() };
+        let address = |at: usize| std::net::Ipv4Addr::from(four(at)).to_string();
+        instances.push(Instance {
             time,
-            source: source.to_owned(),
-            key: (
-                u8::try_from(number(kinds[at])).unwrap(),
-                ids[at].to_owned(),
-                routers[at].to_owned(),
-            ),
-            sequence: number(sequences[at]) ^ 0x8000_0000,
-            age: u16::try_from(number(ages[at])).unwrap(),
-        })
-        .collect()
+            key: (rest[3], address(4), address(8)),
+            sequence: u32::from_be_bytes(four(12)) ^ 0x8000_0000,
+            age: u16::from_be_bytes([rest[0], rest[1]]),
+        });
+        rest = &rest[usize::from(u16::from_be_bytes([rest[18], rest[19]]))..];
+    }
+    instances
 }
 
 /// A display filter for the sender.

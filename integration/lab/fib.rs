@@ -1,6 +1,5 @@
 //! What the kernel of a node does with a prefix, now and over time.
 
-use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::daemon::Daemon;
@@ -39,11 +38,6 @@ impl Node {
             },
         );
     }
-
-    /// How many routes of a routing protocol (`ip route show proto NAME`) the kernel has.
-    pub fn count_routes(&self, protocol: &str) -> Result<usize, String> {
-        Ok(self.run("ip", &["route", "show", "proto", protocol])?.lines().count())
-    }
 }
 
 /// `ip monitor route` in a node, from `start` until it is dropped.
@@ -77,11 +71,5 @@ impl Monitor {
                     .then(|| (time.to_owned(), what.to_owned()))
             })
             .collect()
-    }
-
-    #[track_caller]
-    pub fn stop(&mut self) {
-        self.daemon.signal(Signal::SIGTERM);
-        self.daemon.wait();
     }
 }

@@ -30,7 +30,7 @@ pub use exabgp::Exabgp;
 pub use fib::Monitor;
 pub use frr::Frr;
 pub use gobgp::Gobgp;
-pub use namespace::{Forger, within};
+pub use namespace::Forger;
 pub use net::Net;
 pub use node::Node;
 pub use openbgpd::Openbgpd;

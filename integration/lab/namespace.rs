@@ -33,7 +33,7 @@ impl Forger {
         let socket = within(node, || {
             let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(89))).unwrap();
             socket.bind_device(Some(interface.as_bytes())).unwrap();
-            socket.set_ttl_v4(1).unwrap();
+            socket.set_multicast_loop_v4(false).unwrap();
             socket
         });
         Forger { socket }

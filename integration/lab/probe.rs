@@ -52,10 +52,13 @@ impl Drop for Responder {
 
 /// A datagram every two milliseconds from a node to a service, until it is dropped.
 pub struct Prober {
-    log: Arc<Mutex<Vec<(Instant, Option<String>)>>>,
+    log: Arc<Mutex<Vec<Probe>>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// When it was sent, and who has answered.
+type Probe = (Instant, Option<String>);
 
 impl Prober {
     #[track_caller]

@@ -37,9 +37,10 @@ impl OspfBird {
 
 fn config(router: &OspfRouter) -> String {
     let external = router.external;
+    // When a link goes down the kernel drops the routes over it, which BIRD finds out by a scan.
     let mut text = format!(
         "log stderr all;\ndebug protocols {{ states, events }};\nrouter id {};\nprotocol device {{ }}\n\
-         protocol kernel {{\n  merge paths on;\n  \
+         protocol kernel {{\n  scan time 1;\n  merge paths on;\n  \
          ipv4 {{ import none; export where source ~ [RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2]; }};\n}}\n\
          filter own {{\n  if source != RTS_STATIC then reject;\n  ospf_metric{} = {};\n  ospf_tag = {};\n  accept;\n}}\n\
          protocol static {{\n  ipv4;\n",
@@ -49,7 +50,7 @@ fn config(router: &OspfRouter) -> String {
         writeln!(text, "  route {prefix} blackhole;").unwrap();
     }
     text.push_str(
-        "}\nprotocol ospf v2 o {\n  ecmp on;\n  ipv4 { import all; export filter own; };\n",
+        "}\nprotocol ospf v2 o {\n  ecmp on;\n  merge external yes;\n  ipv4 { import all; export filter own; };\n",
     );
     let mut areas: Vec<&str> =
         router.attached.iter().map(|attached| attached.area.as_str()).collect();
@@ -58,8 +59,8 @@ fn config(router: &OspfRouter) -> String {
     for area in areas {
         writeln!(text, "  area {area} {{").unwrap();
         match router.areas.iter().find(|(id, _)| id == area) {
-            Some((_, AreaKind::Stub)) => text.push_str("    stub;\n"),
-            Some((_, AreaKind::Nssa)) => text.push_str("    nssa;\n"),
+            Some((_, AreaKind::Stub)) => text.push_str("    stub;\n    summary yes;\n"),
+            Some((_, AreaKind::Nssa)) => text.push_str("    nssa;\n    summary yes;\n"),
             None => {}
         }
         for attached in router.attached.iter().filter(|attached| attached.area == area) {
@@ -73,11 +74,12 @@ fn config(router: &OspfRouter) -> String {
 
 fn interface(attached: &Attached) -> String {
     let mut text = format!(
-        "    interface \"{}\" {{ cost {}; priority {}; hello 1; dead {};\n      {}\n",
+        "    interface \"{}\" {{ cost {}; priority {}; hello 1; dead {}; retransmit {};\n      {}\n",
         attached.interface,
         attached.cost,
         attached.priority,
         attached.dead,
+        attached.retransmit,
         match attached.network {
             Network::PointToPoint => "type pointopoint;",
             Network::Broadcast => "type broadcast;",
@@ -151,6 +153,15 @@ impl OspfPeer for OspfBird {
             type_2_metric: number("OSPF.metric2:"),
             tag: tag.unwrap_or_default(),
         }))
+    }
+
+    /// BIRD holds a change of its router-LSA back for MinLSInterval, 5 s. If a neighbour goes and comes within that time,
+    /// it may compute routes meanwhile ("Cannot find next hop for LSA"), and has no reason to do so again.
+    fn is_settled(&self) -> Result<(), String> {
+        let shown = self.ask("show ospf lsadb type 1 self")?;
+        let own = shown.lines().find(|line| line.trim().starts_with("0001"));
+        let age = own.and_then(|line| line.split_whitespace().nth(4)?.parse::<u16>().ok());
+        if age.is_some_and(|age| age > 5) { Ok(()) } else { Err(shown) }
     }
 
     fn announce(&mut self, prefixes: &[&str]) {

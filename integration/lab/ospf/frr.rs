@@ -21,11 +21,6 @@ impl OspfFrr {
         frr
     }
 
-    /// Runs a vtysh command.
-    pub fn ask(&self, command: &str) -> Result<String, String> {
-        self.daemons.ask(&[command])
-    }
-
     /// Enters commands below `interface NAME`.
     #[track_caller]
     pub fn configure(&self, interface: &str, commands: &[&str]) {
@@ -53,6 +48,7 @@ fn config(router: &OspfRouter) -> String {
             line(" ip ospf hello-interval 1");
             line(&format!(" ip ospf dead-interval {}", attached.dead));
         }
+        line(&format!(" ip ospf retransmit-interval {}", attached.retransmit));
         match attached.network {
             Network::PointToPoint => line(" ip ospf network point-to-point"),
             Network::Broadcast => {}
@@ -74,11 +70,14 @@ fn config(router: &OspfRouter) -> String {
         }
     }
     let external = router.external;
+    writeln!(text, "route-map own permit 10").unwrap();
+    if external.tag != 0 {
+        writeln!(text, " set tag {}", external.tag).unwrap();
+    }
     writeln!(
         text,
-        "route-map own permit 10\n set tag {}\nrouter ospf\n ospf router-id {}\n \
-         redistribute kernel metric {} metric-type {} route-map own",
-        external.tag, router.router_id, external.metric, external.kind
+        "router ospf\n ospf router-id {}\n redistribute kernel metric {} metric-type {} route-map own",
+        router.router_id, external.metric, external.kind
     )
     .unwrap();
     for (area, kind) in &router.areas {

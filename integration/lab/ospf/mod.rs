@@ -2,9 +2,11 @@
 
 mod bird;
 mod frr;
+mod shunt;
 
 pub use bird::OspfBird;
 pub use frr::OspfFrr;
+pub use shunt::OspfShunt;
 
 /// An OSPF router's whole configuration, as far as the tests need it. Each peer writes it in its own language.
 #[derive(Clone, Default)]
@@ -50,6 +52,8 @@ pub struct Attached {
     /// Seconds. Hellos go out every second; with a dead interval of one second FRR sends four in that time, which
     /// BIRD cannot.
     pub dead: u8,
+    /// Seconds until what is not acknowledged is sent again.
+    pub retransmit: u8,
     pub authentication: Authentication,
 }
 
@@ -88,6 +92,7 @@ impl Attached {
             cost: 10,
             priority: 1,
             dead: 4,
+            retransmit: 5,
             authentication: Authentication::Null,
         }
     }
@@ -117,6 +122,10 @@ pub trait OspfPeer {
     /// `2-way/other`, `full/ptp`.
     fn adjacency(&self, neighbor: &str) -> Result<String, String>;
     fn route(&self, prefix: &str) -> Result<Option<Computed>, String>;
+    /// Whether its adjacencies may break now, with a return to what was before.
+    fn is_settled(&self) -> Result<(), String> {
+        Ok(())
+    }
     /// Announces these, too.
     fn announce(&mut self, prefixes: &[&str]);
     fn withdraw(&mut self, prefixes: &[&str]);
