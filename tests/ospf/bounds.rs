@@ -122,6 +122,7 @@ fn who_sends_old_instances_all_the_time_holds_up_nobody() {
     let old = external_lsa(key, SequenceNumber::INITIAL.0, 9);
     world.announce(1, SERVICE, How::External2, 6);
     world.run(seconds(2));
+    let since = world.sent.len();
     for round in 0..100 {
         if round == 10 {
             world.announce(1, SERVICE, How::External2, 7);
@@ -130,6 +131,12 @@ fn who_sends_old_instances_all_the_time_holds_up_nobody() {
         world.run(millis(50));
     }
     assert_eq!(world.metric(2, key), Some(7));
+    // Nor is it answered more than once a second, beside the change (RFC 2328 §13 (8)).
+    let updates = world.updates(since);
+    let answers = updates.iter().filter(|update| update.from == 1 && update.network == 0);
+    let answers = answers.flat_map(|update| &update.lsas).filter(|lsa| lsa.header.key == key);
+    let answers = answers.count();
+    assert!((4..=8).contains(&answers), "{answers}");
 }
 
 /// Newer and newer ones of ours, each as soon as it is taken. Routers farther away may drop the answer, as they have

@@ -82,6 +82,17 @@ fn a_later_router_takes_the_dr_it_finds_without_waiting() {
 }
 
 #[test]
+fn the_second_router_is_backup_without_waiting() {
+    let mut world = lan(&[1]);
+    world.run(seconds(60));
+    let newcomer = world.add(settings(2, &[("eth0", with(1))]));
+    world.attach(0, newcomer, "eth0");
+    world.run(seconds(1));
+    assert_eq!(elected(&world), (1, 2));
+    assert!(world.are_full(0, newcomer));
+}
+
+#[test]
 fn the_backup_takes_over_when_the_dr_dies() {
     let mut world = lan(&[1, 1, 1, 1]);
     world.run(seconds(60));

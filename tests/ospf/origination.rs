@@ -422,3 +422,16 @@ fn a_network_without_carrier_is_not_announced() {
         assert!(world.links(b, 1).contains(&network), "{name}");
     }
 }
+
+/// RFC 2328 §13.4: what others have of us is ours again, or nobody would refresh it.
+#[test]
+fn an_instance_of_an_earlier_life_is_replaced_though_it_says_the_same() {
+    let mut world = chain(1);
+    let key = external(1, SERVICE);
+    world.announce(0, SERVICE, How::External2, 5);
+    world.run(seconds(5));
+    world.inject_update(1, 0, vec![external_lsa(key, 7, 5)]);
+    world.run(seconds(5));
+    assert_eq!(world.lsa(2, key).unwrap().header.sequence, SequenceNumber(8));
+    world.agree().unwrap();
+}
