@@ -133,20 +133,29 @@ impl Router {
         let area = AreaPaths { attachment, graph, tree, networks };
         let area = self.calculation.area.insert(area);
         let view = area.view(this, self.settings.area.id, &self.calculation.externals);
-        // Every prefix that was or may be there, in order.
-        let mut prefixes: Vec<Ipv4Net> = view
-            .networks
-            .prefixes()
-            .chain(view.externals.prefixes())
-            .chain(self.calculation.routes.keys().copied())
-            .collect();
-        // A merge of three sorted runs.
-        prefixes.sort();
-        prefixes.dedup();
-        let max_paths = self.settings.max_paths;
-        for prefix in prefixes {
-            let best = view.best(prefix, max_paths);
-            self.actions.extend(settle(&mut self.calculation.routes, prefix, best));
+        // Every prefix that was or may be there, in order: a walk over all three at once looks nothing up.
+        let mut networks = view.networks.by_prefix().peekable();
+        let mut externals = view.externals.by_prefix().peekable();
+        let mut routes = self.calculation.routes.iter().peekable();
+        let mut changes = Vec::new();
+        loop {
+            let firsts = [
+                networks.peek().map(|(prefix, _)| *prefix),
+                externals.peek().map(|(prefix, _)| *prefix),
+                routes.peek().map(|(prefix, _)| **prefix),
+            ];
+            let Some(prefix) = firsts.into_iter().flatten().min() else { break };
+            let network = networks.next_if(|(other, _)| *other == prefix);
+            let external = externals.next_if(|(other, _)| *other == prefix);
+            let route = routes.next_if(|(other, _)| **other == prefix).map(|(_, route)| route);
+            let network = network.map(|(_, network)| network).unwrap_or_default();
+            let external = external.map(|(_, lsas)| lsas).unwrap_or_default();
+            let best = view.best_among(prefix, network, external, self.settings.max_paths);
+            changes.extend(change(best, route).map(|route| (prefix, route)));
+        }
+        for (prefix, route) in changes {
+            file(&mut self.calculation.routes, prefix, route.as_ref());
+            self.actions.push_back(Action::RouteChanged { prefix, route });
         }
         if self.calculation.complete {
             self.actions.push_back(Action::RoutesComplete);
@@ -163,9 +172,11 @@ impl Router {
         let mut changed = false;
         for prefix in touched {
             let best = view.best(prefix, self.settings.max_paths);
-            let action = settle(&mut calculation.routes, prefix, best);
-            changed |= action.is_some();
-            self.actions.extend(action);
+            if let Some(route) = change(best, calculation.routes.get(&prefix)) {
+                file(&mut calculation.routes, prefix, route.as_ref());
+                self.actions.push_back(Action::RouteChanged { prefix, route });
+                changed = true;
+            }
         }
         if changed && calculation.complete {
             self.actions.push_back(Action::RoutesComplete);
@@ -187,22 +198,20 @@ impl AreaPaths {
     }
 }
 
-/// Files the route, and tells the change if there is one.
-fn settle(
-    routes: &mut BTreeMap<Ipv4Net, Route>,
-    prefix: Ipv4Net,
-    best: Option<Best>,
-) -> Option<Action> {
-    let route = match (best, routes.get(&prefix)) {
-        (Some(best), Some(route)) if best.is(route) => return None,
-        (None, None) => return None,
-        (best, _) => best.map(Best::into_route),
-    };
-    match &route {
+/// What the route becomes, if it is not what it was.
+fn change(best: Option<Best>, route: Option<&Route>) -> Option<Option<Route>> {
+    match (best, route) {
+        (Some(best), Some(route)) if best.is(route) => None,
+        (None, None) => None,
+        (best, _) => Some(best.map(Best::into_route)),
+    }
+}
+
+fn file(routes: &mut BTreeMap<Ipv4Net, Route>, prefix: Ipv4Net, route: Option<&Route>) {
+    match route {
         Some(route) => routes.insert(prefix, route.clone()),
         None => routes.remove(&prefix),
     };
-    Some(Action::RouteChanged { prefix, route })
 }
 
 fn external(body: &LsaBody) -> Option<ExternalLsa> {

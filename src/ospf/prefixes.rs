@@ -76,8 +76,9 @@ impl Networks {
         networks
     }
 
-    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
-        self.announced.chunk_by(|one, other| one.0 == other.0).map(|same| same[0].0)
+    /// Every prefix, in order, with who tells of it.
+    pub fn by_prefix(&self) -> impl Iterator<Item = (Ipv4Net, &[(Ipv4Net, Announcer)])> {
+        self.announced.chunk_by(|one, other| one.0 == other.0).map(|same| (same[0].0, same))
     }
 
     /// How long prefixes are, the longest first.
@@ -86,12 +87,10 @@ impl Networks {
         (0..=32).rev().filter(move |length| lengths & 1 << length != 0)
     }
 
-    pub fn of(&self, prefix: Ipv4Net) -> impl Iterator<Item = &Announcer> {
+    pub fn of(&self, prefix: Ipv4Net) -> &[(Ipv4Net, Announcer)] {
         let begin = self.announced.partition_point(|(other, _)| *other < prefix);
-        self.announced[begin..]
-            .iter()
-            .take_while(move |(other, _)| *other == prefix)
-            .map(|(_, announced)| announced)
+        let behind = &self.announced[begin..];
+        &behind[..behind.iter().take_while(|(other, _)| *other == prefix).count()]
     }
 
     pub fn boundary(&self, router: RouterId) -> impl Iterator<Item = &Announcer> {
@@ -129,8 +128,9 @@ impl ExternalLsas {
         Some(prefix)
     }
 
-    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
-        self.0.keys().copied()
+    /// Every prefix, in order, with its LSAs.
+    pub fn by_prefix(&self) -> impl Iterator<Item = (Ipv4Net, &[(LsaKey, ExternalLsa)])> {
+        self.0.iter().map(|(&prefix, lsas)| (prefix, lsas.as_slice()))
     }
 
     pub fn of(&self, prefix: Ipv4Net) -> &[(LsaKey, ExternalLsa)] {

@@ -67,8 +67,17 @@ pub(super) struct View<'a> {
 impl View<'_> {
     /// All announcements of a prefix that can be reached, our own included.
     pub fn candidates(&self, prefix: Ipv4Net) -> Candidates {
+        self.candidates_among(self.networks.of(prefix), self.externals.of(prefix))
+    }
+
+    fn candidates_among(
+        &self,
+        networks: &[(Ipv4Net, Announcer)],
+        externals: &[(LsaKey, ExternalLsa)],
+    ) -> Candidates {
         let mut candidates = Candidates::new();
-        for announced in self.networks.of(prefix).filter(|announced| self.reaches(announced)) {
+        let networks = networks.iter().map(|(_, announced)| announced);
+        for announced in networks.filter(|announced| self.reaches(announced)) {
             let kind = if announced.beyond { RouteKind::InterArea } else { RouteKind::IntraArea };
             candidates.push(Candidate {
                 rank: Rank { kind, type_2_cost: 0, beyond: false },
@@ -79,7 +88,7 @@ impl View<'_> {
                 forwarding: None,
             });
         }
-        for (key, lsa) in self.externals.of(prefix) {
+        for (key, lsa) in externals {
             self.add_external(*key, lsa, &mut candidates);
         }
         candidates
@@ -129,7 +138,7 @@ impl View<'_> {
             self.networks.lengths().filter_map(|length| Ipv4Net::new(address, length).ok())
         {
             let mut ways: SmallVec<[Announcer; 2]> = SmallVec::new();
-            let all = self.networks.of(network.trunc()).copied();
+            let all = self.networks.of(network.trunc()).iter().map(|(_, announced)| *announced);
             ways.extend(all.filter(|way| self.reaches(way)));
             if let Some(beyond) = ways.iter().map(|way| way.beyond).min() {
                 ways.retain(|way| way.beyond == beyond && !(inside && beyond));
@@ -145,10 +154,21 @@ impl View<'_> {
 
     /// The best route of our router. What we announce ourselves is none: who else announces it is.
     pub fn best(&self, prefix: Ipv4Net, max_paths: usize) -> Option<Best> {
+        self.best_among(prefix, self.networks.of(prefix), self.externals.of(prefix), max_paths)
+    }
+
+    /// The same for who has found already what is told about the prefix.
+    pub fn best_among(
+        &self,
+        prefix: Ipv4Net,
+        networks: &[(Ipv4Net, Announcer)],
+        externals: &[(LsaKey, ExternalLsa)],
+        max_paths: usize,
+    ) -> Option<Best> {
         if self.attachment.is_attached(prefix) {
             return None;
         }
-        let mut candidates = self.candidates(prefix);
+        let mut candidates = self.candidates_among(networks, externals);
         candidates.retain(|candidate| candidate.exit != self.this);
         let total = |candidate: &Candidate| {
             let distance = self.tree.distance(candidate.vertex).unwrap_or(u32::MAX);

@@ -139,7 +139,9 @@ impl Topology {
 
     pub fn routes_of(&self, this: RouterId) -> BTreeMap<Ipv4Net, Route> {
         self.with_view(this, |view| {
-            let prefixes = view.networks.prefixes().chain(view.externals.prefixes());
+            let networks = view.networks.by_prefix().map(|(prefix, _)| prefix);
+            let externals = view.externals.by_prefix().map(|(prefix, _)| prefix);
+            let prefixes = networks.chain(externals);
             prefixes
                 .filter_map(|prefix| Some((prefix, view.best(prefix, 64)?.into_route())))
                 .collect()
