@@ -50,7 +50,7 @@ impl Drop for Responder {
     }
 }
 
-/// A datagram every two milliseconds from a node to a service, until it is dropped.
+/// Datagrams from a node to a service, until it is dropped.
 pub struct Prober {
     log: Arc<Mutex<Vec<Probe>>>,
     stop: Arc<AtomicBool>,
@@ -61,8 +61,14 @@ pub struct Prober {
 type Probe = (Instant, Option<String>);
 
 impl Prober {
+    /// One every two milliseconds.
     #[track_caller]
     pub fn start(node: &Node, source: &str, service: &str) -> Prober {
+        Prober::every(INTERVAL, node, source, service)
+    }
+
+    #[track_caller]
+    pub fn every(interval: Duration, node: &Node, source: &str, service: &str) -> Prober {
         let socket = within(node, || UdpSocket::bind((source, 0))).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let receiver = socket.try_clone().unwrap();
@@ -80,7 +86,7 @@ impl Prober {
                 };
                 // Without a route the probe is lost, as it is to be counted.
                 let _ = socket.send_to(&number.to_be_bytes(), service);
-                next = (next + INTERVAL).max(Instant::now());
+                next = (next + interval).max(Instant::now());
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
             }
         });
