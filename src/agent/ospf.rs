@@ -85,8 +85,6 @@ impl Agent {
                     self.rib.set_igp(Prefix::V4(prefix), route.map(igp_route));
                     continue;
                 }
-                // What is told so far is what there is: `has_converged` of the router says when that is all.
-                ospf::Action::RoutesComplete => continue,
                 ospf::Action::Note(note) => {
                     let severity = if note.warning { "warning" } else { "info" };
                     self.report(now, "ospf", &note.subject, severity, note.text);

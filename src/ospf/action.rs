@@ -36,8 +36,6 @@ pub enum Action {
         prefix: Ipv4Net,
         route: Option<Route>,
     },
-    /// All routes of this computation have been told.
-    RoutesComplete,
     Note(Note),
 }
 

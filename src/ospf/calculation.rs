@@ -157,9 +157,6 @@ impl Router {
             file(&mut self.calculation.routes, prefix, route.as_ref());
             self.actions.push_back(Action::RouteChanged { prefix, route });
         }
-        if self.calculation.complete {
-            self.actions.push_back(Action::RoutesComplete);
-        }
     }
 
     fn compute_touched(&mut self) {
@@ -169,17 +166,12 @@ impl Router {
         let Some(area) = &calculation.area else { return };
         let this = self.settings.router_id;
         let view = area.view(this, self.settings.area.id, &calculation.externals);
-        let mut changed = false;
         for prefix in touched {
             let best = view.best(prefix, self.settings.max_paths);
             if let Some(route) = change(best, calculation.routes.get(&prefix)) {
                 file(&mut calculation.routes, prefix, route.as_ref());
                 self.actions.push_back(Action::RouteChanged { prefix, route });
-                changed = true;
             }
-        }
-        if changed && calculation.complete {
-            self.actions.push_back(Action::RoutesComplete);
         }
     }
 }

@@ -343,13 +343,13 @@ impl World {
                 Action::RouteChanged { prefix, route: None } => {
                     it.routes.remove(&prefix);
                 }
-                Action::RoutesComplete => {
-                    if it.answers_ready && !std::mem::replace(&mut it.ready, true) {
-                        it.router.handle(Event::ForwardingReady, self.now);
-                    }
-                }
                 Action::Note(note) => it.notes.push((self.now, note)),
             }
+        }
+        let it = &mut self.nodes[node];
+        if it.answers_ready && !it.ready && it.router.has_converged() {
+            it.ready = true;
+            self.handle(node, Event::ForwardingReady);
         }
     }
 

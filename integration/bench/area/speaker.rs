@@ -38,6 +38,10 @@ impl Inner {
             router.handle(event, self.fed.now);
         }
         router.tick(self.fed.now);
+        if router.has_converged() {
+            // There is no kernel to wait for.
+            router.handle(Event::ForwardingReady, self.fed.now);
+        }
         while let Some(action) = router.poll() {
             match action {
                 Action::Send { interface, destination, packet, .. }
@@ -47,7 +51,6 @@ impl Inner {
                     let to = SocketAddrV4::new(destination, 0);
                     let _ = self.socket.send_to(&packet, &to.into());
                 }
-                Action::RoutesComplete => router.handle(Event::ForwardingReady, self.fed.now),
                 _ => {}
             }
         }
