@@ -10,8 +10,8 @@ use shunt::ospf::{
 };
 use shunt::types::{Rng, RouterId, Time, Wall};
 use shunt::wire::ospf::{
-    AreaId, Body, DatabaseDescription, ExternalLsa, Hello, Link, LinkKind, Lsa, LsaBody, LsaKey,
-    LsaType, Options, RouterLsa, SequenceNumber, Signature, Version, emit,
+    ALL_SPF_ROUTERS, AreaId, Body, DatabaseDescription, ExternalLsa, Hello, Link, LinkKind, Lsa,
+    LsaBody, LsaKey, LsaType, Options, RouterLsa, SequenceNumber, Signature, Version, emit,
 };
 
 /// Router `n` of the area; 0 is the fed one, 1 its neighbour.
@@ -23,7 +23,6 @@ const OUR_ADDRESS: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 1);
 const ITS_ADDRESS: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 2);
 /// The neighbour says one Hello, acknowledges nothing, and stays.
 const DEAD_INTERVAL: u32 = 3600;
-const ALL_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
 
 pub fn settings() -> Settings {
     let interface = InterfaceSettings {
@@ -72,7 +71,7 @@ impl Fed {
         let event = Event::PacketReceived {
             interface: 1,
             source: ITS_ADDRESS,
-            destination: ALL_ROUTERS,
+            destination: ALL_SPF_ROUTERS,
             packet,
         };
         self.router.handle(event, self.now);

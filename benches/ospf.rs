@@ -4,37 +4,16 @@
 //!
 //! Without `--bench` (as `cargo test --benches` runs it) it is a check on a small area.
 
+mod counting;
 mod fed;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
+use counting::live;
 use fed::{Fed, externals, id, lsa, routers, settings};
 use shunt::ospf::{Action, Announced, How};
 use shunt::wire::ospf::{Link, LinkKind, LsaBody, LsaType, RouterLsa};
-
-/// The system allocator, counting the octets in use.
-struct Counting;
-
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-
-// SAFETY: every call is passed on unchanged to the system allocator; the counter touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Processor time of this process: what a busy machine gives to others does not count.
 fn cpu() -> Duration {
@@ -77,21 +56,21 @@ fn main() {
     let area = routers(routers_count);
     let table = externals(externals_count, routers_count, 20, 0);
     let count = area.len() + table.len();
-    let before = LIVE.load(Ordering::Relaxed);
+    let before = live();
     measure("database: receive, check and install every LSA", || {
         bench.0.flood(&area);
         bench.0.flood(&table);
     });
     bench.drain();
-    let grown = LIVE.load(Ordering::Relaxed) - before;
+    let grown = live() - before;
     println!("{:<60} {:>9.1} octets", "database: memory of each LSA", grown as f64 / count as f64);
-    let before = LIVE.load(Ordering::Relaxed);
+    let before = live();
     // The topology changed, so it waits for the back-off; the wait itself is no processor time.
     let told = measure("first run: shortest paths and all routes", || {
         bench.wait(Duration::from_millis(1100));
         bench.drain()
     });
-    let grown = LIVE.load(Ordering::Relaxed) - before;
+    let grown = live() - before;
     println!("{:<60} {:>9.1} octets", "routes: memory of each", grown as f64 / told as f64);
     assert!(told as u32 >= externals_count, "{told} routes");
 

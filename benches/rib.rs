@@ -5,44 +5,20 @@
 //!
 //! Without `--bench` (as `cargo test --benches` runs it) it is a check on a small table.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod counting;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
+use counting::live;
 use shunt::fib::{Fib, Hop, Hops, Observed, Settings};
 use shunt::rib::export::{Neighbor, export};
 use shunt::rib::{AdjRibOut, Connected, Rib, Source, SourceId, SourceKind, Urgency};
 use shunt::types::{Asn, Family, Prefix, Rng, RouterId, Time};
 use shunt::wire::bgp::{AsPath, Attributes, Community, NextHop};
-
-/// The system allocator, counting the octets in use.
-struct Counting;
-
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-
-// SAFETY: every call is passed on unchanged to the system allocator; the counter touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn live() -> isize {
-    LIVE.load(Ordering::Relaxed)
-}
 
 /// Processor time of this process: what a busy machine gives to others does not count.
 fn cpu() -> Duration {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::lab::{Node, PATIENCE, wait_for};
+use crate::lab::{Node, PATIENCE, frr_arguments, wait_for};
 use crate::process::{Line, Process, within};
 use crate::speaker::SERVICE;
 
@@ -289,22 +289,8 @@ fn frr(scene: &Scene<'_>) -> String {
 }
 
 fn frr_daemon(node: &Node, name: &str) -> Line {
-    let dir = node.path("frr");
-    let mut all = line(
-        &format!("/usr/lib/frr/{name}"),
-        &[
-            "-P",
-            "0",
-            "-i",
-            &format!("{dir}/{name}.pid"),
-            "-z",
-            &format!("{dir}/zserv.api"),
-            "--vty_socket",
-            &dir,
-            "-f",
-            &format!("{dir}/{name}.conf"),
-        ],
-    );
+    let mut all = line(&format!("/usr/lib/frr/{name}"), &[]);
+    all.extend(frr_arguments(node, name));
     if name == "bgpd" {
         // Learned routes stay out of the kernel, with all products.
         all.push("-n".to_owned());

@@ -65,26 +65,10 @@ impl FrrDaemons {
     pub fn start_again(&mut self) {
         for name in self.names {
             let dir = self.node.path("frr");
-            let daemon = self.node.spawn(
-                name,
-                &format!("/usr/lib/frr/{name}"),
-                &[
-                    "-P",
-                    "0",
-                    "-i",
-                    &format!("{dir}/{name}.pid"),
-                    "-z",
-                    &format!("{dir}/zserv.api"),
-                    "--vty_socket",
-                    &dir,
-                    "-f",
-                    &format!("{dir}/{name}.conf"),
-                    "--log",
-                    "stdout",
-                    "--log-level",
-                    "debug",
-                ],
-            );
+            let arguments = arguments(&self.node, name);
+            let log = ["--log", "stdout", "--log-level", "debug"];
+            let all: Vec<&str> = arguments.iter().map(String::as_str).chain(log).collect();
+            let daemon = self.node.spawn(name, &format!("/usr/lib/frr/{name}"), &all);
             self.daemons.insert(0, daemon);
             // The second must find zebra, and the connection of a dead zebra is not to be taken for a new one.
             wait_for(name, PATIENCE, || {
@@ -93,4 +77,17 @@ impl FrrDaemons {
             });
         }
     }
+}
+
+/// What a daemon of FRR is started with in a node: no TCP port for vtysh, and all its files in the node's own directory.
+pub fn arguments(node: &Node, name: &str) -> Vec<String> {
+    let dir = node.path("frr");
+    let files = [
+        ("-i", format!("{dir}/{name}.pid")),
+        ("-z", format!("{dir}/zserv.api")),
+        ("--vty_socket", dir.clone()),
+        ("-f", format!("{dir}/{name}.conf")),
+    ];
+    let files = files.into_iter().flat_map(|(option, path)| [option.to_owned(), path]);
+    ["-P", "0"].map(str::to_owned).into_iter().chain(files).collect()
 }

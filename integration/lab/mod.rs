@@ -29,6 +29,7 @@ pub use capture::{Capture, Instance, Update};
 pub use exabgp::Exabgp;
 pub use fib::Monitor;
 pub use frr::Frr;
+pub use frr_daemons::arguments as frr_arguments;
 pub use gobgp::Gobgp;
 pub use namespace::Forger;
 pub use net::Net;

@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 
 use super::orders::{Awaiting, Delivery, Durable};
 use super::ospf_reads::neighbor_name;
+use super::text::micros;
 use super::{Action, Agent, OrderId, PeerId, text};
 use crate::api::v1;
 use crate::ospf::{self, NeighborState};
@@ -256,8 +257,4 @@ fn flooded_of(prefixes: &[Prefix], flooded: &BTreeSet<Ipv4Net>) -> Vec<Ipv4Net> 
         Prefix::V6(_) => None,
     });
     v4.filter(|network| flooded.contains(network)).collect()
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -182,13 +182,13 @@ impl Agent {
     pub(super) fn settle_forwarding(&mut self, now: Time) {
         let in_kernel = !self.rib.has_changes()
             && (!self.config.kernel.install || (self.fib.is_ready() && self.fib.is_settled()));
-        let Some(ospf) = &mut self.ospf else { return };
+        let Some(ospf) = self.ospf.as_mut().filter(|ospf| !ospf.forwarding) else { return };
         ospf.patient_until = ospf.patient_until.filter(|until| *until > now);
         let complete = match ospf.patient_until {
             Some(_) => ospf.router.has_converged(),
             None => ospf.router.is_adjacent(),
         };
-        if ospf.forwarding || !in_kernel || !complete {
+        if !in_kernel || !complete {
             return;
         }
         ospf.forwarding = true;

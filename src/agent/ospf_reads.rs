@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
 use super::ospf::Ospf;
 use super::reads::not_found;
+use super::text::micros;
 use super::{Agent, lsa_text, text};
 use crate::api::v1;
 use crate::config::OspfExport;
@@ -399,8 +399,4 @@ fn packets(packets: &Packets) -> BTreeMap<String, u64> {
 /// 0.0.0.0 stands for none.
 fn address(address: Ipv4Addr) -> String {
     if address.is_unspecified() { String::new() } else { address.to_string() }
-}
-
-pub(super) fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

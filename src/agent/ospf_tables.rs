@@ -2,7 +2,8 @@
 
 use ipnet::Ipv4Net;
 
-use super::ospf_reads::{Hostnames, micros, router, router_named};
+use super::ospf_reads::{Hostnames, router, router_named};
+use super::text::micros;
 use super::{Agent, lsa_text};
 use crate::api::v1;
 use crate::ospf::{Entry, Route};

@@ -1,5 +1,7 @@
 //! Path attributes, announcements and intents as the API shows them.
 
+use std::time::Duration;
+
 use crate::api::v1;
 use crate::group::{Intent, Levels, Mapped, Order};
 use crate::ospf::{Announced, How};
@@ -80,4 +82,9 @@ pub(super) fn intent(intent: &Intent, levels: &Levels) -> String {
     let until = intent.expires.map(|expires| format!(", until {expires}"));
     let (reason, until) = (reason.unwrap_or_default(), until.unwrap_or_default());
     format!("{order} by {}{reason}{until}", intent.owner)
+}
+
+/// A span as the API has it.
+pub(super) fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

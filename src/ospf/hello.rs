@@ -5,10 +5,9 @@ use super::interface::Interface;
 use super::mismatch::{Difference, Stage};
 use super::neighbor::{Neighbor, NeighborEvent};
 use super::settings::{AreaKind, InterfaceSettings};
-use super::transmit::ALL_SPF_ROUTERS;
 use super::{InterfaceState, NetworkKind, Router};
 use crate::types::{RouterId, Time};
-use crate::wire::ospf::{Body, Hello, Options};
+use crate::wire::ospf::{ALL_SPF_ROUTERS, Body, Hello, Options};
 
 /// More routers on one network are not taken: what a liar can fill is bounded.
 const MOST_NEIGHBORS: usize = 256;

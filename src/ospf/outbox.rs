@@ -3,10 +3,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::database::MAX_AGE;
-use super::transmit::{ALL_D_ROUTERS, ALL_SPF_ROUTERS};
 use super::{Interface, InterfaceState, NeighborState, Router};
 use crate::types::{RouterId, Time};
-use crate::wire::ospf::{Body, Lsa, LsaKey, LsaType};
+use crate::wire::ospf::{ALL_D_ROUTERS, ALL_SPF_ROUTERS, Body, Lsa, LsaKey, LsaType};
 
 /// LSAs that wait to be sent on an interface, by name: what goes out is the instance that the database has by then.
 ///

@@ -2,10 +2,9 @@ use std::net::Ipv4Addr;
 
 use super::mismatch::{Difference, Stage};
 use super::neighbor::NeighborState;
-use super::transmit::{ALL_D_ROUTERS, ALL_SPF_ROUTERS};
 use super::{InterfaceState, Router};
 use crate::types::{RouterId, Time};
-use crate::wire::ospf::{Body, Frame};
+use crate::wire::ospf::{ALL_D_ROUTERS, ALL_SPF_ROUTERS, Body, Frame};
 
 /// Why a packet is not taken.
 enum Refusal {

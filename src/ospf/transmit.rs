@@ -3,12 +3,7 @@ use std::net::Ipv4Addr;
 use super::interface::Interface;
 use super::{Action, NetworkKind, Router};
 use crate::types::Time;
-use crate::wire::ospf::{Body, Version, emit};
-
-/// Every router on the network hears this (RFC 2328 §A.1).
-pub(super) const ALL_SPF_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
-/// Only DR and BDR hear this.
-pub(super) const ALL_D_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 6);
+use crate::wire::ospf::{ALL_SPF_ROUTERS, Body, Version, emit};
 
 const IP_HEADER_LENGTH: usize = 20;
 const HEADER_LENGTH: usize = 24;

@@ -8,10 +8,7 @@ use super::link::Port;
 use super::node::NodeId;
 use super::world::{Happening, World};
 use crate::agent::{Event, OspfAction};
-
-/// RFC 2328 Appendix A.1.
-const ALL_SPF_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
-const ALL_D_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 6);
+use crate::wire::ospf::{ALL_D_ROUTERS, ALL_SPF_ROUTERS};
 
 impl World {
     pub(super) fn on_interface(&mut self, id: NodeId, action: OspfAction) {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use crate::lab::{Node, PATIENCE, wait_for};
+use crate::lab::{Node, PATIENCE, frr_arguments, wait_for};
 use crate::process::{Line, Process, within};
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -297,11 +297,8 @@ fn redistribute(metric: u32) -> String {
 }
 
 fn frr_daemon(node: &Node, name: &str) -> Line {
-    let dir = node.path("frr");
-    let pid = format!("{dir}/{name}.pid");
-    let (zebra, config) = (format!("{dir}/zserv.api"), format!("{dir}/{name}.conf"));
-    let mut all = line(&format!("/usr/lib/frr/{name}"), &["-P", "0", "-i", &pid, "-z", &zebra]);
-    all.extend(line("--vty_socket", &[&dir, "-f", &config]));
+    let mut all = line(&format!("/usr/lib/frr/{name}"), &[]);
+    all.extend(frr_arguments(node, name));
     // Adjacencies are told at this level.
     all.extend(line("--log", &["stdout", "--log-level", "notifications"]));
     all

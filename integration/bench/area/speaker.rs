@@ -10,14 +10,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use shunt::ospf::{Action, Address, Event, Link as Port};
 use shunt::types::Time;
-use shunt::wire::ospf::Lsa;
+use shunt::wire::ospf::{ALL_SPF_ROUTERS, Lsa};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use crate::fed::{Fed, settings};
 use crate::lab::Node;
 use crate::process::within;
-
-const ALL_SPF_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
 
 /// How long the router's timers may have to wait.
 const LOOK_EVERY: Duration = Duration::from_millis(2);

@@ -11,11 +11,10 @@ use tokio::io::unix::AsyncFd;
 
 use super::datagram::Datagram;
 use crate::driver::sockopt as options;
+use crate::wire::ospf::{ALL_D_ROUTERS, ALL_SPF_ROUTERS};
 
 /// RFC 2328 Appendix A.1.
 const PROTOCOL: i32 = 89;
-const ALL_SPF_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
-const ALL_D_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 6);
 /// Precedence internetwork control (RFC 2328 Appendix A.1, RFC 791 §3.1).
 const TOS: u32 = 0xc0;
 /// TC_PRIO_CONTROL: on the way out before the traffic that this node forwards.

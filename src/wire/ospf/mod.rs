@@ -31,6 +31,9 @@ pub use grace::{Grace, GraceReason};
 pub use lsa::{Lsa, LsaHeader, LsaKey, LsaType, SequenceNumber};
 pub use lsa_body::{ExternalLsa, LsaBody, NetworkLsa, SummaryLsa};
 pub use malformed::Malformed;
-pub use packet::{AreaId, Body, DatabaseDescription, Hello, LinkStateUpdate, Options, Version};
+pub use packet::{
+    ALL_D_ROUTERS, ALL_SPF_ROUTERS, AreaId, Body, DatabaseDescription, Hello, LinkStateUpdate,
+    Options, Version,
+};
 pub use router_information::RouterInformation;
 pub use router_lsa::{Link, LinkKind, RouterLsa};

@@ -74,6 +74,11 @@ pub struct LinkStateUpdate {
     pub refused: Vec<Malformed>,
 }
 
+/// All routers of a link (RFC 2328 Appendix A.1).
+pub const ALL_SPF_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 5);
+/// The designated router and its backup.
+pub const ALL_D_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 6);
+
 impl AreaId {
     pub const BACKBONE: AreaId = AreaId(0);
 }
