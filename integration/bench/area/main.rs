@@ -79,7 +79,7 @@ fn main() {
         switch::measure(&products, &observers, arguments.changes);
     }
     if wanted(Part::Same) {
-        switch::measure_same(&products, &observers, arguments.changes / 10);
+        switch::measure_same(&products, &observers, (arguments.changes / 10).max(1));
     }
     if wanted(Part::Adjacency) {
         adjacency::measure(&products, &observers, arguments.rounds);

@@ -151,7 +151,7 @@ fn scenes(products: &[Product], observers: &[Product]) -> Vec<Scene> {
 /// Switches in turn, so that what else the machine does hits all alike; meanwhile the others' LSAs rest.
 pub fn measure(products: &[Product], observers: &[Product], changes: usize) {
     let mut scenes = scenes(products, observers);
-    for round in 0..WARM_UP + changes / 2 {
+    for round in 0..WARM_UP + (changes / 2).max(1) {
         for number in 0..scenes.len() {
             scenes[number].switch(round >= WARM_UP);
             scenes.iter_mut().for_each(Scene::lower_all);
