@@ -4,10 +4,12 @@
 
 pub mod agent;
 pub mod api;
+pub mod bfd;
 pub mod bgp;
 pub mod cli;
 pub mod config;
 pub mod driver;
+pub mod fast;
 pub mod fib;
 pub mod group;
 pub mod lab;
@@ -15,4 +17,5 @@ pub mod ospf;
 pub mod rib;
 pub mod sim;
 pub mod types;
+pub mod vrrp;
 pub mod wire;

@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("health", &["types", "wire"]),
     ("rib", &["types", "wire"]),
     ("fib", &["types", "wire"]),
+    ("fast", &["types", "wire", "vrrp", "bfd"]),
     ("group", BELOW_GROUP),
     ("switch", &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "group"]),
     ("config", BELOW_CONFIG),
@@ -32,19 +33,21 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 const BELOW_GROUP: &[&str] =
     &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib"];
-const BELOW_CONFIG: &[&str] =
-    &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "group", "switch"];
+const BELOW_CONFIG: &[&str] = &[
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "switch",
+];
 const BELOW_AGENT: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "group", "switch",
-    "config", "api",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "switch", "config", "api",
 ];
 const BELOW_DRIVER: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "group", "switch",
-    "config", "api", "agent",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "switch", "config", "api", "agent",
 ];
 const BELOW_PROGRAMS: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "group", "switch",
-    "config", "api", "agent", "driver", "sim",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "switch", "config", "api", "agent", "driver", "sim",
 ];
 
 /// Rooms that may do input and output and read the clock. The simulator is not one of them.

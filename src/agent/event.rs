@@ -1,12 +1,15 @@
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::api::v1;
 use crate::bgp;
 use crate::config::Config;
+use crate::fast;
 use crate::fib;
-use crate::types::Prefix;
+use crate::types::{Mac, Prefix};
+use crate::vrrp::VirtualRouterId;
 
 /// A configured neighbour, for the life of its configuration: a removed and re-added neighbour
 /// gets a new one.
@@ -35,6 +38,17 @@ pub enum Event {
     InterfaceOpened { interface: u32, result: Result<(), String> },
     /// The kernel reported a link, address or route of ours.
     Kernel(fib::Observed),
+    /// From the lane of BFD and VRRP.
+    Fast(fast::Report),
+    /// How that lane could be started: whether its thread has real-time priority, and whether our memory is
+    /// locked, or why not.
+    LaneStarted { realtime: Result<(), String>, locked: Result<(), String> },
+    /// The answer to [`Action::SetAddresses`]: what is the case now. Also told when something is the matter later.
+    AddressesSet { router: VirtualRouterId, assigned: bool, result: Result<(), String> },
+    /// The answer to [`Action::Run`]: the end of what it wrote, or why it failed.
+    CommandEnded { command: CommandId, result: Result<String, String> },
+    /// What [`Action::Watch`] asked for is as told now. Told once at the beginning, and after each change.
+    Probed { probe: ProbeId, up: bool, text: String },
     /// The kernel's answers to [`Action::Kernel`], one per change.
     KernelApplied(Vec<(Prefix, Result<(), fib::KernelError>)>),
     /// A client orders `announce`, `withdraw`, `prefer` or `release`.
@@ -71,6 +85,26 @@ pub enum Action {
         action: PeerAction,
     },
     Ospf(OspfAction),
+    /// For the lane of BFD and VRRP.
+    Fast(fast::Order),
+    /// Make the kernel have the addresses of a virtual router as told; `None`: nothing of it, not even its device.
+    SetAddresses {
+        router: VirtualRouterId,
+        wanted: Option<Box<VirtualAddresses>>,
+    },
+    /// Run a command once, without a shell, and kill it with its children when `timeout` is over.
+    Run {
+        command: CommandId,
+        words: Vec<String>,
+        /// Beside a minimal environment of its own.
+        environment: Vec<(String, String)>,
+        timeout: Duration,
+    },
+    /// Watch something outside from now on; `None`: no longer.
+    Watch {
+        probe: ProbeId,
+        object: Option<Probe>,
+    },
     /// Write the intents durably (write, fsync, rename, fsync of the directory), then
     /// [`Event::IntentsStored`]. A later version may replace an earlier one not yet begun; the answer for the later
     /// covers it.
@@ -126,6 +160,42 @@ pub enum OspfAction {
     Designated { interface: u32, member: bool },
     /// Send one IPv4 packet: TTL 1, precedence internetwork control, and no routing (RFC 2328 Appendix A.1).
     Send { interface: u32, source: Ipv4Addr, destination: Ipv4Addr, packet: Bytes },
+}
+
+/// A command that runs once. Given by the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u64);
+
+/// Something outside that is watched. Given by the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeId(pub u32);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Up while there is a file with this path.
+    File(String),
+    Command(crate::config::Command),
+}
+
+/// The kernel's side of a virtual router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualAddresses {
+    /// The configured name, for people.
+    pub name: String,
+    /// That the virtual router is on, by index and name.
+    pub interface: u32,
+    pub interface_name: String,
+    /// The addresses are on a macvlan of this MAC address; `None`: on the interface itself.
+    pub mac: Option<Mac>,
+    /// To name that macvlan: `vrrp4.10`, `vrrp6.10`.
+    pub vrid: u8,
+    pub addresses: Vec<IpAddr>,
+    /// Whether they are to be there (Active) or not (the macvlan then is down).
+    pub assigned: bool,
+    /// Whether the kernel takes what is addressed to them.
+    pub accept: bool,
+    /// An Active that does not live for so long is taken for dead by the others: the addresses must go then.
+    pub deadman: Duration,
 }
 
 /// How to reach a neighbour over TCP, and how to know it when it dials us.

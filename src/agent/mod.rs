@@ -49,7 +49,10 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-pub use event::{Action, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId};
+pub use event::{
+    Action, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId, Probe,
+    ProbeId, VirtualAddresses,
+};
 use neighbor::Neighbor;
 use orders::{Durable, Orders};
 use ospf::{Ospf, Withholding};
@@ -198,6 +201,11 @@ impl Agent {
             Event::InterfaceOpened { interface, result } => {
                 self.interface_opened(interface, result)
             }
+            Event::Fast(_)
+            | Event::LaneStarted { .. }
+            | Event::AddressesSet { .. }
+            | Event::CommandEnded { .. }
+            | Event::Probed { .. } => {}
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),

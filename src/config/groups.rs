@@ -238,6 +238,8 @@ pub(super) fn read_groups(
             check_prefix(entry.key, prefix, node, &mut taken, report);
         }
         let group = Group {
+            follow: None,
+            on_loss: None,
             prefixes: inner(prefixes),
             base: read_base(&section, node, names, report),
             ospf: section

@@ -20,6 +20,7 @@
 //! Everything is in ordered maps and has `PartialEq`: a reload compares two values, and touches the
 //! neighbours that differ.
 
+mod bfd;
 mod distance;
 mod groups;
 mod kernel;
@@ -32,17 +33,20 @@ mod reference;
 mod report;
 mod section;
 mod value;
+mod vrrp;
 
 use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
 pub use crate::types::Secret;
+pub use bfd::{BfdProfile, BfdSession, BfdUse};
 pub use kernel::{Kernel, OnExit};
 pub use mistake::{Mistake, Place};
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
 pub use ospf::{Ospf, OspfExport};
+pub use vrrp::{Command, Takeover, Track, TrackedObject, Vrrp};
 
 use groups::LevelNames;
 use node::NodeParts;
@@ -68,6 +72,13 @@ pub struct Config {
     /// By name.
     pub neighbors: BTreeMap<String, Neighbor>,
     pub ospf: Option<Ospf>,
+    /// By name. `default` is always there.
+    pub bfd_profiles: BTreeMap<String, BfdProfile>,
+    /// By name.
+    pub bfd_sessions: BTreeMap<String, BfdSession>,
+    /// By name.
+    pub vrrp: BTreeMap<String, Vrrp>,
+    pub takeover: Takeover,
     pub distances: Distances,
     pub kernel: Kernel,
 }
@@ -149,6 +160,10 @@ pub fn parse(
             groups,
             neighbors,
             ospf,
+            bfd_profiles: BTreeMap::from([("default".to_owned(), BfdProfile::default())]),
+            bfd_sessions: BTreeMap::new(),
+            vrrp: BTreeMap::new(),
+            takeover: Takeover::default(),
             distances,
             kernel,
         }),

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::Secret;
+use super::{BfdUse, Secret};
 use crate::types::{Asn, Family};
 use crate::wire::bgp::Role;
 
@@ -44,6 +44,10 @@ pub struct Neighbor {
     pub graceful_restart: GracefulRestart,
     pub ttl: Ttl,
     pub password: Option<Secret>,
+    pub bfd: Option<BfdUse>,
+    /// Whether that is a session over several hops (RFC 5883): unless said otherwise, with neighbours that need not be on
+    /// the link.
+    pub bfd_multihop: bool,
     /// Keep the session down and say this text (RFC 9003), which may be empty.
     pub shutdown: Option<String>,
 }

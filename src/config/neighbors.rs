@@ -158,6 +158,8 @@ fn read_one(
         graceful_restart: graceful_restart.unwrap_or(GracefulRestart::Helper),
         ttl,
         password,
+        bfd: None,
+        bfd_multihop: false,
         shutdown,
     };
     check(&neighbor, section, context, report);

@@ -201,6 +201,10 @@ impl Pump {
                 None
             }
             Action::Ospf(action) => self.ospf.carry_out(action),
+            Action::Fast(_)
+            | Action::SetAddresses { .. }
+            | Action::Run { .. }
+            | Action::Watch { .. } => None,
             Action::StoreIntents { version, text } => {
                 self.store.store(version, text);
                 None

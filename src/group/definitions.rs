@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::{Levels, Target, nearest};
 use crate::ospf::How;
@@ -16,6 +17,25 @@ pub struct Group {
     pub ospf: How,
     /// External route tag; a stub link has none.
     pub ospf_tag: u32,
+    pub follow: Option<Follow>,
+    /// Whether we outbid an announcer that has vanished; `None`: no.
+    pub on_loss: Option<OnLoss>,
+}
+
+/// The group goes with the role of a virtual router (VRRP).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// By its configured name.
+    pub router: String,
+    /// The most that is announced while it is not Active here; 0: nothing.
+    pub backup: Preference,
+}
+
+/// What to do when a preferred announcer of the group has vanished: announce more than it did, at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnLoss {
+    /// How long it must have been back before we announce no more than before.
+    pub return_after: Duration,
 }
 
 impl Group {

@@ -30,7 +30,7 @@ mod mapping;
 mod nearest;
 
 pub use announcement::{Announcement, Because, effective, next_expiry};
-pub use definitions::{Definitions, Group, UnknownTarget};
+pub use definitions::{Definitions, Follow, Group, OnLoss, UnknownTarget};
 pub use intent::{Intent, Order, Target};
 pub use intents::{Damaged, Intents};
 pub use levels::{Levels, UnknownLevel};

@@ -433,6 +433,10 @@ impl World {
                 }
                 Action::Peer { peer, action } => self.on_connection(id, peer, action),
                 Action::Ospf(action) => self.on_interface(id, action),
+                Action::Fast(_)
+                | Action::SetAddresses { .. }
+                | Action::Run { .. }
+                | Action::Watch { .. } => {}
                 Action::StoreIntents { version, text } => {
                     let at = self.now + self.rng.jitter(DISK, 20, 100);
                     self.push(at, Happening::Stored { node: id, life, version, text });

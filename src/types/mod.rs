@@ -5,6 +5,7 @@
 
 mod deadlines;
 mod family;
+mod mac;
 mod numbers;
 mod preference;
 mod prefix;
@@ -15,6 +16,7 @@ mod time;
 
 pub use deadlines::Deadlines;
 pub use family::Family;
+pub use mac::Mac;
 pub use numbers::{Asn, RouterId};
 pub use preference::Preference;
 pub use prefix::{Prefix, PrefixError};

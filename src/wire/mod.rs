@@ -1,4 +1,5 @@
 //! Bytes ↔ messages. Pure: no state, no I/O, no clock. `nom` is used here and nowhere else.
 
+pub mod bfd;
 pub mod bgp;
 pub mod ospf;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::BfdUse;
 use super::node::{NodeParts, router_id};
 use super::reference::{ReadSecret, read_class};
 use super::report::Report;
@@ -45,6 +46,8 @@ pub struct Ospf {
     pub export: Option<OspfExport>,
     /// Of the mapping; [`Config::mapping`](super::Config::mapping) has it.
     pub class: String,
+    /// By the interface's name: those whose neighbours have a BFD session.
+    pub bfd: BTreeMap<String, BfdUse>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +118,7 @@ impl Ospf {
             },
             export,
             class,
+            bfd: BTreeMap::new(),
         })
     }
 }
