@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Agent, OrderId, Owner, text};
 use crate::api::v1;
-use crate::group::{Announcement, Target, effective};
+use crate::group::{Announcement, Circumstances, Intents, Target, effective};
 use crate::rib::SourceId;
-use crate::types::{Prefix, Time};
+use crate::types::{Prefix, Time, Wall};
 use crate::wire::bgp::{Attributes, NextHop};
 
 impl Agent {
@@ -17,7 +17,7 @@ impl Agent {
             return;
         }
         let wall = self.wall(now);
-        let new = effective(self.config.definitions(), self.orders.in_force(), wall);
+        let new = self.effective(self.orders.in_force(), wall);
         let old = std::mem::replace(&mut self.own, new);
         let prefixes: BTreeSet<Prefix> = old.keys().chain(self.own.keys()).copied().collect();
         let mut moves: BTreeMap<String, Vec<Prefix>> = BTreeMap::new();
@@ -44,6 +44,15 @@ impl Agent {
             moves.entry(text).or_default().push(prefix);
         }
         self.report_moves(moves, now);
+    }
+
+    /// What is announced while these orders are in force.
+    pub(super) fn effective(
+        &self,
+        intents: &Intents,
+        wall: Wall,
+    ) -> BTreeMap<Prefix, Announcement> {
+        effective(self.config.definitions(), intents, &Circumstances::default(), wall)
     }
 
     /// Prefixes that moved alike are one event, so that a large group does not push all history out.

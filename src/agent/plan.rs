@@ -3,7 +3,7 @@
 use super::ospf_reads::router;
 use super::{Agent, text};
 use crate::api::v1;
-use crate::group::{Announcement, Intent, Order, Target, effective};
+use crate::group::{Announcement, Intent, Order, Target};
 use crate::ospf::{PlannedRouter, Way};
 use crate::types::{Preference, Prefix, RouterId, Time};
 
@@ -94,7 +94,7 @@ impl Agent {
             since: wall,
             expires: None,
         });
-        effective(self.config.definitions(), &intents, wall).remove(&prefix)
+        self.effective(&intents, wall).remove(&prefix)
     }
 }
 

@@ -225,7 +225,7 @@ impl Agent {
         let intent = own.because.iter().rev().find_map(|because| match because {
             Because::Operator { intent, preference, .. }
             | Because::Drained { intent, preference, .. } => Some((intent, preference)),
-            Because::Base { .. } => None,
+            Because::Base { .. } | Because::Backup { .. } | Because::Survivor { .. } => None,
         });
         v1::Announcement {
             prefix: own.prefix.to_string(),

@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Definitions, Intent, Intents, Order, Target};
+use super::{Definitions, Follow, Intent, Intents, Order, Target};
 use crate::types::{Preference, Prefix, Wall};
 
 /// One prefix that this node may announce, with its preference and how it came to that.
@@ -30,6 +30,18 @@ pub enum Because {
         preference: Preference,
         level: String,
     },
+    /// The virtual router that the group follows is not Active here, and we would have announced more than that.
+    Backup {
+        /// By its configured name.
+        router: String,
+        preference: Preference,
+        level: String,
+    },
+    /// A preferred announcer has vanished, and we would have announced less than it did.
+    Survivor {
+        raised: Raised,
+        level: String,
+    },
     /// The node is drained, and would have announced more than that.
     Drained {
         intent: Intent,
@@ -38,16 +50,41 @@ pub enum Because {
     },
 }
 
+/// What decides beside the configuration and the intents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The virtual routers that are Active here, by their configured names.
+    pub active: BTreeSet<String>,
+    /// The prefixes whose preferred announcer has vanished.
+    pub raised: BTreeMap<Prefix, Raised>,
+}
+
+/// What it takes to attract the traffic of an announcer that is gone, before the network finds another way itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// The least that beats what the announcer showed.
+    pub preference: Preference,
+    /// Who has vanished: `router 192.0.2.12 (inner2)`.
+    pub over: String,
+    pub since: Wall,
+}
+
 /// The preference of every prefix of every group, and of every prefix that an intent names.
+///
+/// In this order: the base; the operators' intents; a group that follows a virtual router has at most its `backup` where
+/// that is not Active; a prefix that is raised has at least that, if it is announced, not held down by a role, and the
+/// node not drained; a drain caps the rest.
 ///
 /// An intent whose target is no longer configured, or no longer in our space, has no effect;
 /// [`Definitions::target`] of its target is then an error that says why.
 pub fn effective(
     definitions: Definitions<'_>,
     intents: &Intents,
+    circumstances: &Circumstances,
     now: Wall,
 ) -> BTreeMap<Prefix, Announcement> {
     let mut announcements = BTreeMap::new();
+    let mut held_down = BTreeSet::new();
     for (name, group) in definitions.groups {
         let base = group.base(definitions.site);
         for prefix in &group.prefixes {
@@ -66,6 +103,12 @@ pub fn effective(
                     announcement.apply(intent, base, &definitions);
                 }
             }
+            if let Some(follow) = &group.follow
+                && !circumstances.active.contains(&follow.router)
+            {
+                announcement.back_up(follow, &definitions);
+                held_down.insert(*prefix);
+            }
             announcements.insert(*prefix, announcement);
         }
     }
@@ -79,7 +122,16 @@ pub fn effective(
         announcement.apply(intent, Preference::NONE, &definitions);
         announcements.insert(prefix, announcement);
     }
-    if let Some(intent) = intents.in_force(&Target::Node, now) {
+    let drain = intents.in_force(&Target::Node, now);
+    if drain.is_none() {
+        for (prefix, raised) in &circumstances.raised {
+            let announcement = announcements.get_mut(prefix);
+            if let Some(announcement) = announcement.filter(|_| !held_down.contains(prefix)) {
+                announcement.raise(raised, &definitions);
+            }
+        }
+    }
+    if let Some(intent) = drain {
         for announcement in announcements.values_mut() {
             announcement.drain(intent, &definitions);
         }
@@ -112,6 +164,29 @@ impl Announcement {
     }
 
     /// What is lower already, or not announced, stays as it is.
+    fn back_up(&mut self, follow: &Follow, definitions: &Definitions<'_>) {
+        if self.preference > follow.backup {
+            self.preference = follow.backup;
+            self.because.push(Because::Backup {
+                router: follow.router.clone(),
+                preference: follow.backup,
+                level: definitions.levels.describe(follow.backup),
+            });
+        }
+    }
+
+    /// What is higher already, or not announced, stays as it is.
+    fn raise(&mut self, raised: &Raised, definitions: &Definitions<'_>) {
+        if self.preference.is_announced() && self.preference < raised.preference {
+            self.preference = raised.preference;
+            self.because.push(Because::Survivor {
+                raised: raised.clone(),
+                level: definitions.levels.describe(raised.preference),
+            });
+        }
+    }
+
+    /// What is lower already, or not announced, stays as it is.
     fn drain(&mut self, intent: &Intent, definitions: &Definitions<'_>) {
         let most = definitions.levels.drained();
         if self.preference > most {
@@ -138,6 +213,13 @@ impl fmt::Display for Because {
                     Order::Drain => write!(f, "drain, so {level}")?,
                 }
                 write_circumstances(intent, f)
+            }
+            Because::Backup { router, level, .. } => {
+                write!(f, "virtual router {router} is not active here: {level}")
+            }
+            Because::Survivor { raised, level } => {
+                let Raised { over, since, .. } = raised;
+                write!(f, "{over} has vanished: raised to {level}, since {}", seconds(*since))
             }
             Because::Drained { intent, level, .. } => {
                 write!(f, "operator {}: drain of this node, so {level}", intent.owner)?;
@@ -207,7 +289,7 @@ mod tests {
             levels: &Levels::default(),
             groups: &[("payments".to_owned(), group)].into(),
         };
-        effective(definitions, intents, now)
+        effective(definitions, intents, &Circumstances::default(), now)
     }
 
     fn of(intents: impl IntoIterator<Item = Intent>) -> Intents {
@@ -325,6 +407,112 @@ mod tests {
         assert_eq!(at("dc3", &intents, NOW)[&prefix("198.51.100.7/32")].preference.0, 0);
     }
 
+    const WEB: &str = "198.51.100.20/32";
+
+    /// What is announced of a group with base 200 that follows a virtual router, at standby where that is not Active.
+    fn following(circumstances: &Circumstances, intents: &Intents) -> Announcement {
+        let follow = Follow { router: "inside".to_owned(), backup: Preference(100) };
+        let group = Group {
+            prefixes: vec![prefix(WEB)],
+            base: [("dc1".to_owned(), Preference(200))].into(),
+            follow: Some(follow),
+            ..Group::default()
+        };
+        let definitions = Definitions {
+            site: "dc1",
+            own_prefixes: &[prefix("198.51.100.0/24")],
+            levels: &Levels::default(),
+            groups: &[("web".to_owned(), group)].into(),
+        };
+        effective(definitions, intents, circumstances, NOW).remove(&prefix(WEB)).unwrap()
+    }
+
+    /// Somebody at 220 has vanished who announced what `WEB` and `198.51.100.7/32` are.
+    fn raised() -> BTreeMap<Prefix, Raised> {
+        let raised = Raised {
+            preference: Preference(221),
+            over: "router 192.0.2.12 (inner2)".to_owned(),
+            since: NOW,
+        };
+        [WEB, "198.51.100.7/32"].map(|text| (prefix(text), raised.clone())).into()
+    }
+
+    fn texts(announcement: &Announcement) -> Vec<String> {
+        announcement.because.iter().map(Because::to_string).collect()
+    }
+
+    #[test]
+    fn a_group_goes_with_the_role_of_its_virtual_router() {
+        let active = Circumstances { active: ["inside".to_owned()].into(), ..Default::default() };
+        let announced = following(&active, &Intents::default());
+        assert_eq!((announced.preference, announced.because.len()), (Preference(200), 1));
+
+        let other = Circumstances { active: ["outside".to_owned()].into(), ..Default::default() };
+        for backup in [Circumstances::default(), other] {
+            let announced = following(&backup, &Intents::default());
+            assert_eq!(announced.preference, Preference(100));
+            assert_eq!(
+                texts(&announced),
+                [
+                    "base of site dc1: primary (200)",
+                    "virtual router inside is not active here: standby (100)",
+                ]
+            );
+        }
+    }
+
+    /// The role is a bound, for orders too; what is lower already stays.
+    #[test]
+    fn an_order_for_a_group_holds_within_its_role() {
+        let backup = Circumstances::default();
+        let ordered = |order| {
+            let of = of([intent(Target::Group("web".to_owned()), order)]);
+            following(&backup, &of)
+        };
+        assert_eq!(ordered(Order::Prefer(Preference(250))).preference, Preference(100));
+        let lower = ordered(Order::Prefer(Preference(50)));
+        assert_eq!((lower.preference, lower.because.len()), (Preference(50), 2));
+        assert_eq!(ordered(Order::Withdraw).preference, Preference::NONE);
+    }
+
+    #[test]
+    fn a_survivor_outbids_who_has_vanished() {
+        let circumstances =
+            Circumstances { active: ["inside".to_owned()].into(), raised: raised() };
+        let announced = following(&circumstances, &Intents::default());
+        assert_eq!(announced.preference, Preference(221));
+        assert_eq!(
+            texts(&announced),
+            [
+                "base of site dc1: primary (200)",
+                "router 192.0.2.12 (inner2) has vanished: raised to 221, \
+                 since 2026-11-21T21:58:16Z",
+            ]
+        );
+        // Above an order as well, unless that is more already or says not to announce at all.
+        let ordered = |order| {
+            let of = of([intent(Target::Group("web".to_owned()), order)]);
+            following(&circumstances, &of).preference.0
+        };
+        assert_eq!(ordered(Order::Prefer(Preference(50))), 221);
+        assert_eq!(ordered(Order::Prefer(Preference(230))), 230);
+        assert_eq!(ordered(Order::Withdraw), 0);
+    }
+
+    #[test]
+    fn a_node_that_is_drained_or_not_active_is_no_survivor() {
+        let active = ["inside".to_owned()].into();
+        let drained = of([intent(Target::Node, Order::Drain)]);
+        let announced = following(&Circumstances { active, raised: raised() }, &drained);
+        assert_eq!((announced.preference, announced.because.len()), (Preference(10), 2));
+
+        let backup = Circumstances { raised: raised(), ..Default::default() };
+        assert_eq!(following(&backup, &Intents::default()).preference, Preference(100));
+        // Also where the role takes nothing away, as the order is lower.
+        let order = intent(Target::Prefix(prefix(WEB)), Order::Prefer(Preference(50)));
+        assert_eq!(following(&backup, &of([order])).preference, Preference(50));
+    }
+
     #[test]
     fn a_drain_ends_at_its_time() {
         let end = NOW + Duration::from_secs(60);
@@ -351,7 +539,8 @@ mod tests {
             levels: &levels,
             groups: &[("payments".to_owned(), group)].into(),
         };
-        let announcements = effective(definitions, &of([intent(Target::Node, Order::Drain)]), NOW);
+        let drained = of([intent(Target::Node, Order::Drain)]);
+        let announcements = effective(definitions, &drained, &Circumstances::default(), NOW);
         assert_eq!(announcements[&prefix("198.51.100.7/32")].preference, Preference(20));
     }
 }
