@@ -7,11 +7,11 @@ mod summary;
 
 pub use action::{Action, Change};
 pub use event::{Event, Hops, Order, Received};
-pub use settings::{Algorithm, Authentication, Key, Path, SessionId, Settings};
+pub use settings::{Authentication, Key, Path, SessionId, Settings};
 pub use summary::{Counters, Summary};
 
 use crate::types::{Rng, Time};
-pub use crate::wire::bfd::{Diagnostic, State};
+pub use crate::wire::bfd::{Algorithm, Diagnostic, State};
 
 /// All sessions.
 #[derive(Clone, Debug)]

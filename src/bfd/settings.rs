@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::types::Secret;
+use crate::wire::bfd::Algorithm;
 
 /// A session, for the life of its path. Given by the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,15 +36,6 @@ pub struct Authentication {
     pub algorithm: Algorithm,
     /// The first one signs; each verifies. Never empty.
     pub keys: Vec<Key>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    Simple,
-    KeyedMd5,
-    MeticulousMd5,
-    KeyedSha1,
-    MeticulousSha1,
 }
 
 /// At most 16 octets count for a password and MD5, 20 for SHA1.

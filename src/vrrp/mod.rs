@@ -7,12 +7,13 @@ mod summary;
 
 pub use action::{Action, Change, Reason};
 pub use event::{Event, Link, Order, Received};
-pub use settings::{Checksum, MacKind, Settings, Version, VirtualRouterId};
+pub use settings::{MacKind, Settings, VirtualRouterId};
 pub use summary::{Counters, Summary};
 
 use std::fmt;
 
 use crate::types::{Rng, Time};
+pub use crate::wire::vrrp::{Checksum, Version};
 
 /// RFC 9568 §6.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

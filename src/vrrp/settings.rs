@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::types::Mac;
+use crate::wire::vrrp::{Checksum, Version};
 
 /// A configured virtual router, for the life of its configuration. Given by the agent. Not the VRID, which is only unique
 /// on a link and within a family.
@@ -37,23 +38,6 @@ pub struct Settings {
     /// How often the addresses are announced after a takeover, and how long apart.
     pub announcements: u8,
     pub announcement_interval: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// RFC 3768, IPv4 only, no authentication.
-    V2,
-    /// RFC 9568.
-    V3,
-}
-
-/// Of version 3 over IPv4, where implementations differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checksum {
-    /// With the pseudo-header, as RFC 9568 §5.2.8 has it.
-    PseudoHeader,
-    /// Without, as for version 2.
-    Plain,
 }
 
 /// Which Ethernet address the virtual router has.

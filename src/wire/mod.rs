@@ -2,4 +2,7 @@
 
 pub mod bfd;
 pub mod bgp;
+mod checksum;
+mod comparison;
 pub mod ospf;
+pub mod vrrp;

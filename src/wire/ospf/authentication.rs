@@ -1,4 +1,3 @@
-use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -126,12 +125,6 @@ fn keyed_md5(packet: &[u8], key: &[u8]) -> Octets {
     md5.finalize().as_slice().into()
 }
 
-/// Compares in a time that does not depend on where the octets differ.
-pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
-    let differences = a.iter().zip(b).fold(0, |seen, (a, b)| black_box(seen | (a ^ b)));
-    a.len() == b.len() && differences == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,14 +184,5 @@ mod tests {
         let md5 = |key| hex(&Algorithm::KeyedMd5.digest(&packet, key));
         assert_eq!(md5(b"shared key"), "30c9dc4f03f92750dfc249b0a01db844");
         assert_eq!(md5(&long), "b2d3f56bc197fd985d5965079b5e7148");
-    }
-
-    #[test]
-    fn octets_are_the_same_only_if_all_are() {
-        assert!(same(b"abc", b"abc"));
-        assert!(!same(b"abc", b"abd"));
-        assert!(!same(b"abc", b"bbc"));
-        assert!(!same(b"abc", b"ab"));
-        assert!(!same(b"", b"a"));
     }
 }

@@ -1,21 +1,4 @@
-//! The two sums of OSPF: the Internet checksum of packets, and Fletcher's of advertisements.
-
-/// The 16-bit ones' complement of the ones' complement sum over the parts (RFC 1071). Every part but the last has an
-/// even length.
-pub(super) fn internet(parts: &[&[u8]]) -> u16 {
-    let mut sum = 0u64;
-    for part in parts {
-        let (words, rest) = part.as_chunks::<2>();
-        sum += words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
-        if let [last] = rest {
-            sum += u64::from(*last) << 8;
-        }
-    }
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
-}
+//! Fletcher's sum of advertisements.
 
 /// Where the checksum stands in an LSA behind its age.
 const POSITION: usize = 14;
@@ -64,16 +47,6 @@ fn sums(octets: &[u8]) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The example of RFC 1071 §3, and the same with an odd end.
-    #[test]
-    fn words_are_summed_with_their_carries() {
-        let octets = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
-        assert_eq!(internet(&[&octets]), !0xddf2);
-        assert_eq!(internet(&[&octets[..2], &octets[2..]]), !0xddf2);
-        assert_eq!(internet(&[&octets, &[0x10]]), !0xedf2);
-        assert_eq!(internet(&[&octets, &(!0xddf2_u16).to_be_bytes()]), 0);
-    }
 
     #[test]
     fn a_sum_made_is_a_sum_that_holds() {

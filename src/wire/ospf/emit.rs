@@ -3,8 +3,9 @@ use std::net::Ipv4Addr;
 use bytes::{BufMut, BytesMut};
 
 use super::frame::{AUTHENTICATION, HEADER_LENGTH, autype};
-use super::{AreaId, Body, Signature, Version, checksum};
+use super::{AreaId, Body, Signature, Version};
 use crate::types::RouterId;
+use crate::wire::checksum;
 
 /// A whole packet, as it goes behind the IP header. `source` is the address that it is sent from. A body over the
 /// 65,511 octets that a packet has room for has no encoding: the caller cuts it to the MTU long before.
@@ -54,7 +55,7 @@ pub fn emit(
     out[2..4].copy_from_slice(&length.to_be_bytes());
     match signature {
         Signature::Null | Signature::Simple(_) => {
-            let sum = checksum::internet(&[&out[..AUTHENTICATION], &out[HEADER_LENGTH..]]);
+            let sum = checksum::sum(&[&out[..AUTHENTICATION], &out[HEADER_LENGTH..]]);
             out[12..14].copy_from_slice(&sum.to_be_bytes());
         }
         // The digest stands in for the checksum (RFC 2328 §D.4.3).

@@ -4,11 +4,12 @@ use std::net::Ipv4Addr;
 use nom::number::complete::{be_u16, be_u32, u8};
 use nom::{IResult, Parser};
 
-use super::authentication::{AuthenticationField, same};
-use super::checksum;
+use super::authentication::AuthenticationField;
 use super::malformed::{Fault, Malformed};
 use super::{Algorithm, AreaId, Body, Version};
 use crate::types::RouterId;
+use crate::wire::checksum;
+use crate::wire::comparison::same;
 
 /// The type of a packet (RFC 2328 A.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,8 +120,7 @@ impl<'a> Frame<'a> {
             unknown => return Err(Malformed::new(Fault::AuthenticationType(unknown), PART, 14)),
         };
         let summed = matches!(header.autype, autype::NULL | autype::SIMPLE);
-        if summed && checksum::internet(&[&packet[..AUTHENTICATION], &packet[HEADER_LENGTH..]]) != 0
-        {
+        if summed && checksum::sum(&[&packet[..AUTHENTICATION], &packet[HEADER_LENGTH..]]) != 0 {
             return Err(Malformed::new(Fault::Checksum, PART, 12));
         }
         Ok(Frame {
