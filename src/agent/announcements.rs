@@ -52,7 +52,8 @@ impl Agent {
         intents: &Intents,
         wall: Wall,
     ) -> BTreeMap<Prefix, Announcement> {
-        effective(self.config.definitions(), intents, &Circumstances::default(), wall)
+        let circumstances = Circumstances { active: self.active_roles(), raised: self.raised() };
+        effective(self.config.definitions(), intents, &circumstances, wall)
     }
 
     /// Prefixes that moved alike are one event, so that a large group does not push all history out.
@@ -167,6 +168,7 @@ impl Agent {
     pub(super) fn prefixes_of(&self, target: &Target) -> Vec<Prefix> {
         match target {
             Target::Node => self.own.keys().copied().collect(),
+            Target::Router(_) => Vec::new(),
             Target::Prefix(prefix) => vec![*prefix],
             Target::Group(name) => {
                 self.config.groups.get(name).map(|group| group.prefixes.clone()).unwrap_or_default()

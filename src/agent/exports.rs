@@ -58,7 +58,16 @@ impl Agent {
     pub(super) fn settle_exports(&mut self, now: Time) {
         self.settle_drain(now);
         for prefix in std::mem::take(&mut self.own_changed) {
-            self.announce_by_ospf(prefix, now);
+            let (holds_area, holds_neighbors) = self.holds(prefix);
+            if holds_area || holds_neighbors {
+                self.held.insert(prefix);
+            }
+            if !holds_area {
+                self.announce_by_ospf(prefix, now);
+            }
+            if holds_neighbors {
+                continue;
+            }
             let mut told = BTreeSet::new();
             // Also if it is announced no more: the withdrawal is ours.
             self.set_exports(prefix, Urgency::Own, |peer| {

@@ -69,6 +69,7 @@ impl Agent {
             self.rib.set_connected(connected);
             // What that changed is the next portion of bulk work.
             self.links_changed(now);
+            self.routers_changed(now);
         }
         if !self.converged && self.has_converged() {
             self.converged = true;

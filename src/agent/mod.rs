@@ -41,8 +41,12 @@ mod ospf_tables;
 mod plan;
 mod reads;
 mod reload;
+mod survivor;
+mod takeover;
 mod text;
+mod tracking;
 mod transit;
+mod vrrp;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -56,14 +60,22 @@ pub use event::{
 use neighbor::Neighbor;
 use orders::{Durable, Orders};
 use ospf::{Ospf, Withholding};
+use survivor::Survivor;
+use tracking::Probes;
+use vrrp::VirtualRouters;
 
 use crate::api::v1;
 use crate::bgp;
 use crate::config::{Config, OnExit};
+use crate::fast;
 use crate::fib::Fib;
 use crate::group::{Announcement, Intents};
 use crate::rib::Rib;
 use crate::types::{Prefix, Rng, Time, Wall};
+
+/// How long the daemon waits for another node to take its virtual routers over when it is told to stop: for those with
+/// advertisements a second apart.
+const RELEASE_WITHIN: Duration = Duration::from_millis(1500);
 
 /// How long the daemon waits for its last words to neighbours and kernel when it is told to stop, and for those of
 /// an OSPF router that the configuration ends.
@@ -116,9 +128,16 @@ pub struct Agent {
     /// The neighbours have sent what they had after our start, so what they did not send may go.
     converged: bool,
     withholding: Withholding,
+    routers: VirtualRouters,
+    probes: Probes,
+    survivor: Survivor,
+    /// Own announcements that a takeover does not let OSPF or BGP be told of yet.
+    held: BTreeSet<Prefix>,
     /// The kernel's last refusal.
     kernel_error: String,
     stopping: Option<Time>,
+    /// Sessions stay up until then, or until the virtual routers are released.
+    release_by: Option<Time>,
     /// Our routes have been taken out of the kernel, or are being.
     withdrawn: bool,
     stopped: bool,
@@ -162,8 +181,13 @@ impl Agent {
             groups_stale: true,
             converged: false,
             withholding: Withholding::Over,
+            routers: VirtualRouters::default(),
+            probes: Probes::default(),
+            survivor: Survivor::default(),
+            held: BTreeSet::new(),
             kernel_error: String::new(),
             stopping: None,
+            release_by: None,
             withdrawn: false,
             stopped: false,
             events: 0,
@@ -179,6 +203,8 @@ impl Agent {
         if agent.ospf.is_some() && agent.config.kernel.install {
             agent.withholding = Withholding::UntilDump;
         }
+        agent.probes_changed();
+        agent.routers_changed(now);
         // What we announce is known before the first OPEN or Hello is sent.
         agent.settle(now);
         let names: Vec<String> = agent.config.neighbors.keys().cloned().collect();
@@ -201,11 +227,13 @@ impl Agent {
             Event::InterfaceOpened { interface, result } => {
                 self.interface_opened(interface, result)
             }
-            Event::Fast(_)
-            | Event::LaneStarted { .. }
-            | Event::AddressesSet { .. }
-            | Event::CommandEnded { .. }
-            | Event::Probed { .. } => {}
+            Event::Fast(report) => self.reported(report, now),
+            Event::LaneStarted { .. } => {}
+            Event::AddressesSet { router, assigned, result } => {
+                self.addresses_set(router, assigned, result, now);
+            }
+            Event::CommandEnded { command, result } => self.command_ended(command, result, now),
+            Event::Probed { probe, up, text } => self.probed(probe, up, text, now),
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
@@ -247,9 +275,12 @@ impl Agent {
             .chain(self.orders.deadline())
             .chain(self.next_expiry())
             .chain(self.stopping)
+            .chain(self.release_by)
             .chain(self.withholding_ends())
             .chain(self.patience_ends())
             .chain(self.leave_ends())
+            .chain(self.takeovers_due())
+            .chain(self.return_due())
             .min()
     }
 
@@ -269,9 +300,17 @@ impl Agent {
 
     fn settle(&mut self, now: Time) {
         self.settle_leave(now);
-        self.settle_announcements(now);
-        self.settle_exports(now);
-        self.settle_kernel(now);
+        loop {
+            self.groups_stale |= self.settle_survivor(now);
+            let moved = self.settle_takeovers(now);
+            self.settle_announcements(now);
+            self.settle_exports(now);
+            self.settle_kernel(now);
+            // A step of a takeover is done when what it needs is settled.
+            if !moved {
+                break;
+            }
+        }
         self.settle_forwarding(now);
         self.settle_withholding(now);
         self.settle_orders(now);
@@ -295,13 +334,21 @@ impl Agent {
         self.actions.push_back(Action::Report(event));
     }
 
-    /// Takes leave of neighbours and, if so configured, of the kernel.
+    /// Gives up the virtual routers, then takes leave of neighbours and, if so configured, of the kernel.
     fn stop(&mut self, now: Time) {
         if self.stopping.is_some() {
             return;
         }
-        self.stopping = Some(now + STOP_WITHIN);
+        self.stopping = Some(now + RELEASE_WITHIN + STOP_WITHIN);
+        self.release_by = Some(now + RELEASE_WITHIN);
         self.report(now, "daemon", "", "info", "stopping".to_owned());
+    }
+
+    fn say_goodbye(&mut self, now: Time) {
+        self.release_by = None;
+        self.stopping = Some(now + STOP_WITHIN);
+        self.remove_routers();
+        self.actions.push_back(Action::Fast(fast::Order::Stop));
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for peer in peers {
             let event = bgp::Event::Stopped { communication: "shuntd stops".to_owned() };
@@ -311,7 +358,10 @@ impl Agent {
     }
 
     fn settle_stop(&mut self, now: Time) {
-        let Some(by) = self.stopping else { return };
+        if self.release_by.is_some_and(|by| now >= by || self.has_released_all()) {
+            self.say_goodbye(now);
+        }
+        let Some(by) = self.stopping.filter(|_| self.release_by.is_none()) else { return };
         // Neighbours first: as long as they may send us packets, the routes are there.
         let has_left = self.ospf.as_ref().is_none_or(|ospf| ospf.router.has_left(now));
         let withdraws = self.config.kernel.on_exit == OnExit::Withdraw;

@@ -19,7 +19,7 @@ use ipnet::Ipv4Net;
 use super::{OrderId, Owner, PeerId};
 use crate::api::v1;
 use crate::config::Config;
-use crate::group::{Intent, Intents, Order, Target};
+use crate::group::{Intent, Intents, Order, Target, nearest};
 use crate::types::{Prefix, RouterId, Time, Wall};
 
 /// How long an order waits for acknowledgements if the client names no time.
@@ -234,8 +234,14 @@ fn change(
             format!("{} is of the whole node: it takes no target and no level", request.order);
         return Err(invalid(text));
     }
+    let of_router = matches!(request.order.as_str(), "vrrp-release" | "vrrp-resume");
+    if of_router && !request.level.is_empty() {
+        return Err(invalid(format!("{} takes no level", request.order)));
+    }
     let target = if of_node {
         Target::Node
+    } else if of_router {
+        virtual_router(&request.target, config)?
     } else {
         config
             .definitions()
@@ -256,7 +262,8 @@ fn change(
         ));
     }
     let order = match (request.order.as_str(), level) {
-        ("release" | "undrain", _) => return Ok(Change::Remove(target)),
+        ("release" | "undrain" | "vrrp-resume", _) => return Ok(Change::Remove(target)),
+        ("vrrp-release", _) => Order::Release,
         ("drain", _) => Order::Drain,
         ("announce" | "prefer", Some(level)) if !level.is_announced() => {
             return Err(invalid(format!(
@@ -273,7 +280,7 @@ fn change(
         }
         (other, _) => {
             return Err(invalid(format!(
-                "unknown order `{other}`; it is one of announce, withdraw, prefer, release, drain, undrain"
+                "unknown order `{other}`; it is one of announce, withdraw, prefer, release, drain, undrain, vrrp-release, vrrp-resume"
             )));
         }
     };
@@ -285,4 +292,17 @@ fn change(
         since: wall,
         expires: (request.for_seconds > 0).then(|| wall + Duration::from_secs(request.for_seconds)),
     }))
+}
+
+fn virtual_router(name: &str, config: &Config) -> Result<Target, tonic::Status> {
+    if config.vrrp.contains_key(name) {
+        return Ok(Target::Router(name.to_owned()));
+    }
+    let names: Vec<&str> = config.vrrp.keys().map(String::as_str).collect();
+    let help = match (nearest(name, names.iter().copied()), names.is_empty()) {
+        (Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, true) => "none is configured".to_owned(),
+        (None, false) => format!("there are: {}", names.join(", ")),
+    };
+    Err(tonic::Status::not_found(format!("no virtual router `{name}`; {help}")))
 }

@@ -246,8 +246,8 @@ impl Agent {
             return;
         }
         match settings {
-            Some(settings) if !old.ospf_settings().as_ref().is_some_and(is_another) => {
-                self.ospf_event(Event::Reconfigured(Box::new(settings)), now);
+            Some(_) if !old.ospf_settings().as_ref().is_some_and(is_another) => {
+                self.follow_by_ospf(now);
                 self.links_changed(now);
             }
             _ => {
@@ -257,10 +257,33 @@ impl Agent {
         }
     }
 
+    /// Gives the interfaces that follow a virtual router the cost that goes with its role.
+    pub(super) fn follow_by_ospf(&mut self, now: Time) {
+        let Some(ospf) = self.ospf.as_ref().filter(|ospf| ospf.leaving.is_none()) else { return };
+        let Some(settings) = self.settings_by_role() else { return };
+        if *ospf.router.settings() != settings {
+            self.ospf_event(Event::Reconfigured(Box::new(settings)), now);
+        }
+    }
+
+    fn settings_by_role(&self) -> Option<ospf::Settings> {
+        let mut settings = self.config.ospf_settings()?;
+        let active = self.active_in_area();
+        for (name, follow) in &self.config.ospf.as_ref()?.follow {
+            if let Some(interface) = settings.interfaces.get_mut(name)
+                && !active.contains(&follow.router)
+            {
+                interface.cost = interface.cost.max(follow.backup_cost);
+            }
+        }
+        Some(settings)
+    }
+
     /// Another router, if one is configured.
     fn start_ospf(&mut self, now: Time) {
         let rng = self.rng.fork();
         self.ospf = Ospf::new(&self.config, self.wall, rng, now);
+        self.follow_by_ospf(now);
         self.own_changed.extend(self.own.keys().copied());
         self.links_changed(now);
     }

@@ -411,6 +411,7 @@ fn intent_reply(intent: &Intent, preference: u8) -> v1::Intent {
         Order::Withdraw => "withdraw",
         Order::Prefer(_) => "prefer",
         Order::Drain => "drain",
+        Order::Release => "vrrp-release",
     };
     let target = match &intent.target {
         Target::Node => String::new(),

@@ -96,6 +96,9 @@ impl Agent {
         }
         self.rib.set_distances(self.config.distances);
         self.reconfigure_ospf(&old, now);
+        self.probes_changed();
+        self.routers_changed(now);
+        self.follow_by_ospf(now);
         self.groups_stale = true;
         // A mapping or a policy may have changed: what each neighbour has is compared anew.
         for neighbor in self.neighbors.values_mut() {

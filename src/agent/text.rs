@@ -77,6 +77,7 @@ pub(super) fn intent(intent: &Intent, levels: &Levels) -> String {
         Order::Withdraw => "withdraw".to_owned(),
         Order::Prefer(level) => format!("prefer {}", levels.describe(level)),
         Order::Drain => "drain".to_owned(),
+        Order::Release => "release".to_owned(),
     };
     let reason = intent.reason.as_ref().map(|reason| format!(", reason {reason:?}"));
     let until = intent.expires.map(|expires| format!(", until {expires}"));

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -89,6 +90,21 @@ impl Default for Takeover {
             after: Vec::new(),
             release: Vec::new(),
             timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// As an operator would name it: `interface eth1`, `file /run/ok`.
+impl fmt::Display for TrackedObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrackedObject::Interface(name) => write!(f, "interface {name}"),
+            TrackedObject::Route(prefix) => write!(f, "route {prefix}"),
+            TrackedObject::Neighbor(name) => write!(f, "neighbor {name}"),
+            TrackedObject::OspfInterface(name) => write!(f, "OSPF on {name}"),
+            TrackedObject::Bfd(name) => write!(f, "BFD session {name}"),
+            TrackedObject::File(path) => write!(f, "file {path}"),
+            TrackedObject::Command(command) => write!(f, "command {}", command.words.join(" ")),
         }
     }
 }

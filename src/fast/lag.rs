@@ -32,7 +32,8 @@ impl Lag {
         let mut seen = 0;
         for (power, count) in (0_u32..).zip(self.buckets) {
             seen += count;
-            if seen >= wanted {
+            // The last one has no upper end.
+            if seen >= wanted && power < 31 {
                 return Duration::from_micros((1 << power) - 1).min(self.worst);
             }
         }

@@ -29,6 +29,11 @@ impl Interfaces {
         self.links.iter().map(|(index, link)| (*index, link))
     }
 
+    /// The index and the link of that name.
+    pub fn named(&self, name: &str) -> Option<(u32, &Link)> {
+        self.links().find(|(_, link)| link.name == name)
+    }
+
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.get(&index)
     }

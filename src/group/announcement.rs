@@ -155,6 +155,8 @@ impl Announcement {
             }
             Order::Withdraw => Preference::NONE,
             Order::Drain => self.preference.min(definitions.levels.drained()),
+            // Of virtual routers only.
+            Order::Release => self.preference,
         };
         self.because.push(Because::Operator {
             intent: intent.clone(),
@@ -211,6 +213,7 @@ impl fmt::Display for Because {
                     Order::Withdraw => f.write_str("withdraw")?,
                     Order::Prefer(_) => write!(f, "prefer {level}")?,
                     Order::Drain => write!(f, "drain, so {level}")?,
+                    Order::Release => f.write_str("release")?,
                 }
                 write_circumstances(intent, f)
             }

@@ -13,6 +13,8 @@ pub enum Target {
     Node,
     Group(String),
     Prefix(Prefix),
+    /// A virtual router (VRRP), by its configured name.
+    Router(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,8 @@ pub enum Order {
     Prefer(Preference),
     /// At most at the level `drain`, whatever else is ordered. For [`Target::Node`].
     Drain,
+    /// Be Backup as long as somebody else can be Active. For [`Target::Router`].
+    Release,
 }
 
 /// An operator's order, in force until it is released, replaced, or over.
@@ -55,6 +59,8 @@ impl fmt::Display for Target {
             Target::Node => f.write_str("this node"),
             Target::Group(name) => name.fmt(f),
             Target::Prefix(prefix) => prefix.fmt(f),
+            // With a blank as well.
+            Target::Router(name) => write!(f, "virtual router {name}"),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::neighbor::NeighborState;
 use super::prefixes::{ExternalLsas, Networks};
 use super::spf::Tree;
 use super::table::{Best, View};
-use super::{Action, Route, Router};
+use super::{Action, How, OtherAnnouncer, Route, Router};
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{AreaId, ExternalLsa, LsaBody, LsaKey, LsaType};
 
@@ -173,6 +173,28 @@ impl Router {
                 self.actions.push_back(Action::RouteChanged { prefix, route });
             }
         }
+    }
+}
+
+impl Calculation {
+    /// Stub links and networks of the area that are this prefix.
+    pub(super) fn stub_announcers(
+        &self,
+        prefix: Ipv4Net,
+    ) -> impl Iterator<Item = OtherAnnouncer> + '_ {
+        let networks = self.area.as_ref().map(|area| area.networks.of(prefix)).unwrap_or_default();
+        let inside = networks.iter().filter(|(_, announcer)| !announcer.beyond);
+        inside.map(|(_, announcer)| OtherAnnouncer {
+            router: announcer.router,
+            how: How::Stub,
+            metric: announcer.cost,
+        })
+    }
+
+    /// Whether there is a way to a router of the area.
+    pub(super) fn reaches(&self, router: RouterId) -> bool {
+        let distance = |area: &AreaPaths| area.tree.distance(area.graph.router(router)?);
+        self.area.as_ref().and_then(distance).is_some()
     }
 }
 

@@ -48,6 +48,18 @@ pub struct Ospf {
     pub class: String,
     /// By the interface's name: those whose neighbours have a BFD session.
     pub bfd: BTreeMap<String, BfdUse>,
+    /// By the interface's name: those whose cost goes with the role of a virtual router.
+    pub follow: BTreeMap<String, OspfFollow>,
+}
+
+/// The keys `follow` and `backup-cost` of an OSPF interface: so that the traffic towards its network comes to the
+/// firewall that is Active, which knows the connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OspfFollow {
+    /// `[vrrp.NAME]`.
+    pub router: String,
+    /// While that is not Active here; more than the usual cost.
+    pub backup_cost: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +131,7 @@ impl Ospf {
             export,
             class,
             bfd: BTreeMap::new(),
+            follow: BTreeMap::new(),
         })
     }
 }
