@@ -6,7 +6,7 @@ use nom::{IResult, Parser};
 
 use super::authentication::AuthenticationField;
 use super::malformed::{Fault, Malformed};
-use super::{Algorithm, AreaId, Body, Version};
+use super::{Algorithm, AreaId, Body, LinkLocalSignalling, Options, Version};
 use crate::types::RouterId;
 use crate::wire::checksum;
 use crate::wire::comparison::same;
@@ -35,6 +35,8 @@ pub struct Frame<'a> {
     /// All that the digest covers: the packet and, with AuType 3, the sequence number behind it.
     signed: &'a [u8],
     digest: &'a [u8],
+    /// What follows packet and digest.
+    behind: &'a [u8],
 }
 
 /// Octets of the header.
@@ -96,11 +98,11 @@ impl<'a> Frame<'a> {
         let (packet, behind) = payload.split_at_checked(length).ok_or_else(bad_length)?;
 
         let no_digest = || Malformed::new(Fault::Truncated, "message digest", payload.len());
-        let digest = |after: &'a [u8], length: u8| after.get(..usize::from(length));
+        let digest = |after: &'a [u8], length: u8| after.split_at_checked(usize::from(length));
         let [_, _, key_id, digest_length, sequence @ ..] = field;
-        let (authentication, signed, digest) = match header.autype {
-            autype::NULL => (AuthenticationField::Null, packet, &[][..]),
-            autype::SIMPLE => (AuthenticationField::Simple(field), packet, &[][..]),
+        let (authentication, signed, (digest, behind)) = match header.autype {
+            autype::NULL => (AuthenticationField::Null, packet, (&[][..], behind)),
+            autype::SIMPLE => (AuthenticationField::Simple(field), packet, (&[][..], behind)),
             autype::CRYPTOGRAPHIC => {
                 let sequence = u32::from_be_bytes(sequence);
                 let digest = digest(behind, digest_length).ok_or_else(no_digest)?;
@@ -132,6 +134,7 @@ impl<'a> Frame<'a> {
             packet,
             signed,
             digest,
+            behind,
         })
     }
 
@@ -154,6 +157,21 @@ impl<'a> Frame<'a> {
             AuthenticationField::Simple(carried) => same(carried, password),
             _ => false,
         }
+    }
+
+    /// The block for link-local signalling (RFC 5613 §2), which a Hello or Database Description has whose options have
+    /// the L bit. If the packet has a digest, the block is to be [verified](LinkLocalSignalling::verify). A block that
+    /// is not good is no fault of the packet.
+    pub fn signalling(&self, body: &Body) -> Result<Option<LinkLocalSignalling<'a>>, Malformed> {
+        let options = match body {
+            Body::Hello(hello) => hello.options,
+            Body::DatabaseDescription(description) => description.options,
+            _ => return Ok(None),
+        };
+        if !options.contains(Options::LINK_LOCAL_SIGNALLING) {
+            return Ok(None);
+        }
+        LinkLocalSignalling::read(self.behind, self.authentication).map(Some)
     }
 
     /// Reads what is behind the header.

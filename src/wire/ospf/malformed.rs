@@ -21,6 +21,8 @@ pub(super) enum Fault {
     LsaType(u32),
     LsaLength(usize),
     LsaChecksum,
+    SignallingLength(usize),
+    SignallingChecksum,
 }
 
 impl Malformed {
@@ -45,6 +47,8 @@ impl Malformed {
             Fault::LsaType(_) => "bad-lsa-type",
             Fault::LsaLength(_) => "bad-lsa-length",
             Fault::LsaChecksum => "bad-lsa-checksum",
+            Fault::SignallingLength(_) => "bad-lls-length",
+            Fault::SignallingChecksum => "bad-lls-checksum",
         }
     }
 }
@@ -63,6 +67,8 @@ impl fmt::Display for Malformed {
             Fault::LsaType(kind) => write!(f, "LSA type {kind} is not known")?,
             Fault::LsaLength(length) => write!(f, "LSA length {length} does not fit")?,
             Fault::LsaChecksum => f.write_str("wrong LSA checksum")?,
+            Fault::SignallingLength(length) => write!(f, "length {length} does not fit")?,
+            Fault::SignallingChecksum => f.write_str("wrong checksum")?,
         }
         write!(f, " (in {} at octet {})", self.part, self.offset)
     }

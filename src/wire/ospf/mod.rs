@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! IP payload ── Frame::parse ── authentication (digest, checksum) ── Frame::body ─┬ Hello
-//!               (header)                                                          ├ DatabaseDescription ── LsaHeader
+//!               (header)  └ Frame::signalling (RFC 5613)                          ├ DatabaseDescription ── LsaHeader
 //!                                                                                 ├ LinkStateRequest ───── LsaKey
 //!                                                                                 ├ LinkStateUpdate ────── Lsa ── LsaBody
 //!                                                                                 └ LinkStateAcknowledgment ── LsaHeader
@@ -22,6 +22,7 @@ mod malformed;
 mod packet;
 mod router_information;
 mod router_lsa;
+mod signalling;
 mod tlv;
 
 pub use authentication::{Algorithm, AuthenticationField, Signature};
@@ -37,3 +38,4 @@ pub use packet::{
 };
 pub use router_information::RouterInformation;
 pub use router_lsa::{Link, LinkKind, RouterLsa};
+pub use signalling::{ExtendedOptions, LinkLocalSignalling};
