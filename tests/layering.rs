@@ -84,8 +84,8 @@ const BANNED: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] =
     &[("rib/intern.rs", "hashbrown", "only looked up and swept, its order shows nowhere")];
 
-/// The file where unsafe code may stand: socket options that no library has.
-const UNSAFE_FILE: &str = "driver/sockopt.rs";
+/// The file where unsafe code may stand: system calls that no library has.
+const UNSAFE_FILE: &str = "driver/syscalls.rs";
 
 /// Calls that end the program on input nobody foresaw.
 const PANICS: &[&str] = &[
@@ -431,7 +431,7 @@ fn planted_violations_are_caught() {
         ("bgp/mod.rs", "use rand::Rng;", "rand in bgp"),
         ("fib/mod.rs", "use libc::AF_INET;", "libc in fib"),
         ("cli/mod.rs", "use nom::IResult;", "nom lives only in wire/"),
-        ("driver/mod.rs", "unsafe { f() }", "unsafe only in src/driver/sockopt.rs"),
+        ("driver/mod.rs", "unsafe { f() }", "unsafe only in src/driver/syscalls.rs"),
         ("driver/mod.rs", "let x = y.unwrap();", ".unwrap() outside tests"),
         ("bin/shuntd.rs", "let x = y.expect(\"z\");", ".expect( outside tests"),
         ("bgp/mod.rs", "let s = \"// no comment\"; panic!(\"x\")", "panic! outside tests"),
@@ -473,7 +473,7 @@ fn innocent_text_passes() {
         ),
         ("bgp/peer.rs", "let c = '{'; let d = '\\''; let e = b'\"'; let life: &'static str;"),
         ("driver/mod.rs", "use tokio::net::TcpStream;\nuse crate::agent::Agent;"),
-        ("driver/sockopt.rs", "unsafe { libc::setsockopt() }"),
+        ("driver/syscalls.rs", "unsafe { libc::setsockopt() }"),
         ("wire/bgp/mod.rs", "use nom::IResult;"),
     ] {
         assert_eq!(check(path, text), "", "{path} with {text:?}");

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::inbox::{Inbox, Input};
-use super::sockopt;
+use super::syscalls;
 use crate::agent::{Event, PeerEndpoint, PeerId};
 use crate::bgp::{self, ConnectionId};
 use crate::wire::bgp::Decoder;
@@ -67,9 +67,9 @@ pub struct QueueFull;
 pub fn prepare(stream: &TcpStream, endpoint: &PeerEndpoint, remote: IpAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
-    sockopt::set_ttl(stream, remote, endpoint.ttl)?;
+    syscalls::set_ttl(stream, remote, endpoint.ttl)?;
     match endpoint.min_ttl {
-        Some(least) => sockopt::set_min_ttl(stream, remote, least),
+        Some(least) => syscalls::set_min_ttl(stream, remote, least),
         None => Ok(()),
     }
 }
@@ -176,7 +176,7 @@ impl Shared {
         if written < octets {
             return Ok(false);
         }
-        let unacknowledged = sockopt::unacknowledged(&self.stream)?;
+        let unacknowledged = syscalls::unacknowledged(&self.stream)?;
         Ok(written.saturating_sub(unacknowledged) >= octets)
     }
 

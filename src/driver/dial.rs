@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::sockopt;
+use super::syscalls;
 use crate::agent::PeerEndpoint;
 
 /// Opens a TCP connection to a neighbour, for as long as the session lets it try. The error is a sentence.
@@ -30,12 +30,12 @@ fn socket(endpoint: &PeerEndpoint) -> Result<TcpSocket, (String, io::Error)> {
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
         .map_err(step("no socket"))?;
     socket.set_tcp_nodelay(true).map_err(step("TCP_NODELAY"))?;
-    sockopt::set_ttl(&socket, endpoint.address, endpoint.ttl).map_err(step("the TTL"))?;
+    syscalls::set_ttl(&socket, endpoint.address, endpoint.ttl).map_err(step("the TTL"))?;
     if let Some(least) = endpoint.min_ttl {
-        sockopt::set_min_ttl(&socket, endpoint.address, least).map_err(step("ttl-security"))?;
+        syscalls::set_min_ttl(&socket, endpoint.address, least).map_err(step("ttl-security"))?;
     }
     if let Some(key) = &endpoint.md5 {
-        sockopt::set_md5_key(&socket, endpoint.address, Some(key))
+        syscalls::set_md5_key(&socket, endpoint.address, Some(key))
             .map_err(step("the TCP-MD5 key cannot be set"))?;
     }
     if let Some(local) = endpoint.local_address {

@@ -53,13 +53,22 @@ impl Journal {
         let _ = kept.live.send(event);
     }
 
-    /// A fact that the driver itself has to tell.
+    /// Something that the driver itself found wrong.
     pub fn warn(&self, kind: &str, subject: &str, text: String) {
+        self.tell("warning", kind, subject, text);
+    }
+
+    /// That it is right again.
+    pub fn info(&self, kind: &str, subject: &str, text: String) {
+        self.tell("info", kind, subject, text);
+    }
+
+    fn tell(&self, severity: &str, kind: &str, subject: &str, text: String) {
         self.record(v1::Event {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             text,
-            severity: "warning".to_owned(),
+            severity: severity.to_owned(),
             ..v1::Event::default()
         });
     }

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::Exit;
 use super::inbox::{Inbox, Input};
-use super::sockopt;
+use super::syscalls;
 use crate::config::{Listen, Secret};
 
 /// The sockets that neighbours dial, one for each configured address. IPv6 ones take IPv6 only: a TCP-MD5 key
@@ -71,7 +71,7 @@ impl Listeners {
     /// The TCP-MD5 key of those who dial from `peer`; `None` takes it away.
     pub fn set_md5_key(&self, peer: IpAddr, key: Option<&Secret>) -> io::Result<()> {
         for listener in self.0.iter().filter(|l| l.address.is_ipv4() == peer.is_ipv4()) {
-            sockopt::set_md5_key(&*listener.socket, peer, key)?;
+            syscalls::set_md5_key(&*listener.socket, peer, key)?;
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
     // A neighbour under GTSM takes our SYN-ACK only with the full TTL; to others it is all the same. The
     // accepted connection gets the TTL of its neighbour.
-    sockopt::set_ttl(&socket, address.ip(), u8::MAX)?;
+    syscalls::set_ttl(&socket, address.ip(), u8::MAX)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

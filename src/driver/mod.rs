@@ -7,6 +7,7 @@
 //!  listeners ──┐       │            (Agent)        ├── kernel: a task with three netlink sockets
 //!  connections ┤       │                           ├── peers: dials, listeners, connections
 //!  ospf ───────┴───────┴ messages lane             ├── ospf: a raw socket for each interface
+//!                                                  ├── lane: the thread of BFD and VRRP
 //!                                                  └── journal, log
 //! ```
 //!
@@ -16,12 +17,13 @@
 //! - **connection.rs** is one TCP connection: a reading task that decodes, a bounded queue, and a
 //!   writing task for what TCP did not take at once.
 //! - **ospf/** is IP protocol 89 on each interface that the OSPF router runs on.
+//! - **lane/** is BFD and VRRP, with a thread and sockets of their own.
 //! - **kernel/** watches and changes links, addresses and routes.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
-//! - **sockopt.rs** has the unsafe code: TCP-MD5, GTSM, and the count of unacknowledged octets.
+//! - **syscalls.rs** has the unsafe code: socket options and other system calls that no library has.
 //!
-//! Everything runs on one thread but the disk, the watch for acknowledgements and the log. A second worker thread
+//! Everything runs on one thread but BFD and VRRP, the disk, the watch for acknowledgements and the log. A second worker thread
 //! made an order no faster when it was tried (1.2 ms from the client to the UPDATE either way, unoptimised), and a session
 //! that sends a full table is worked off in portions, so that timers, clients and other neighbours have
 //! their turn.
@@ -37,6 +39,7 @@ mod exit;
 mod inbox;
 mod journal;
 pub mod kernel;
+mod lane;
 mod listen;
 mod log;
 pub mod ospf;
@@ -44,8 +47,8 @@ mod peers;
 mod pump;
 mod server;
 mod socket;
-mod sockopt;
 mod store;
+mod syscalls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -99,8 +102,7 @@ pub fn run(options: &Options) -> Result<(), Exit> {
         config,
         intents: restored.intents,
         wall: clock.wall_at_start(),
-        // Two daemons that start together shall not jitter alike.
-        seed: clock.wall_at_start().as_micros().unsigned_abs() ^ u64::from(std::process::id()),
+        seed: seed(clock),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         configuration_path: options.config.display().to_string(),
         state_directory: options.state.display().to_string(),
@@ -113,6 +115,11 @@ pub fn run(options: &Options) -> Result<(), Exit> {
     let result = runtime.block_on(serve(options, agent, clock, store, &socket));
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
+}
+
+/// Two daemons that start together shall not jitter alike.
+fn seed(clock: Clock) -> u64 {
+    clock.wall_at_start().as_micros().unsigned_abs() ^ u64::from(std::process::id())
 }
 
 async fn serve(
@@ -133,6 +140,9 @@ async fn serve(
     let bound = peers.listeners().bind_new(&agent.config().listen)?;
     peers.listen(&agent.config().listen, bound);
 
+    let (lane, told) = lane::start(clock, !seed(clock), journal.clone())
+        .map_err(other("the thread of BFD and VRRP did not start"))?;
+
     let stored = inbox.clone();
     let store = store::Writer::start(store, move |version, result| {
         let event = Event::IntentsStored { version, result };
@@ -148,6 +158,7 @@ async fn serve(
 
     let server = Server {
         inbox: inbox.clone(),
+        lane: lane.clone(),
         journal: journal.clone(),
         configuration: options.config.clone(),
         gid: socket.gid(),
@@ -174,6 +185,8 @@ async fn serve(
         ospf,
         kernel,
         reports,
+        lane,
+        told,
         store,
         journal,
         answers: BTreeMap::new(),

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::inbox::{Answer, Input, Lanes};
 use super::journal::Journal;
 use super::kernel::{Kernel, Report};
+use super::lane::{Lane, Told};
 use super::ospf::OspfSockets;
 use super::peers::Peers;
 use super::store;
@@ -17,6 +18,7 @@ use crate::agent::{Action, Agent, Event, OrderId, PeerAction};
 use crate::api::v1;
 use crate::bgp::{self, ConnectionId};
 use crate::config::Config;
+use crate::fast;
 
 /// The one task that owns the agent: events in, actions out. Nothing in it waits for anything but the next
 /// event or deadline.
@@ -28,6 +30,8 @@ pub struct Pump {
     pub ospf: OspfSockets,
     pub kernel: Kernel,
     pub reports: mpsc::Receiver<Report>,
+    pub lane: Lane,
+    pub told: Told,
     pub store: store::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
@@ -43,10 +47,20 @@ pub struct Pump {
 const BATCH: usize = 16;
 /// The agent says goodbye to neighbours and kernel within two seconds; this is for an agent that does not.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// The lane's last packets are a round of its own, some microseconds.
+const LANE_ENDS_WITHIN: Duration = Duration::from_millis(500);
 
 impl Pump {
     /// Runs until the agent has stopped.
     pub async fn run(mut self) {
+        self.work().await;
+        self.lane.order(fast::Order::Stop);
+        if !self.told.ended(LANE_ENDS_WITHIN).await {
+            tracing::error!("the thread of BFD and VRRP did not end");
+        }
+    }
+
+    async fn work(&mut self) {
         let mut wrote = self.carry_out();
         loop {
             if self.stopped {
@@ -86,11 +100,15 @@ impl Pump {
             };
             tokio::select! {
                 biased;
+                Some(event) = self.told.next() => self.agent.handle(event, self.clock.now()),
                 Some(input) = self.lanes.control.recv() => self.take(input),
                 Some(report) = self.reports.recv() => self.take_report(report),
                 Some(input) = self.lanes.messages.recv() => self.take(input),
                 () = until_deadline => return false,
             }
+        }
+        while let Some(event) = self.told.try_next() {
+            self.agent.handle(event, self.clock.now());
         }
         while let Ok(input) = self.lanes.control.try_recv() {
             self.take(input);
@@ -201,10 +219,11 @@ impl Pump {
                 None
             }
             Action::Ospf(action) => self.ospf.carry_out(action),
-            Action::Fast(_)
-            | Action::SetAddresses { .. }
-            | Action::Run { .. }
-            | Action::Watch { .. } => None,
+            Action::Fast(order) => {
+                self.lane.order(order);
+                None
+            }
+            Action::SetAddresses { .. } | Action::Run { .. } | Action::Watch { .. } => None,
             Action::StoreIntents { version, text } => {
                 self.store.store(version, text);
                 None

@@ -13,6 +13,7 @@ use super::access;
 use super::configuration;
 use super::inbox::{Inbox, Input};
 use super::journal::{self, Journal};
+use super::lane::Lane;
 use crate::agent::{Agent, Event, OrderId, Owner};
 use crate::api::v1;
 use crate::api::v1::control_server::Control;
@@ -22,6 +23,7 @@ use crate::types::Time;
 #[derive(Clone)]
 pub struct Server {
     pub inbox: Inbox,
+    pub lane: Lane,
     pub journal: Journal,
     pub configuration: PathBuf,
     /// The group of the socket, whose members may write.

@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::datagram::Datagram;
-use crate::driver::sockopt as options;
+use crate::driver::syscalls;
 use crate::wire::ospf::{ALL_D_ROUTERS, ALL_SPF_ROUTERS};
 
 /// RFC 2328 Appendix A.1.
@@ -56,7 +56,7 @@ impl RawSocket {
         while (&socket).read(&mut []).is_ok() {}
         let group = InterfaceIndexOrAddress::Index(interface);
         socket.join_multicast_v4_n(&ALL_SPF_ROUTERS, &group)?;
-        Ok(RawSocket { socket: options::watch(socket)?, interface })
+        Ok(RawSocket { socket: syscalls::watch(socket)?, interface })
     }
 
     /// Joins or leaves AllDRouters. What it is already is no fault.

@@ -1,10 +1,13 @@
-//! What sockets need and no library offers without unsafe code: the only file of the crate with such.
+//! System calls that no library offers without unsafe code: the only file of the crate with such.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
+use std::ptr;
+use std::time::Duration;
 
+use nix::sys::epoll::{Epoll, EpollEvent};
 use socket2::{SockAddr, SockAddrStorage, SockRef, Socket};
 use tokio::io::unix::AsyncFd;
 
@@ -84,6 +87,134 @@ pub fn unacknowledged(socket: &impl AsFd) -> io::Result<u64> {
         bytes.assume_init()
     };
     Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// Waits until something is ready or `timeout` is over, to the microsecond: epoll_wait(2) counts milliseconds. Takes Linux
+/// 5.11. Gives what is ready; nothing if a signal came.
+pub fn wait<'a>(
+    epoll: &Epoll,
+    events: &'a mut [EpollEvent],
+    timeout: Option<Duration>,
+) -> io::Result<&'a [EpollEvent]> {
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let room = libc::c_int::try_from(events.len()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: an EpollEvent is an epoll_event by its representation, and the kernel writes `room` of them at most, which is
+    // how many there are; it reads one timespec, or nothing where the pointer is null; a null signal mask is
+    // left alone. The descriptor is open as long as it is borrowed.
+    let count = unsafe {
+        let (epoll, events) = (epoll.0.as_raw_fd(), events.as_mut_ptr());
+        let mask = ptr::null::<libc::sigset_t>();
+        libc::syscall(libc::SYS_epoll_pwait2, epoll, events, room, timeout, mask, 0_usize)
+    };
+    match usize::try_from(count) {
+        Ok(count) => Ok(events.get(..count).unwrap_or_default()),
+        Err(_) => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(&[]),
+            error => Err(error),
+        },
+    }
+}
+
+/// Makes the calling thread one of real time (SCHED_FIFO), which runs before all others of lower priority. What it starts
+/// is not (SCHED_RESET_ON_FORK).
+pub fn set_realtime(priority: i32) -> io::Result<()> {
+    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
+    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: the kernel reads one sched_param through the pointer, which is valid for that. 0 is the calling thread.
+    match unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// What one datagram brought.
+#[repr(C, align(8))]
+pub struct Received {
+    octets: [u8; Received::LARGEST],
+    length: usize,
+    name: [u8; NAME],
+    name_length: usize,
+    control: [u8; CONTROL],
+    control_length: usize,
+}
+
+/// A sockaddr_in6.
+const NAME: usize = 28;
+/// Two messages with a header of 16 octets, of which the larger one holds an in6_pktinfo of 20 octets.
+const CONTROL: usize = 64;
+
+impl Received {
+    /// Octets of a datagram that fit; the rest is cut off.
+    pub const LARGEST: usize = 2048;
+
+    pub fn empty() -> Received {
+        Received {
+            octets: [0; Received::LARGEST],
+            length: 0,
+            name: [0; NAME],
+            name_length: 0,
+            control: [0; CONTROL],
+            control_length: 0,
+        }
+    }
+
+    pub fn octets(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or(&self.octets)
+    }
+
+    /// The sockaddr of who sent it, as the kernel wrote it.
+    pub fn name(&self) -> &[u8] {
+        self.name.get(..self.name_length).unwrap_or(&self.name)
+    }
+
+    /// The control messages, as the kernel wrote them: each aligned to a word (cmsg(3)).
+    pub fn control(&self) -> &[u8] {
+        self.control.get(..self.control_length).unwrap_or(&self.control)
+    }
+}
+
+/// Datagrams taken with one call.
+pub const AT_ONCE: usize = 32;
+
+/// Receives what is there, `AT_ONCE` datagrams at most, without waiting. Gives those that were written.
+pub fn receive<'a>(socket: &impl AsFd, into: &'a mut [Received]) -> io::Result<&'a [Received]> {
+    let mut vectors = [const { MaybeUninit::<libc::iovec>::zeroed() }; AT_ONCE];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::zeroed() }; AT_ONCE];
+    let room = into.len().min(AT_ONCE);
+    for ((received, vector), header) in into.iter_mut().zip(&mut vectors).zip(&mut headers) {
+        let vector = vector.write(libc::iovec {
+            iov_base: received.octets.as_mut_ptr().cast(),
+            iov_len: received.octets.len(),
+        });
+        // SAFETY: all octets zero are a valid mmsghdr: numbers, and pointers that are null.
+        let header = unsafe { &mut header.assume_init_mut().msg_hdr };
+        header.msg_name = received.name.as_mut_ptr().cast();
+        header.msg_namelen = libc::socklen_t::try_from(NAME).unwrap_or(0);
+        header.msg_iov = vector;
+        header.msg_iovlen = 1;
+        header.msg_control = received.control.as_mut_ptr().cast();
+        header.msg_controllen = CONTROL as _;
+    }
+    // SAFETY: the first `room` headers have been filled in above, with pointers into `into` and `vectors` and the lengths
+    // that are behind them; those live until after the call, and nothing else uses them meanwhile.
+    let count = unsafe {
+        let (descriptor, headers) = (socket.as_fd().as_raw_fd(), headers.as_mut_ptr().cast());
+        let room = libc::c_uint::try_from(room).unwrap_or(0);
+        libc::recvmmsg(descriptor, headers, room, libc::MSG_DONTWAIT, ptr::null_mut())
+    };
+    let Ok(count) = usize::try_from(count) else { return Err(io::Error::last_os_error()) };
+    for (received, header) in into.iter_mut().zip(&headers).take(count) {
+        // SAFETY: it was valid before the call, and the kernel has only written lengths and flags.
+        let header = unsafe { header.assume_init_ref() };
+        received.length = usize::try_from(header.msg_len).unwrap_or(0);
+        received.name_length = usize::try_from(header.msg_hdr.msg_namelen).unwrap_or(0);
+        received.control_length = header.msg_hdr.msg_controllen as usize;
+    }
+    Ok(into.get(..count).unwrap_or_default())
 }
 
 fn set<T>(socket: &impl AsFd, level: i32, name: i32, value: &T) -> io::Result<()> {

@@ -1,0 +1,210 @@
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+
+use super::datagram::Datagram;
+use super::endpoint::{Endpoint, Service};
+use super::mail::queue;
+use super::message::{Message, Request, Trouble};
+use super::outbox::Outbox;
+use super::receivers::Receivers;
+use super::sessions::Sessions;
+use super::{Shared, realtime};
+use crate::bfd::{self, Hops};
+use crate::driver::clock::Clock;
+use crate::driver::syscalls::{self, AT_ONCE, Received};
+use crate::fast::{Action, Event, Fast, Order};
+use crate::types::Time;
+use crate::vrrp;
+
+/// Packets that one socket has taken from it in one round: more than fit into its buffer, so all that came before the
+/// round began has been handed in when the timers fire. A millisecond of work at most.
+const PER_ROUND: usize = 24 * AT_ONCE;
+/// Sockets that are ready at a time. Should there be more, they have their turn in the next round.
+const READY: usize = 256;
+/// The token of the eventfd; no endpoint has it.
+const ORDERS: u64 = 0;
+
+/// What the thread has, and nobody else.
+pub struct Lane {
+    clock: Clock,
+    fast: Fast,
+    shared: Arc<Shared>,
+    epoll: Epoll,
+    receivers: Receivers,
+    sessions: Sessions,
+    outbox: Outbox,
+    requests: VecDeque<Request>,
+    slots: Vec<Received>,
+    stopping: bool,
+}
+
+impl Lane {
+    pub fn new(
+        fast: Fast,
+        clock: Clock,
+        seed: u64,
+        shared: Arc<Shared>,
+        outbox: Outbox,
+    ) -> io::Result<Lane> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&shared.wake, EpollEvent::new(EpollFlags::EPOLLIN, ORDERS))?;
+        // Here it shows if the kernel does not know it.
+        syscalls::wait(&epoll, &mut [EpollEvent::empty()], Some(Duration::ZERO))?;
+        Ok(Lane {
+            clock,
+            fast,
+            shared,
+            epoll,
+            receivers: Receivers::new(),
+            sessions: Sessions::new(seed),
+            outbox,
+            requests: queue(),
+            slots: (0..AT_ONCE).map(|_| Received::empty()).collect(),
+            stopping: false,
+        })
+    }
+
+    /// Runs until it is told to stop, and has sent its last words.
+    pub fn run(mut self) {
+        let locked = realtime::lock_memory();
+        let realtime = realtime::claim_priority();
+        self.outbox.push(Message::Started { realtime, locked });
+        let mut events = [EpollEvent::empty(); READY];
+        while !self.stopping {
+            let now = self.clock.now();
+            self.outbox.flush(&self.shared.told, now);
+            let timeout = self.deadline().map(|at| at.since(now));
+            // It did not fail at the beginning, and none of its reasons to fail can come later.
+            let ready = syscalls::wait(&self.epoll, &mut events, timeout).unwrap_or_default();
+            // Before the sockets are read: what is not read now came later than this.
+            let now = self.clock.now();
+            let mut requested = false;
+            for event in ready {
+                match Endpoint::from_token(event.data()) {
+                    Some(endpoint) => self.receive(endpoint, now),
+                    None => requested = true,
+                }
+            }
+            if requested {
+                self.take_requests(now);
+            }
+            self.fast.tick(now);
+            self.receivers.retry(&self.epoll, now, |trouble| {
+                self.outbox.push(Message::Trouble(trouble));
+            });
+            self.carry_out(now);
+        }
+        let now = self.clock.now();
+        self.outbox.flush(&self.shared.told, now);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        let own = self.receivers.deadline().into_iter().chain(self.outbox.deadline());
+        self.fast.deadline().into_iter().chain(own).min()
+    }
+
+    fn receive(&mut self, endpoint: Endpoint, now: Time) {
+        for _ in 0..PER_ROUND / AT_ONCE {
+            let Some(socket) = self.receivers.socket(endpoint) else { return };
+            let received = match syscalls::receive(socket, &mut self.slots) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    let trouble = self.receivers.failed(endpoint, &error, now);
+                    if let Some(trouble) = trouble {
+                        self.outbox.push(Message::Trouble(trouble));
+                    }
+                    return;
+                }
+            };
+            for received in received {
+                if let Some(event) = event(endpoint, received) {
+                    self.fast.handle(event, now);
+                }
+            }
+            if received.len() < AT_ONCE {
+                return;
+            }
+        }
+    }
+
+    fn take_requests(&mut self, now: Time) {
+        // An error says that somebody else has read it, and there is nobody else.
+        let _ = self.shared.wake.read();
+        self.shared.requests.try_take(&mut self.requests);
+        while let Some(request) = self.requests.pop_front() {
+            match request {
+                Request::Order(order) => {
+                    self.stopping |= order == Order::Stop;
+                    if let Order::Link { interface, link } = &order {
+                        self.receivers.link_changed(*interface, link.is_some(), now);
+                    }
+                    self.fast.handle(Event::Ordered(order), now);
+                }
+                Request::Snapshot(answer) => {
+                    let snapshot = self.fast.snapshot(now);
+                    self.outbox.push(Message::Snapshot(answer, snapshot));
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Time) {
+        while let Some(action) = self.fast.poll() {
+            let trouble = match action {
+                Action::Report(report) => {
+                    self.outbox.push(Message::Report(report));
+                    None
+                }
+                Action::Bfd(action) => self.carry_out_bfd(action, now),
+                Action::Vrrp(_) => None,
+            };
+            if let Some(trouble) = trouble {
+                self.outbox.push(Message::Trouble(trouble));
+            }
+        }
+    }
+
+    fn carry_out_bfd(&mut self, action: bfd::Action, now: Time) -> Option<Trouble> {
+        match action {
+            bfd::Action::Open { session, path } => {
+                let endpoint = self.sessions.open(session, path, now);
+                self.receivers.want(endpoint, &self.epoll, now)
+            }
+            bfd::Action::Close { session } => {
+                if let Some(endpoint) = self.sessions.close(session) {
+                    self.receivers.leave(endpoint);
+                }
+                None
+            }
+            bfd::Action::Send { session, packet } => self.sessions.send(session, &packet, now),
+            // Fast makes a report of it.
+            bfd::Action::Changed(_) => None,
+        }
+    }
+}
+
+/// What arrived, for the core whose it is.
+fn event(endpoint: Endpoint, received: &Received) -> Option<Event<'_>> {
+    let datagram = match endpoint {
+        Endpoint { service: Service::Vrrp, ipv6: false, interface } => {
+            Datagram::with_header(interface, received.octets())?
+        }
+        _ => Datagram::with_control(received)?,
+    };
+    let Datagram { interface, source, destination, ttl, packet } = datagram;
+    let hops = match endpoint.service {
+        Service::BfdSingleHop => Hops::Single,
+        Service::BfdMultiHop => Hops::Multi,
+        Service::Vrrp => {
+            let received = vrrp::Received { interface, source, destination, ttl, packet };
+            return Some(Event::Vrrp(received));
+        }
+    };
+    let received = bfd::Received { hops, interface, source, destination, ttl, packet };
+    Some(Event::Bfd(received))
+}
