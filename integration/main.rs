@@ -8,6 +8,7 @@ mod dialling;
 mod dying;
 mod edge;
 mod families;
+mod fast;
 mod harness;
 mod kernel;
 mod lab;

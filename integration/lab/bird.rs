@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use super::bfd::{BfdSeen, bird_protocol, bird_seen};
 use super::bird_daemon::BirdDaemon;
 use super::node::Node;
 use super::peer::{Peer, Seen, Speaker, communities, family_of};
@@ -32,6 +33,11 @@ impl Bird {
         self.daemon.ask(command)
     }
 
+    /// Its BFD session with an address.
+    pub fn watches(&self, remote: &str) -> Result<BfdSeen, String> {
+        bird_seen(&self.ask("show bfd sessions")?, remote)
+    }
+
     #[track_caller]
     fn configure(&self) {
         self.daemon.configure(&config(&self.speaker, &self.options));
@@ -53,6 +59,9 @@ fn config(speaker: &Speaker, options: &str) -> String {
         }
         text.push_str("}\n");
     }
+    if let Some(timers) = speaker.sessions.iter().find_map(|session| session.bfd) {
+        text.push_str(&bird_protocol(timers, None, &[]));
+    }
     for (index, session) in speaker.sessions.iter().enumerate() {
         // Without the wait times, one early failure holds the session back for a minute. As a graceful restart helper
         // it would keep the routes of a peer that was killed.
@@ -73,6 +82,12 @@ fn config(speaker: &Speaker, options: &str) -> String {
         }
         if let Some(password) = &session.password {
             writeln!(text, "  password \"{password}\";").unwrap();
+        }
+        if session.multihop {
+            text.push_str("  multihop;\n");
+        }
+        if session.bfd.is_some() {
+            text.push_str("  bfd on;\n");
         }
         if session.gtsm {
             text.push_str("  ttl security on;\n");

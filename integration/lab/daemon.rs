@@ -63,6 +63,20 @@ impl Daemon {
         }
     }
 
+    /// Ends the process at once, and not its children.
+    #[track_caller]
+    pub fn kill_alone(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.wait();
+    }
+
+    /// Sends a signal to the process and its children.
+    #[track_caller]
+    pub fn signal_all(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        killpg(Pid::from_raw(id), signal).unwrap();
+    }
+
     /// Sends a signal to the process alone.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {

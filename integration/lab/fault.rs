@@ -1,4 +1,4 @@
-//! What goes wrong on the way: packets that a node does not get, by rules of nft in its namespace.
+//! What goes wrong on the way: packets that a node or a port of a LAN does not get, by rules of nft in a namespace.
 
 use super::node::Node;
 
@@ -10,7 +10,7 @@ impl Node {
         let file = self.write(
             "fault.nft",
             &format!(
-                "table ip fault {{\n  chain in {{\n    type filter hook input priority 0; policy accept;\n    \
+                "table inet fault {{\n  chain in {{\n    type filter hook input priority 0; policy accept;\n    \
                  {matching} counter drop\n  }}\n}}\n"
             ),
         );
@@ -20,6 +20,24 @@ impl Node {
     /// Ends all that `lose` began.
     #[track_caller]
     pub fn heal(&self) {
-        self.must("nft", &["delete", "table", "ip", "fault"]);
+        self.must("nft", &["delete", "table", "inet", "fault"]);
+    }
+
+    /// On a LAN: nothing passes between this port and the others any more, and nobody's carrier tells.
+    #[track_caller]
+    pub fn cut(&self, port: &str) {
+        self.must(
+            "nft",
+            &["-f", &self.write("cut.nft", &format!(
+                "table bridge cut {{\n  chain {port} {{\n    type filter hook forward priority 0; policy accept;\n    \
+                 iifname {port} counter drop\n    oifname {port} counter drop\n  }}\n}}\n"
+            ))],
+        );
+    }
+
+    /// Ends all that `cut` began.
+    #[track_caller]
+    pub fn mend(&self) {
+        self.must("nft", &["delete", "table", "bridge", "cut"]);
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::bfd::{BfdSeen, Timers, frr_profile, frr_seen};
 use super::frr_daemons::FrrDaemons;
 use super::node::Node;
 use super::peer::{Peer, Seen, Speaker, communities, family_of};
@@ -17,8 +18,13 @@ pub struct Frr {
 impl Frr {
     #[track_caller]
     pub fn start(node: &Node, speaker: Speaker) -> Frr {
-        let daemons = FrrDaemons::start(node, &["zebra", "bgpd"], &config(&speaker));
+        let daemons = FrrDaemons::start(node, daemons_of(&speaker), &config(&speaker));
         Frr { speaker, daemons }
+    }
+
+    /// Its BFD session with an address.
+    pub fn watches(&self, remote: &str) -> Result<BfdSeen, String> {
+        frr_seen(&self.daemons.json("show bfd peers json")?, remote)
     }
 
     /// Enters commands below `router bgp`.
@@ -33,12 +39,24 @@ impl Frr {
     }
 }
 
+/// Of all its sessions that have any.
+fn bfd(speaker: &Speaker) -> Option<Timers> {
+    speaker.sessions.iter().find_map(|session| session.bfd)
+}
+
+fn daemons_of(speaker: &Speaker) -> &'static [&'static str] {
+    if bfd(speaker).is_some() { &["bfdd", "bgpd"] } else { &["bgpd"] }
+}
+
 fn config(speaker: &Speaker) -> String {
     let mut text = format!(
         "router bgp {}\n bgp router-id {}\n no bgp ebgp-requires-policy\n no bgp network import-check\n \
          no bgp default ipv4-unicast\n",
         speaker.asn, speaker.router_id
     );
+    if let Some(timers) = bfd(speaker) {
+        text.insert_str(0, &frr_profile(timers));
+    }
     for session in &speaker.sessions {
         let neighbor = format!(" neighbor {}", session.remote);
         write!(
@@ -52,6 +70,12 @@ fn config(speaker: &Speaker) -> String {
         }
         if let Some(password) = &session.password {
             writeln!(text, "{neighbor} password {password}").unwrap();
+        }
+        if session.multihop {
+            writeln!(text, "{neighbor} ebgp-multihop").unwrap();
+        }
+        if session.bfd.is_some() {
+            writeln!(text, "{neighbor} bfd\n{neighbor} bfd profile fast").unwrap();
         }
         if session.gtsm {
             writeln!(text, "{neighbor} ttl-security hops 1").unwrap();

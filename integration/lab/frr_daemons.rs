@@ -1,5 +1,6 @@
 //! FRR's daemons in one node, and vtysh to talk to them.
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::daemon::Daemon;
@@ -10,18 +11,21 @@ use super::wait::{PATIENCE, wait_for};
 pub struct FrrDaemons {
     node: Node,
     /// zebra first: the others must find it.
-    names: &'static [&'static str],
+    names: Vec<&'static str>,
     /// The other way round: zebra ends last.
     daemons: Vec<Daemon>,
 }
 
 impl FrrDaemons {
-    /// Starts zebra with an empty configuration and one more daemon with `config`.
+    /// Starts zebra with an empty configuration and the others with `config`, of which each takes what it understands.
     #[track_caller]
-    pub fn start(node: &Node, names: &'static [&'static str; 2], config: &str) -> FrrDaemons {
+    pub fn start(node: &Node, others: &[&'static str], config: &str) -> FrrDaemons {
         must("install", &["-d", "-o", "frr", "-g", "frr", &node.path("frr")]);
         node.write("frr/zebra.conf", "");
-        node.write(&format!("frr/{}.conf", names[1]), config);
+        for name in others {
+            node.write(&format!("frr/{name}.conf"), config);
+        }
+        let names = ["zebra"].iter().chain(others).copied().collect();
         let mut daemons = FrrDaemons { node: node.clone(), names, daemons: Vec::new() };
         daemons.start_again();
         daemons
@@ -60,17 +64,34 @@ impl FrrDaemons {
         self.daemons.clear();
     }
 
-    /// Starts again after `kill`, with the same configuration.
+    /// SIGTERM.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        for daemon in &mut self.daemons {
+            daemon.stop();
+        }
+        self.daemons.clear();
+    }
+
+    /// Sends a signal to all of them.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        for daemon in &self.daemons {
+            daemon.signal(signal);
+        }
+    }
+
+    /// Starts again after `kill` or `stop`, with the same configuration.
     #[track_caller]
     pub fn start_again(&mut self) {
-        for name in self.names {
+        for name in self.names.clone() {
             let dir = self.node.path("frr");
             let arguments = arguments(&self.node, name);
             let log = ["--log", "stdout", "--log-level", "debug"];
             let all: Vec<&str> = arguments.iter().map(String::as_str).chain(log).collect();
             let daemon = self.node.spawn(name, &format!("/usr/lib/frr/{name}"), &all);
             self.daemons.insert(0, daemon);
-            // The second must find zebra, and the connection of a dead zebra is not to be taken for a new one.
+            // The others must find zebra, and the connection of a dead zebra is not to be taken for a new one.
             wait_for(name, PATIENCE, || {
                 self.daemons[0].alive()?;
                 run("vtysh", &["--vty_socket", &dir, "-d", name, "-c", "show version"])

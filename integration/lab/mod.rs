@@ -3,9 +3,11 @@
 //! Everything a test makes has a name of its own (namespaces, scratch directory), so that tests run side by side,
 //! and goes away when its `Net` is dropped, also when the test panics. Nothing waits a fixed time: `wait_for` polls.
 
+pub mod bfd;
 mod bird;
 mod bird_daemon;
 mod capture;
+mod conntrackd;
 mod daemon;
 mod exabgp;
 mod fault;
@@ -21,11 +23,14 @@ pub mod ospf;
 mod peer;
 mod probe;
 mod run;
+mod sessions;
 mod shuntd;
+pub mod vrrp;
 mod wait;
 
 pub use bird::Bird;
 pub use capture::{Capture, Instance, Update};
+pub use conntrackd::Conntrackd;
 pub use exabgp::Exabgp;
 pub use fib::Monitor;
 pub use frr::Frr;
@@ -37,5 +42,6 @@ pub use node::Node;
 pub use openbgpd::Openbgpd;
 pub use peer::{Peer, Seen, Session, Speaker};
 pub use probe::{Prober, Responder};
+pub use sessions::{Fared, Sessions};
 pub use shuntd::Shuntd;
 pub use wait::{PATIENCE, wait_for};

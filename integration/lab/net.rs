@@ -103,7 +103,7 @@ impl Net {
     }
 
     /// A LAN number `n`: a bridge in a namespace of its own, on which every node has an interface named `name`, with
-    /// 10.98.n.1/24 for the first, .2 for the second, and so on. The bridge's ports are named after the nodes.
+    /// 10.98.n.1/24 and fd98:n::1/64 for the first, .2 and ::2 for the second, and so on. The bridge's ports are named after the nodes.
     #[track_caller]
     pub fn lan(&mut self, name: &str, n: u8, members: &[&Node]) -> Node {
         let lan = self.node(name);
@@ -117,6 +117,7 @@ impl Net {
                 namespace = member.namespace(),
             ));
             member.address(name, &format!("10.98.{n}.{host}/24"));
+            member.address(name, &format!("fd98:{n}::{host}/64"));
             member.up(name);
         }
         lan

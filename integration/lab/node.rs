@@ -1,5 +1,7 @@
 //! A host of the test: one network namespace.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,7 +38,15 @@ impl Node {
     #[track_caller]
     pub fn write(&self, file: &str, text: &str) -> String {
         let path = self.path(file);
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Writes a file that nobody else may read, and gives its path.
+    #[track_caller]
+    pub fn secret(&self, name: &str, secret: &str) -> String {
+        let path = self.write(&format!("{name}.secret"), secret);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     }
 

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::bfd::Timers;
+
 /// A BGP speaker's whole configuration, as far as the tests need it. Each peer writes it in its own language.
 #[derive(Clone)]
 pub struct Speaker {
@@ -24,6 +26,10 @@ pub struct Session {
     pub password: Option<String>,
     /// Generalized TTL security, directly connected (RFC 5082).
     pub gtsm: bool,
+    /// The neighbour is several hops away.
+    pub multihop: bool,
+    /// Watched by BFD, if the peer can do that.
+    pub bfd: Option<Timers>,
 }
 
 impl Session {
@@ -35,6 +41,8 @@ impl Session {
             passive: false,
             password: None,
             gtsm: false,
+            multihop: false,
+            bfd: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Our own daemon, asked by its own command.
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::daemon::Daemon;
@@ -84,6 +85,17 @@ impl Shuntd {
     /// SIGKILL: no neighbour is told, no file is written.
     pub fn kill(&mut self) {
         self.daemon.kill();
+    }
+
+    /// SIGKILL for the daemon and not for the children that it has.
+    #[track_caller]
+    pub fn kill_alone(&mut self) {
+        self.daemon.kill_alone();
+    }
+
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        self.daemon.signal(signal);
     }
 
     /// SIGTERM, and the exit status.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{AreaKind, Attached, Authentication, Computed, Network, OspfPeer, OspfRouter};
+use crate::lab::bfd::bird_protocol;
 use crate::lab::bird_daemon::BirdDaemon;
 use crate::lab::node::Node;
 
@@ -52,6 +53,9 @@ fn config(router: &OspfRouter) -> String {
     text.push_str(
         "}\nprotocol ospf v2 o {\n  ecmp on;\n  merge external yes;\n  ipv4 { import all; export filter own; };\n",
     );
+    if let Some(timers) = router.attached.iter().find_map(|attached| attached.bfd) {
+        text.insert_str(0, &bird_protocol(timers, None, &[]));
+    }
     let mut areas: Vec<&str> =
         router.attached.iter().map(|attached| attached.area.as_str()).collect();
     areas.sort();
@@ -86,6 +90,9 @@ fn interface(attached: &Attached) -> String {
             Network::Passive => "stub;",
         }
     );
+    if attached.bfd.is_some() {
+        text.push_str("      bfd on;\n");
+    }
     match &attached.authentication {
         Authentication::Null => {}
         Authentication::Simple(secret) => {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{AreaKind, Authentication, Computed, Network, OspfPeer, OspfRouter};
+use crate::lab::bfd::{Timers, frr_profile};
 use crate::lab::frr_daemons::FrrDaemons;
 use crate::lab::node::Node;
 
@@ -14,7 +15,7 @@ pub struct OspfFrr {
 impl OspfFrr {
     #[track_caller]
     pub fn start(node: &Node, router: OspfRouter) -> OspfFrr {
-        let daemons = FrrDaemons::start(node, &["zebra", "ospfd"], &config(&router));
+        let daemons = FrrDaemons::start(node, daemons_of(&router), &config(&router));
         let mut frr = OspfFrr { node: node.clone(), daemons };
         let externals: Vec<&str> = router.externals.iter().map(String::as_str).collect();
         frr.announce(&externals);
@@ -32,6 +33,15 @@ impl OspfFrr {
         let lines = prefixes.iter().map(|prefix| format!("route {verb} blackhole {prefix}\n"));
         self.node.ip_batch(&lines.collect::<String>());
     }
+}
+
+/// Of all its interfaces that have any.
+fn bfd(router: &OspfRouter) -> Option<Timers> {
+    router.attached.iter().find_map(|attached| attached.bfd)
+}
+
+fn daemons_of(router: &OspfRouter) -> &'static [&'static str] {
+    if bfd(router).is_some() { &["bfdd", "ospfd"] } else { &["ospfd"] }
 }
 
 fn config(router: &OspfRouter) -> String {
@@ -54,6 +64,10 @@ fn config(router: &OspfRouter) -> String {
             Network::Broadcast => {}
             Network::Passive => line(" ip ospf passive"),
         }
+        if attached.bfd.is_some() {
+            line(" ip ospf bfd");
+            line(" ip ospf bfd profile fast");
+        }
         match &attached.authentication {
             Authentication::Null => {}
             Authentication::Simple(secret) => {
@@ -68,6 +82,9 @@ fn config(router: &OspfRouter) -> String {
                 }
             }
         }
+    }
+    if let Some(timers) = bfd(router) {
+        text.insert_str(0, &frr_profile(timers));
     }
     let external = router.external;
     writeln!(text, "route-map own permit 10").unwrap();

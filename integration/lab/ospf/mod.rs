@@ -8,6 +8,8 @@ pub use bird::OspfBird;
 pub use frr::OspfFrr;
 pub use shunt::OspfShunt;
 
+use super::bfd::Timers;
+
 /// An OSPF router's whole configuration, as far as the tests need it. Each peer writes it in its own language.
 #[derive(Clone, Default)]
 pub struct OspfRouter {
@@ -55,6 +57,8 @@ pub struct Attached {
     /// Seconds until what is not acknowledged is sent again.
     pub retransmit: u8,
     pub authentication: Authentication,
+    /// Its neighbours are watched by BFD.
+    pub bfd: Option<Timers>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +98,7 @@ impl Attached {
             dead: 4,
             retransmit: 5,
             authentication: Authentication::Null,
+            bfd: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::{AreaKind, Attached, Authentication, Computed, Network, OspfPeer, OspfRouter};
+use crate::lab::bfd::shunt_profile;
 use crate::lab::node::Node;
 use crate::lab::shuntd::Shuntd;
 
@@ -83,6 +84,9 @@ fn config(node: &Node, router: &OspfRouter, more: &str) -> String {
     if !router.externals.is_empty() || more.contains("[mapping.inside]") {
         text.push_str("class = \"inside\"\n");
     }
+    if let Some(timers) = router.attached.iter().find_map(|attached| attached.bfd) {
+        text.push_str(&shunt_profile(node, timers, None));
+    }
     for attached in &router.attached {
         interface(&mut text, node, attached);
     }
@@ -123,18 +127,21 @@ fn interface(text: &mut String, node: &Node, attached: &Attached) {
         line(&format!("dead-interval = \"{}s\"", attached.dead));
         line(&format!("retransmit-interval = \"{}s\"", attached.retransmit));
     }
+    if attached.bfd.is_some() {
+        line("bfd = \"fast\"");
+    }
     match &attached.authentication {
         Authentication::Null => {}
         Authentication::Simple(secret) => {
             line("authentication = \"simple\"");
-            line(&format!("password-file = \"{}\"", secret_file(node, name, secret)));
+            line(&format!("password-file = \"{}\"", node.secret(name, secret)));
         }
         Authentication::Cryptographic(keys) => {
             line("authentication = \"cryptographic\"");
             for key in keys {
                 line(&format!("[[ospf.interface.{name}.key]]"));
                 line(&format!("id = {}\nalgorithm = \"{}\"", key.id, key.algorithm));
-                let file = secret_file(node, &format!("{name}-{}", key.id), key.secret);
+                let file = node.secret(&format!("{name}-{}", key.id), key.secret);
                 line(&format!("file = \"{file}\""));
                 for (word, time) in [("from", &key.from), ("until", &key.until)] {
                     if let Some(time) = time {
@@ -144,13 +151,6 @@ fn interface(text: &mut String, node: &Node, attached: &Attached) {
             }
         }
     }
-}
-
-fn secret_file(node: &Node, name: &str, secret: &str) -> String {
-    use std::os::unix::fs::PermissionsExt;
-    let path = node.write(&format!("{name}.secret"), secret);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
 }
 
 impl OspfPeer for OspfShunt {

@@ -1,0 +1,4 @@
+//! BFD and VRRP among others, and what becomes of the traffic.
+
+mod harness;
+mod pair;
