@@ -136,7 +136,7 @@ error: unknown key `weather`
 19 | weather = "fine"
    | ^^^^^^^ not a key of [neighbor.isp-a]
    |
-   = help: the keys are: address, remote-as, local-address, port, passive, families, next-hop-ipv4, next-hop-ipv6, class, import, export, role, role-strict, hold-time, connect-retry, send-hold-time, maximum-prefixes, graceful-restart, ttl-security, multihop, password-file, shutdown
+   = help: the keys are: address, remote-as, local-address, port, passive, families, next-hop-ipv4, next-hop-ipv6, class, import, export, role, role-strict, hold-time, connect-retry, send-hold-time, maximum-prefixes, graceful-restart, ttl-security, multihop, password-file, bfd, bfd-strict, bfd-multihop, shutdown
 
 error: unknown key `wind`
   --> shunt.toml:21:1

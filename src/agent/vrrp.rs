@@ -91,27 +91,6 @@ impl VirtualRouter {
 }
 
 // TEMPORARY
-impl config::Vrrp {
-    fn settings(&self, interface: u32) -> crate::vrrp::Settings {
-        crate::vrrp::Settings {
-            interface,
-            vrid: self.vrid,
-            version: self.version,
-            addresses: self.addresses.clone(),
-            priority: self.priority,
-            interval: self.interval,
-            preempt: self.preempt,
-            preempt_delay: self.preempt_delay,
-            source: self.source,
-            unicast_peers: self.unicast_peers.clone(),
-            checksum: self.checksum,
-            sync_group: self.sync_group.clone(),
-            mac: self.mac,
-            announcements: self.announcements,
-            announcement_interval: self.announcement_interval,
-        }
-    }
-}
 impl Agent {
     pub(super) fn bfd_session_state(&self, _: &str) -> Option<crate::bfd::State> {
         None

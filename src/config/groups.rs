@@ -1,217 +1,35 @@
-//! `[levels]`, `[mapping.*]` and `[group.*]`.
+//! `[group.*]`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::DeValue;
 
+use super::mappings::LevelNames;
 use super::node::NodeParts;
+use super::reference::{self, ROUTER};
 use super::report::Report;
-use super::section::{Entry, Section, Value, entries};
-use super::value::{self, Wrong};
-use crate::group::{Group, Levels, Mapped, Mapping};
+use super::section::{Entry, Section};
+use super::value;
+use crate::group::{Follow, Group, OnLoss};
 use crate::ospf::How;
 use crate::types::{Preference, Prefix};
-use crate::wire::bgp::{Community, LargeCommunity};
 
-pub(super) const GROUP_KEYS: &[&str] = &["prefixes", "base", "ospf", "ospf-tag"];
-pub(super) const STEP_KEYS: &[&str] =
-    &["med", "prepend", "local-pref", "communities", "large-communities", "metric"];
+pub(super) const KEYS: &[&str] =
+    &["prefixes", "base", "ospf", "ospf-tag", "follow", "backup", "on-loss", "return-after"];
 
 const HOW: [(&str, How); 3] =
     [("external-1", How::External1), ("external-2", How::External2), ("stub", How::Stub)];
 
-/// 24 bits, and all ones is LSInfinity: unreachable (RFC 2328 Appendix B).
-const LARGEST_METRIC: u64 = 0xff_fffe;
-
-/// The levels, and the names of those that could not be read: to use one of these is no second mistake.
-pub(super) struct LevelNames {
-    pub levels: Levels,
-    faulty: BTreeSet<String>,
-}
-
-impl LevelNames {
-    pub fn read(root: &Section<'_>, report: &mut Report<'_>) -> LevelNames {
-        let mut names = LevelNames { levels: Levels::default(), faulty: BTreeSet::new() };
-        for Entry { key, key_span, value } in root.entries("levels", report) {
-            let is_number = key.chars().all(|c| c.is_ascii_digit());
-            let name = match value::narrow_name(key) {
-                Ok(_) if is_number => Err(Wrong::new(format!("`{key}` cannot be a name"))
-                    .label("a level's name needs a letter")),
-                other => other,
-            };
-            let preference = value::number(value.get_ref(), 1..=255);
-            match (name, preference) {
-                (Ok(name), Ok(preference)) => names.levels.insert(&name, Preference(preference)),
-                (Err(wrong), _) => wrong.report(key, key_span, report),
-                (Ok(name), Err(wrong)) => {
-                    wrong.report(key, value.span(), report);
-                    names.faulty.insert(name);
-                }
-            }
-        }
-        names
-    }
-
-    fn preference(
-        &self,
-        text: &str,
-        span: Range<usize>,
-        report: &mut Report<'_>,
-    ) -> Option<Preference> {
-        if self.faulty.contains(text) {
-            return None;
-        }
-        match self.levels.preference(text) {
-            Ok(preference) => Some(preference),
-            Err(unknown) => {
-                report
-                    .at(span, format!("unknown level `{text}`"))
-                    .label(format!("the levels are: {}", unknown.names.join(", ")))
-                    .did_you_mean(unknown.suggestion.as_deref());
-                None
-            }
-        }
-    }
-
-    /// A level's name or a number from 0 to 255.
-    fn read_value(
-        &self,
-        key: &str,
-        value: &Value<'_>,
-        report: &mut Report<'_>,
-    ) -> Option<Preference> {
-        match value.get_ref() {
-            DeValue::String(text) => self.preference(text, value.span(), report),
-            DeValue::Integer(_) => value::number(value.get_ref(), 0..=255)
-                .map(Preference)
-                .map_err(|wrong| wrong.report(key, value.span(), report))
-                .ok(),
-            other => {
-                value::wrong_type(other, "a level or a number").report(key, value.span(), report);
-                None
-            }
-        }
-    }
-}
-
-/// The classes there are, also those that could not be read (`None`).
-pub(super) fn read_mappings(
-    root: &Section<'_>,
-    names: &LevelNames,
-    report: &mut Report<'_>,
-) -> BTreeMap<String, Option<Mapping>> {
-    let mut mappings = BTreeMap::from([("default".to_owned(), Some(Mapping::BUILT_IN))]);
-    for entry in root.named("mapping", report) {
-        match value::narrow_name(entry.key) {
-            Ok(name) => {
-                mappings.insert(name, read_mapping(&entry, names, report));
-            }
-            Err(wrong) => wrong.report(entry.key, entry.key_span, report),
-        }
-    }
-    mappings
-}
-
-fn read_mapping(class: &Entry<'_>, names: &LevelNames, report: &mut Report<'_>) -> Option<Mapping> {
-    let table = class.value.get_ref().as_table()?;
-    if table.is_empty() {
-        report
-            .at(class.value.span(), format!("mapping `{}` has no steps", class.key))
-            .help("add a line such as `primary = { med = 0 }`");
-        return None;
-    }
-    let mut steps = BTreeMap::new();
-    let mut places: BTreeMap<Preference, (Entry<'_>, Section<'_>)> = BTreeMap::new();
-    let mut whole = true;
-    for entry in entries(table) {
-        let preference = names.preference(entry.key, entry.key_span.clone(), report);
-        let section =
-            Section::open(format!("step `{}`", entry.key), entry.value, STEP_KEYS, report);
-        let (Some(preference), Some(section)) = (preference, section) else {
-            whole = false;
-            continue;
-        };
-        if let Some((earlier, _)) = places.get(&preference) {
-            report
-                .at(entry.key_span, format!("two steps for preference {preference}"))
-                .label("again here")
-                .related(earlier.key_span.clone(), "first here");
-            whole = false;
-            continue;
-        }
-        match read_step(&section, report) {
-            Some(mapped) => {
-                steps.insert(preference, mapped);
-                places.insert(preference, (entry, section));
-            }
-            None => whole = false,
-        }
-    }
-    if !whole {
-        return None;
-    }
-    match Mapping::new(steps) {
-        Ok(mapping) => Some(mapping),
-        Err(refused) => {
-            let (low, _) = places.get(&refused.lower)?;
-            let (high, section) = places.get(&refused.higher)?;
-            let span = if section.has(refused.attribute) {
-                section.span_of(refused.attribute)
-            } else {
-                high.key_span.clone()
-            };
-            report
-                .at(
-                    span,
-                    format!(
-                        "step `{}` ({}) would look worse to a neighbor than step `{}` ({})",
-                        high.key, refused.higher, low.key, refused.lower
-                    ),
-                )
-                .label(format!("it {}", refused.problem))
-                .related(low.key_span.clone(), "the lower step")
-                .help("a higher preference must never attract less");
-            None
-        }
-    }
-}
-
-fn read_step(step: &Section<'_>, report: &mut Report<'_>) -> Option<Mapped> {
-    let any = || 0..=u64::from(u32::MAX);
-    let med = step.number("med", any(), report);
-    let local_pref = step.number("local-pref", any(), report);
-    let prepend = step.number("prepend", 0..=32, report);
-    let metric = step.number("metric", 0..=LARGEST_METRIC, report);
-    let communities = step.list("communities", report, value::explained::<Community>);
-    let large_communities =
-        step.list("large-communities", report, value::explained::<LargeCommunity>);
-    let read = [
-        ("med", med.is_some()),
-        ("local-pref", local_pref.is_some()),
-        ("prepend", prepend.is_some()),
-        ("communities", communities.is_some()),
-        ("large-communities", large_communities.is_some()),
-        ("metric", metric.is_some()),
-    ];
-    read.iter().all(|(key, read)| *read || !step.has(key)).then(|| Mapped {
-        med,
-        prepend: prepend.unwrap_or(0),
-        local_pref,
-        communities: inner(communities.unwrap_or_default()),
-        large_communities: inner(large_communities.unwrap_or_default()),
-        metric,
-    })
-}
-
-pub(super) fn read_groups(
+pub(super) fn read(
     root: &Section<'_>,
     node: &NodeParts,
     names: &LevelNames,
     report: &mut Report<'_>,
 ) -> BTreeMap<String, Group> {
     let mut groups = BTreeMap::new();
+    let routers = root.names(&["vrrp"]);
     // Where each prefix was named first.
     let mut taken: BTreeMap<Prefix, (String, Range<usize>)> = BTreeMap::new();
     for entry in root.named("group", report) {
@@ -220,13 +38,8 @@ pub(super) fn read_groups(
             continue;
         }
         let name = format!("[group.{}]", entry.key);
-        let Some(section) = Section::open(name, entry.value, GROUP_KEYS, report) else { continue };
-        if !section.has("prefixes") {
-            report
-                .at(section.span.clone(), format!("{} has no `prefixes`", section.name))
-                .label("`prefixes` is missing")
-                .help("add a line such as `prefixes = [\"198.51.100.7/32\"]`");
-        }
+        let Some(section) = Section::open(name, entry.value, KEYS, report) else { continue };
+        section.report_missing("prefixes", "prefixes = [\"198.51.100.7/32\"]", report);
         let prefixes = section.list("prefixes", report, value::prefix);
         if prefixes.as_ref().is_some_and(Vec::is_empty) {
             report
@@ -237,11 +50,16 @@ pub(super) fn read_groups(
         for prefix in &prefixes {
             check_prefix(entry.key, prefix, node, &mut taken, report);
         }
+        let base = read_base(&section, node, names, report);
+        let follow = read_backup(&section, &base, names, report).and_then(|backup| {
+            let router = reference::known(&section, "follow", &ROUTER, &routers, report)?;
+            Some(Follow { router, backup })
+        });
         let group = Group {
-            follow: None,
-            on_loss: None,
-            prefixes: inner(prefixes),
-            base: read_base(&section, node, names, report),
+            follow,
+            on_loss: read_on_loss(&section, report),
+            prefixes: value::inner(prefixes),
+            base,
             ospf: section
                 .get("ospf", report, |value| value::choice(value, &HOW))
                 .unwrap_or_default(),
@@ -324,10 +142,64 @@ fn read_base(
     base
 }
 
-fn folded(site: &str) -> String {
-    site.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+/// How much is announced where the virtual router that the group follows is not Active. `None` also where it follows
+/// none.
+fn read_backup(
+    group: &Section<'_>,
+    base: &BTreeMap<String, Preference>,
+    names: &LevelNames,
+    report: &mut Report<'_>,
+) -> Option<Preference> {
+    if !group.has("follow") {
+        if group.has("backup") {
+            report
+                .at(group.span_of("backup"), "`backup` without `follow`")
+                .label("has no effect")
+                .help("name the virtual router: `follow = \"inside\"`");
+        }
+        return None;
+    }
+    let Some(value) = group.value("backup") else {
+        report
+            .at(group.span_of("follow"), format!("{} has no `backup`", group.name))
+            .label("what is announced where that is not active?")
+            .help("add `backup = \"none\"`, or a level that is lower than the base");
+        return None;
+    };
+    let backup = match value.get_ref().as_str() {
+        Some("none") => Preference::NONE,
+        _ => names.read_value("backup", value, report)?,
+    };
+    if let Some(most) = base.values().max()
+        && backup >= *most
+    {
+        let draft = report
+            .at(value.span(), "`backup` is not lower than the base of any site")
+            .label(format!("the role makes no difference: at most {most} is announced anyway"));
+        draft.related(group.span_of("base"), "the base");
+    }
+    Some(backup)
 }
 
-fn inner<T>(values: Vec<Spanned<T>>) -> Vec<T> {
-    values.into_iter().map(Spanned::into_inner).collect()
+fn read_on_loss(group: &Section<'_>, report: &mut Report<'_>) -> Option<OnLoss> {
+    let words = [("raise", true), ("keep", false)];
+    let raises = group.get("on-loss", report, |value| value::choice(value, &words));
+    let day = Duration::from_secs(24 * 3600);
+    let return_after = group.get("return-after", report, |value| {
+        value::duration_within(value, Duration::ZERO..=day, "from 0s to 24h")
+    });
+    if group.has("return-after") && (raises == Some(false) || !group.has("on-loss")) {
+        let draft = report
+            .at(group.span_of("return-after"), "`return-after` without `on-loss = \"raise\"`")
+            .label("has no effect: nothing was raised");
+        if group.has("on-loss") {
+            draft.related(group.span_of("on-loss"), "keeps what is announced");
+        }
+    }
+    let return_after = return_after.unwrap_or(Duration::from_secs(60));
+    raises?.then_some(OnLoss { return_after })
+}
+
+fn folded(site: &str) -> String {
+    site.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }

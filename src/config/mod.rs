@@ -8,7 +8,7 @@
 //! How it works:
 //!
 //! - The text becomes a table with spans. Each section of the file is read by one function of its own
-//!   file (`node`, `levels`, `neighbor`, …) through [`section::Section`], which takes keys by type
+//!   file (`node`, `mappings`, `neighbors`, …) through [`section::Section`], which takes keys by type
 //!   and reports unknown ones, wrong types and values out of range at their span.
 //! - A value that could not be read is `None` from there on and is not reported a second time. Checks
 //!   between values (a neighbour's address family, a group's prefix and `own-prefixes`) run where all
@@ -20,10 +20,12 @@
 //! Everything is in ordered maps and has `PartialEq`: a reload compares two values, and touches the
 //! neighbours that differ.
 
+mod address;
 mod bfd;
 mod distance;
 mod groups;
 mod kernel;
+mod mappings;
 mod mistake;
 mod neighbor;
 mod neighbors;
@@ -32,6 +34,7 @@ mod ospf;
 mod reference;
 mod report;
 mod section;
+mod takeover;
 mod value;
 mod vrrp;
 
@@ -46,9 +49,10 @@ pub use mistake::{Mistake, Place};
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
 pub use ospf::{Ospf, OspfExport};
-pub use vrrp::{Command, Takeover, Track, TrackedObject, Vrrp};
+pub use takeover::Takeover;
+pub use vrrp::{Command, Track, TrackedObject, Vrrp};
 
-use groups::LevelNames;
+use mappings::LevelNames;
 use node::NodeParts;
 use report::Report;
 use section::Section;
@@ -57,8 +61,10 @@ use crate::group::{Definitions, Group, Levels, Mapping};
 use crate::ospf::Settings;
 use crate::rib::Distances;
 
-const KEYS: &[&str] =
-    &["node", "listen", "levels", "mapping", "group", "neighbor", "ospf", "distance", "kernel"];
+const KEYS: &[&str] = &[
+    "node", "listen", "levels", "mapping", "group", "neighbor", "ospf", "bfd", "vrrp", "takeover",
+    "distance", "kernel",
+];
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +109,11 @@ impl Config {
     pub fn mapping(&self, class: &str) -> &Mapping {
         self.mappings.get(class).unwrap_or(&Mapping::BUILT_IN)
     }
+
+    /// The profile that a user of BFD in this configuration names.
+    pub fn bfd_profile(&self, name: &str) -> &BfdProfile {
+        self.bfd_profiles.get(name).unwrap_or(&BfdProfile::BUILT_IN)
+    }
 }
 
 /// Reads a configuration.
@@ -129,17 +140,28 @@ pub fn parse(
     let node = NodeParts::read(&root, &mut report);
     let listen = Listen::read(&root, &mut report);
     let names = LevelNames::read(&root, &mut report);
-    let mappings = groups::read_mappings(&root, &names, &mut report);
-    let groups = groups::read_groups(&root, &node, &names, &mut report);
+    let mappings = mappings::read(&root, &names, &mut report);
+    let groups = groups::read(&root, &node, &names, &mut report);
+    let bfd = bfd::open(&root, &mut report);
+    let profiles = bfd::profile::read(bfd.as_ref(), read_secret, &mut report);
+    let bfd_sessions = bfd::session::read(bfd.as_ref(), node.router_id, &profiles, &mut report);
     let classes = mappings.keys().map(String::as_str).collect();
     let neighbors = neighbors::read(
         &root,
-        &neighbors::Context { asn: node.asn, listen: listen.as_ref(), classes: &classes },
+        &neighbors::Context {
+            asn: node.asn,
+            listen: listen.as_ref(),
+            classes: &classes,
+            profiles: &profiles,
+        },
         read_secret,
         &mut report,
     );
-    let context = ospf::Context { node: &node, classes: &classes, groups: &groups };
+    let context =
+        ospf::Context { node: &node, classes: &classes, groups: &groups, profiles: &profiles };
     let ospf = Ospf::read(&root, &context, read_secret, &mut report);
+    let vrrp = vrrp::read(&root, &node, ospf.as_ref(), &mut report);
+    let takeover = Takeover::read(&root, &mut report);
     let distances = distance::read(&root, &mut report);
     let kernel = Kernel::read(&root, &mut report);
 
@@ -148,27 +170,28 @@ pub fn parse(
         return Err(mistakes);
     }
     // With no mistake reported, everything was read.
-    match (node.complete(), listen, distances, kernel) {
-        (Some(node), Some(listen), Some(distances), Some(kernel)) => Ok(Config {
+    match (node.complete(), listen, takeover, distances, kernel) {
+        (Some(node), Some(listen), Some(takeover), Some(distances), Some(kernel)) => Ok(Config {
             node,
             listen,
             levels: names.levels,
-            mappings: mappings
-                .into_iter()
-                .filter_map(|(class, mapping)| Some((class, mapping?)))
-                .collect(),
+            mappings: whole(mappings),
             groups,
             neighbors,
             ospf,
-            bfd_profiles: BTreeMap::from([("default".to_owned(), BfdProfile::default())]),
-            bfd_sessions: BTreeMap::new(),
-            vrrp: BTreeMap::new(),
-            takeover: Takeover::default(),
+            bfd_profiles: whole(profiles),
+            bfd_sessions,
+            vrrp,
+            takeover,
             distances,
             kernel,
         }),
         _ => Err(mistakes),
     }
+}
+
+fn whole<T>(sections: BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
+    sections.into_iter().filter_map(|(name, section)| Some((name, section?))).collect()
 }
 
 #[cfg(test)]
@@ -192,12 +215,18 @@ mod tests {
         let sections = [
             ("`[node]`", node::NODE_KEYS),
             ("`[listen]`", node::LISTEN_KEYS),
-            ("`[mapping.NAME]`", groups::STEP_KEYS),
-            ("`[group.NAME]`", groups::GROUP_KEYS),
+            ("`[mapping.NAME]`", mappings::STEP_KEYS),
+            ("`[group.NAME]`", groups::KEYS),
             ("`[neighbor.NAME]`", neighbors::KEYS),
             ("`[ospf]`", ospf::KEYS),
             ("`[ospf.interface.NAME]`", ospf::interface::KEYS),
             ("`[[ospf.interface.NAME.key]]`", ospf::authentication::KEYS),
+            ("`[bfd.profile.NAME]`", bfd::profile::KEYS),
+            ("`[[bfd.profile.NAME.key]]`", bfd::profile::KEY_KEYS),
+            ("`[bfd.session.NAME]`", bfd::session::KEYS),
+            ("`[vrrp.NAME]`", vrrp::router::KEYS),
+            ("`[[vrrp.NAME.track]]`", vrrp::track::KEYS),
+            ("`[takeover]`", takeover::KEYS),
             ("`[distance]`", distance::DISTANCE_KEYS),
             ("`[kernel]`", kernel::KERNEL_KEYS),
         ];
@@ -212,7 +241,7 @@ mod tests {
         // And each section has its part.
         for key in KEYS {
             let plain = format!("\n## `[{key}]`");
-            let named = format!("\n## `[{key}.NAME]`");
+            let named = format!("\n## `[{key}.");
             assert!(DOCUMENTATION.contains(&plain) || DOCUMENTATION.contains(&named), "{key}");
         }
     }

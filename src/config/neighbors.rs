@@ -1,13 +1,15 @@
 //! Reads `[neighbor.*]`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::address;
+use super::bfd::{self, Profiles};
 use super::node::as_number;
 use super::reference::{self, ReadSecret, read_class};
 use super::report::Report;
@@ -39,6 +41,9 @@ pub(super) const KEYS: &[&str] = &[
     "ttl-security",
     "multihop",
     "password-file",
+    "bfd",
+    "bfd-strict",
+    "bfd-multihop",
     "shutdown",
 ];
 
@@ -47,6 +52,7 @@ pub(super) struct Context<'a> {
     pub asn: Option<Asn>,
     pub listen: Option<&'a Listen>,
     pub classes: &'a BTreeSet<&'a str>,
+    pub profiles: &'a Profiles,
 }
 
 /// RFC 9003 §2.
@@ -95,7 +101,8 @@ fn read_one(
     read_secret: &mut ReadSecret<'_>,
     report: &mut Report<'_>,
 ) -> Option<Neighbor> {
-    let address = section.require("address", "address = \"192.0.2.254\"", report, peer_address);
+    let address =
+        section.require("address", "address = \"192.0.2.254\"", report, address::wide_unicast);
     let remote_as = section.require("remote-as", "remote-as = 64496", report, as_number);
     let hold_time = section.get("hold-time", report, hold_time);
     let hold_time = hold_time.unwrap_or(Duration::from_secs(90));
@@ -103,9 +110,9 @@ fn read_one(
     let password = reference::secret(section, "password-file", read_secret, report);
     let ttl = read_ttl(section, report);
     let families = section.list("families", report, |value| value::choice(value, &FAMILIES));
-    let local_address = section.get("local-address", report, peer_address);
-    let next_hop_ipv4 = section.get("next-hop-ipv4", report, unicast_ipv4);
-    let next_hop_ipv6 = section.get("next-hop-ipv6", report, next_hop_ipv6);
+    let local_address = section.get("local-address", report, address::wide_unicast);
+    let next_hop_ipv4 = section.get("next-hop-ipv4", report, address::unicast_ipv4);
+    let next_hop_ipv6 = section.get("next-hop-ipv6", report, address::wide_ipv6);
     let class = read_class(section, context.classes, report);
     let export = section.get("export", report, |value| value::choice(value, &EXPORT));
     let role = section.get("role", report, |value| value::choice(value, &ROLES));
@@ -119,6 +126,8 @@ fn read_one(
     let maximum_prefixes = section.number("maximum-prefixes", 1..=u64::from(u32::MAX), report);
     let graceful_restart =
         section.get("graceful-restart", report, |value| value::choice(value, &GRACEFUL_RESTART));
+    let bfd = bfd::read_use(section, &["bfd-multihop"], context.profiles, report);
+    let bfd_multihop = section.boolean("bfd-multihop", report);
     let shutdown = section.get("shutdown", report, shutdown);
 
     let (address, remote_as) = (address?, remote_as?);
@@ -131,10 +140,11 @@ fn read_one(
         Some(families) => families.into_iter().map(Spanned::into_inner).collect(),
         None => BTreeSet::from([family_of(address)]),
     };
+    let internal = context.asn == Some(remote_as);
     let neighbor = Neighbor {
         address,
         remote_as,
-        internal: context.asn == Some(remote_as),
+        internal,
         local_address,
         port,
         passive,
@@ -158,12 +168,23 @@ fn read_one(
         graceful_restart: graceful_restart.unwrap_or(GracefulRestart::Helper),
         ttl,
         password,
-        bfd: None,
-        bfd_multihop: false,
+        bfd_multihop: bfd.is_some()
+            && bfd_multihop.unwrap_or_else(|| may_be_far_away(internal, ttl)),
+        bfd,
         shutdown,
     };
     check(&neighbor, section, context, report);
+    check_bfd(&neighbor, section, context, report);
     Some(neighbor)
+}
+
+/// Whether the neighbour need not be on the link.
+fn may_be_far_away(internal: bool, ttl: Ttl) -> bool {
+    match ttl {
+        Ttl::Usual => internal,
+        Ttl::Security { hops } => hops > 1,
+        Ttl::Multihop { .. } => true,
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -254,6 +275,27 @@ fn check(
     }
 }
 
+fn check_bfd(
+    neighbor: &Neighbor,
+    section: &Section<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) {
+    let Some(bfd) = &neighbor.bfd else { return };
+    if !neighbor.hold_time.is_zero() {
+        let hold_time = neighbor.hold_time;
+        bfd::check_sooner(bfd, "hold-time", hold_time, section, context.profiles, report);
+    }
+    // Both ends configure the addresses of such a session (RFC 5883 §3).
+    if neighbor.bfd_multihop && !section.has("local-address") {
+        let key = if section.has("bfd-multihop") { "bfd-multihop" } else { "bfd" };
+        report
+            .at(section.span_of(key), "BFD over several hops needs our own address")
+            .label("`local-address` is missing")
+            .help("add it, or `bfd-multihop = false` if the neighbor is on the link");
+    }
+}
+
 /// A family's own next hop can be left out where our address on the session serves, and for IPv4
 /// over IPv6 (RFC 8950).
 fn check_next_hops(
@@ -328,41 +370,4 @@ fn shutdown(value: &DeValue<'_>) -> Result<String, Wrong> {
             .help("RFC 9003 has room for no more"));
     }
     Ok(text.to_owned())
-}
-
-fn peer_address(value: &DeValue<'_>) -> Result<IpAddr, Wrong> {
-    let address = value::parsed(value, "an address", "\"192.0.2.254\" or \"2001:db8::1\"")?;
-    check_unicast(address)?;
-    Ok(address)
-}
-
-pub(super) fn unicast_ipv4(value: &DeValue<'_>) -> Result<Ipv4Addr, Wrong> {
-    let address = value::parsed(value, "an IPv4 address", "\"192.0.2.1\"")?;
-    check_unicast(IpAddr::V4(address))?;
-    Ok(address)
-}
-
-fn next_hop_ipv6(value: &DeValue<'_>) -> Result<Ipv6Addr, Wrong> {
-    let address = value::parsed(value, "an IPv6 address", "\"2001:db8::1\"")?;
-    check_unicast(IpAddr::V6(address))?;
-    Ok(address)
-}
-
-/// One machine's address that means the same on every link.
-fn check_unicast(address: IpAddr) -> Result<(), Wrong> {
-    let link_local = match address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    };
-    if link_local {
-        return Err(Wrong::new(format!("{address} is a link-local address"))
-            .label("does not say on which link")
-            .help("use a global or unique local address"));
-    }
-    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
-    if address.is_unspecified() || address.is_multicast() || broadcast {
-        return Err(Wrong::new(format!("{address} is not the address of one machine"))
-            .label("expected a unicast address"));
-    }
-    Ok(())
 }

@@ -1,7 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use toml::Spanned;
-
 use super::report::Report;
 use super::section::Section;
 use super::value::{self, Wrong};
@@ -62,8 +60,7 @@ impl NodeParts {
             },
             router_id: node.require("router-id", "router-id = \"192.0.2.1\"", report, router_id),
             own_prefixes: if node.has("own-prefixes") {
-                node.list("own-prefixes", report, own_prefix)
-                    .map(|prefixes| prefixes.into_iter().map(Spanned::into_inner).collect())
+                node.list("own-prefixes", report, own_prefix).map(value::inner)
             } else {
                 Some(Vec::new())
             },
@@ -101,7 +98,7 @@ impl Listen {
         if section.has("addresses") {
             let address = |value| value::parsed(value, "an address", "\"0.0.0.0\" or \"::\"");
             let addresses = section.list("addresses", report, address)?;
-            listen.addresses = addresses.into_iter().map(Spanned::into_inner).collect();
+            listen.addresses = value::inner(addresses);
         }
         Some(listen)
     }

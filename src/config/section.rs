@@ -1,7 +1,7 @@
 //! Typed access to a table of the file. Every method that gives `None` for a value that is there
 //! has reported why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
@@ -98,13 +98,18 @@ impl<'t> Section<'t> {
         report: &mut Report<'_>,
         convert: impl FnOnce(&'t DeValue<'t>) -> Result<T, Wrong>,
     ) -> Option<T> {
+        self.report_missing(key, example, report);
+        self.get(key, report, convert)
+    }
+
+    /// Reports that a key that cannot be left out is not there. `example` is a line to add.
+    pub fn report_missing(&self, key: &str, example: &str, report: &mut Report<'_>) {
         if !self.has(key) {
             report
                 .at(self.span.clone(), format!("{} has no `{key}`", self.name))
                 .label(format!("`{key}` is missing"))
                 .help(format!("add a line such as `{example}`"));
         }
-        self.get(key, report, convert)
     }
 
     pub fn text(&self, key: &str, report: &mut Report<'_>) -> Option<&'t str> {
@@ -183,6 +188,44 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// The sections in double brackets below `key`, at least one: `[[ospf.interface.eth1.key]]`. None if `key` is not
+    /// there.
+    pub fn repeated(&self, key: &str, keys: &[&str], report: &mut Report<'_>) -> Vec<Section<'t>> {
+        let head = self.repeated_head(key);
+        let elements = self.get(key, report, |value| {
+            if value.is_table() {
+                return Err(Wrong::new(format!("there may be several {key}s"))
+                    .label("one section only")
+                    .help(format!("write the section's head in double brackets: {head}")));
+            }
+            match value::list(value)? {
+                list if list.is_empty() => {
+                    Err(Wrong::new("{key} is empty").label(format!("expected at least one {key}")))
+                }
+                list => Ok(list),
+            }
+        });
+        let elements = elements.into_iter().flatten();
+        elements.filter_map(|element| Section::open(head.clone(), element, keys, report)).collect()
+    }
+
+    /// `[[ospf.interface.eth1.key]]`.
+    pub fn repeated_head(&self, key: &str) -> String {
+        format!("[{}.{key}]]", self.name.trim_end_matches(']'))
+    }
+
+    /// The names that the sections below a path have (`["ospf", "interface"]`), whatever is in them.
+    pub fn names(&self, path: &[&str]) -> BTreeSet<&'t str> {
+        let mut table = self.table;
+        for key in path {
+            match table.get(*key).and_then(|value| value.get_ref().as_table()) {
+                Some(inner) => table = inner,
+                None => return BTreeSet::new(),
+            }
+        }
+        table.keys().map(|key| key.get_ref().as_ref()).collect()
+    }
+
     fn is_root(&self) -> bool {
         self.span.is_empty()
     }
@@ -199,6 +242,14 @@ fn table<'t>(name: &str, value: &'t Value<'t>, report: &mut Report<'_>) -> Optio
             .label("expected a table");
     }
     table
+}
+
+/// The head of a section below another one, as it is written: a name with a dot goes in quotes.
+pub(super) fn head(above: &str, name: &str) -> String {
+    match name.contains('.') {
+        true => format!("[{above}.\"{name}\"]"),
+        false => format!("[{above}.{name}]"),
+    }
 }
 
 /// In the order of the text: the parser's table is sorted by key.

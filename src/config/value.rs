@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use toml::Spanned;
 use toml::de::{DeArray, DeValue};
 
 use super::report::Report;
@@ -241,4 +242,48 @@ pub(super) fn wide_name(text: &str) -> Result<String, Wrong> {
 pub(super) fn narrow_name(text: &str) -> Result<String, Wrong> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     name(text, allowed, "small letters, digits and `-`")
+}
+
+/// The kernel's name of an interface is shorter than this (`IFNAMSIZ`).
+const INTERFACE_SIZE: usize = 16;
+
+/// The name of an interface, which need not exist.
+pub(super) fn interface(text: &str) -> Result<String, Wrong> {
+    if text.len() >= INTERFACE_SIZE {
+        return Err(Wrong::new(format!("`{text}` cannot be an interface"))
+            .label(format!("the kernel's names have at most {} letters", INTERFACE_SIZE - 1)));
+    }
+    wide_name(text)
+}
+
+/// A file's path from the root.
+pub(super) fn absolute_path(text: &str) -> Result<String, Wrong> {
+    match text.starts_with('/') {
+        true => Ok(text.to_owned()),
+        false => {
+            Err(Wrong::new(format!("`{text}` is not an absolute path"))
+                .label("must begin with `/`"))
+        }
+    }
+}
+
+/// A command as a list of words: the program's path, then its arguments as they are.
+pub(super) fn command(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
+    let example = "a list of words, without a shell: [\"/usr/bin/test\", \"-e\", \"/run/ready\"]";
+    let words = value.as_array().ok_or_else(|| wrong_type(value, "a list").help(example))?;
+    let words = words.iter().map(|word| text(word.get_ref()).map(str::to_owned));
+    let words = words
+        .collect::<Result<Vec<String>, Wrong>>()
+        .map_err(|_| Wrong::new("{key} must be a list of strings").label("a word is none"))?;
+    match words.first() {
+        None => Err(Wrong::new("{key} is empty").label("expected a command").help(example)),
+        Some(program) => absolute_path(program)
+            .map(|_| words.clone())
+            .map_err(|wrong| wrong.help("no shell looks for it in $PATH")),
+    }
+}
+
+/// Values without their places.
+pub(super) fn inner<T>(values: Vec<Spanned<T>>) -> Vec<T> {
+    values.into_iter().map(Spanned::into_inner).collect()
 }

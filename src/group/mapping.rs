@@ -88,17 +88,8 @@ impl Mapping {
     /// The least preference whose metric is lower than `metric`, which another router shows the area; the most there is
     /// if none is.
     pub fn least_beating_metric(&self, metric: u32) -> Preference {
-        least(|preference| self.metric(preference) < metric)
-    }
-
-    /// The same for a MULTI_EXIT_DISC. Steps that differ from it in nothing but prepending or communities do not count.
-    pub fn least_beating_med(&self, med: u32) -> Preference {
-        least(|preference| self.map(preference).med.unwrap_or(0) < med)
-    }
-
-    /// The same for a LOCAL_PREF, of which more attracts.
-    pub fn least_beating_local_pref(&self, local_pref: u32) -> Preference {
-        least(|preference| self.map(preference).local_pref.unwrap_or(USUAL_LOCAL_PREF) > local_pref)
+        let mut announced = (1..=Preference::MAX.0).map(Preference);
+        announced.find(|preference| self.metric(*preference) < metric).unwrap_or(Preference::MAX)
     }
 
     fn step(&self, preference: Preference) -> Option<&Mapped> {
@@ -106,11 +97,6 @@ impl Mapping {
         let step = steps.range(..=preference).next_back().or_else(|| steps.first_key_value());
         step.map(|(_, mapped)| mapped)
     }
-}
-
-/// The least announced preference that attracts as much as is asked for.
-fn least(is_enough: impl Fn(Preference) -> bool) -> Preference {
-    (1..=Preference::MAX.0).map(Preference).find(|p| is_enough(*p)).unwrap_or(Preference::MAX)
 }
 
 /// At most 25,500: a stub link has room for it too.
@@ -253,35 +239,13 @@ mod tests {
         assert_eq!(built_in.least_beating_metric(built_in.metric(Preference(200))).0, 201);
         assert_eq!(built_in.least_beating_metric(5_501).0, 200);
         assert_eq!(built_in.least_beating_metric(u32::MAX).0, 1);
-        assert_eq!(built_in.least_beating_med(55).0, 201);
-        assert_eq!(built_in.least_beating_local_pref(200).0, 201);
-        // Nothing is better than these.
+        // Nothing is better than that.
         assert_eq!(built_in.least_beating_metric(0), Preference::MAX);
-        assert_eq!(built_in.least_beating_local_pref(255), Preference::MAX);
 
-        let steps =
-            [(10, 10_000, 50), (100, 1000, 100), (200, 100, 200)].map(|(p, metric, pref)| {
-                let mapped =
-                    Mapped { metric: Some(metric), local_pref: Some(pref), ..step(metric, 0) };
-                (p, mapped)
-            });
-        let steps = mapping(&steps).unwrap();
-        assert_eq!(
-            [20_000, 10_000, 1000, 100].map(|m| steps.least_beating_metric(m).0),
-            [1, 100, 200, 255]
-        );
-        assert_eq!(
-            [20_000, 10_000, 1000, 100].map(|m| steps.least_beating_med(m).0),
-            [1, 100, 200, 255]
-        );
-        assert_eq!(
-            [0, 50, 100, 200].map(|p| steps.least_beating_local_pref(p).0),
-            [1, 100, 200, 255]
-        );
-        // Steps without a LOCAL_PREF have the usual one.
-        let usual = mapping(&[(10, step(0, 0))]).unwrap();
-        assert_eq!(usual.least_beating_local_pref(99).0, 1);
-        assert_eq!(usual.least_beating_local_pref(100), Preference::MAX);
+        let steps = mapping(&[(10, metric(10_000)), (100, metric(1000)), (200, metric(100))]);
+        let steps = steps.unwrap();
+        let least = |metric| steps.least_beating_metric(metric).0;
+        assert_eq!([20_000, 10_000, 1000, 100].map(least), [1, 100, 200, 255]);
     }
 
     /// Whatever is accepted, also with steps that have no metric, is monotonic at every preference; and what is not

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use toml::de::{DeArray, DeValue};
-
 use crate::config::reference::{self, ReadSecret};
 use crate::config::report::Report;
 use crate::config::section::Section;
-use crate::config::value::{self, Wrong};
+use crate::config::value;
 use crate::ospf::{Authentication, Key};
 use crate::types::Wall;
 use crate::wire::ospf::Algorithm;
@@ -101,9 +99,10 @@ fn check(method: Method, section: &Section<'_>, report: &mut Report<'_>) {
         Method::Simple => {
             ("password-file", "add a line such as `password-file = \"eth1.secret\"`".to_owned())
         }
-        Method::Cryptographic => {
-            ("key", format!("add a section {} with id, algorithm and file", head(section)))
-        }
+        Method::Cryptographic => (
+            "key",
+            format!("add a section {} with id, algorithm and file", section.repeated_head("key")),
+        ),
     };
     if !section.has(key) {
         report
@@ -113,23 +112,15 @@ fn check(method: Method, section: &Section<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// `[[ospf.interface.eth1.key]]`.
-fn head(section: &Section<'_>) -> String {
-    format!("[{}.key]]", section.name.trim_end_matches(']'))
-}
-
 fn read_keys(
     section: &Section<'_>,
     read_secret: &mut ReadSecret<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Key> {
-    let head = head(section);
-    let elements = section.get("key", report, |value| list(value, &head));
     let mut keys = Vec::new();
     // Where each id was given first.
     let mut taken: BTreeMap<u8, Range<usize>> = BTreeMap::new();
-    for element in elements.into_iter().flatten() {
-        let Some(section) = Section::open(head.clone(), element, KEYS, report) else { continue };
+    for section in section.repeated("key", KEYS, report) {
         let id = section.require("id", "id = 1", report, |value| value::number(value, 1..=255));
         if let Some(id) = id {
             let span = section.span_of("id");
@@ -150,20 +141,6 @@ fn read_keys(
     keys
 }
 
-/// At least one section in double brackets.
-fn list<'t>(value: &'t DeValue<'t>, head: &str) -> Result<&'t DeArray<'t>, Wrong> {
-    if value.is_table() {
-        return Err(Wrong::new("there may be several keys")
-            .label("one section only")
-            .help(format!("write the section's head in double brackets: {head}")));
-    }
-    let list = value::list(value)?;
-    if list.is_empty() {
-        return Err(Wrong::new("{key} is empty").label("expected at least one key"));
-    }
-    Ok(list)
-}
-
 fn read_key(
     id: Option<u8>,
     section: &Section<'_>,
@@ -173,13 +150,8 @@ fn read_key(
     let algorithm = section.require("algorithm", "algorithm = \"hmac-sha-256\"", report, |value| {
         value::choice(value, &ALGORITHMS)
     });
-    if !section.has("file") {
-        report
-            .at(section.span.clone(), format!("{} has no `file`", section.name))
-            .label("`file` is missing")
-            .help("add a line such as `file = \"eth1.secret\"`");
-    }
-    let secret = reference::secret(section, "file", read_secret, report);
+    let example = "file = \"eth1.secret\"";
+    let secret = reference::required_secret(section, "file", example, read_secret, report);
     if algorithm == Some(Algorithm::KeyedMd5)
         && let Some(secret) = &secret
         && secret.expose().len() > MD5_OCTETS

@@ -1,15 +1,16 @@
 //! `[ospf.interface.NAME]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::authentication;
-use crate::config::neighbors::unicast_ipv4;
-use crate::config::reference::ReadSecret;
+use super::{OspfFollow, authentication};
+use crate::config::address::unicast_ipv4;
+use crate::config::bfd::{self, BfdUse, Profiles};
+use crate::config::reference::{self, ROUTER, ReadSecret};
 use crate::config::report::Report;
-use crate::config::section::{Entry, Section, entries};
+use crate::config::section::{Entry, Section, entries, head};
 use crate::config::value::{self, Wrong};
 use crate::ospf::{InterfaceSettings, NetworkKind};
 
@@ -28,10 +29,14 @@ pub(in crate::config) const KEYS: &[&str] = &[
     "password-file",
     "extended-sequence",
     "key",
+    "bfd",
+    "bfd-strict",
+    "follow",
+    "backup-cost",
 ];
 
 /// Those that mean something where no packet is sent.
-const LOOPBACK_KEYS: &[&str] = &["network", "cost", "address"];
+const LOOPBACK_KEYS: &[&str] = &["network", "cost", "address", "follow", "backup-cost"];
 
 const NETWORKS: [(&str, NetworkKind); 3] = [
     ("broadcast", NetworkKind::Broadcast),
@@ -39,19 +44,27 @@ const NETWORKS: [(&str, NetworkKind); 3] = [
     ("loopback", NetworkKind::Loopback),
 ];
 
-/// The kernel's name of an interface is shorter than this (`IFNAMSIZ`).
-const NAME_SIZE: usize = 16;
-
 const SECOND: Duration = Duration::from_secs(1);
 
+/// What is said of interfaces, by their names.
+#[derive(Default)]
+pub(super) struct Interfaces {
+    pub settings: BTreeMap<String, InterfaceSettings>,
+    pub bfd: BTreeMap<String, BfdUse>,
+    pub follow: BTreeMap<String, OspfFollow>,
+}
+
 pub(super) fn read(
+    root: &Section<'_>,
     ospf: &Section<'_>,
+    profiles: &Profiles,
     read_secret: &mut ReadSecret<'_>,
     report: &mut Report<'_>,
-) -> BTreeMap<String, InterfaceSettings> {
-    let mut interfaces = BTreeMap::new();
+) -> Interfaces {
+    let mut interfaces = Interfaces::default();
+    let routers = root.names(&["vrrp"]);
     for Entry { key, key_span, value } in ospf.named("interface", report) {
-        if let Err(wrong) = name(key) {
+        if let Err(wrong) = value::interface(key) {
             wrong.report(key, key_span, report);
             continue;
         }
@@ -65,11 +78,16 @@ pub(super) fn read(
                 ));
             continue;
         }
-        let quoted = if key.contains('.') { format!("\"{key}\"") } else { key.to_owned() };
-        let head = format!("[ospf.interface.{quoted}]");
+        let head = head("ospf.interface", key);
         let Some(section) = Section::open(head, value, KEYS, report) else { continue };
         let settings = read_one(key, &section, read_secret, report);
-        interfaces.insert(key.to_owned(), settings);
+        if let Some(bfd) = read_bfd(&settings, &section, profiles, report) {
+            interfaces.bfd.insert(key.to_owned(), bfd);
+        }
+        if let Some(follow) = read_follow(&settings, &section, &routers, report) {
+            interfaces.follow.insert(key.to_owned(), follow);
+        }
+        interfaces.settings.insert(key.to_owned(), settings);
     }
     interfaces
 }
@@ -78,14 +96,6 @@ pub(super) fn read(
 fn below_a_dot<'t>(interface: &'t DeValue<'t>) -> Option<Entry<'t>> {
     let inner = entries(interface.as_table()?);
     inner.into_iter().find(|entry| !KEYS.contains(&entry.key) && entry.value.get_ref().is_table())
-}
-
-fn name(text: &str) -> Result<String, Wrong> {
-    if text.len() >= NAME_SIZE {
-        return Err(Wrong::new(format!("`{text}` cannot be an interface"))
-            .label(format!("the kernel's names have at most {} letters", NAME_SIZE - 1)));
-    }
-    value::wide_name(text)
 }
 
 fn read_one(
@@ -120,6 +130,56 @@ fn read_one(
         address,
         authentication,
     }
+}
+
+fn read_bfd(
+    settings: &InterfaceSettings,
+    section: &Section<'_>,
+    profiles: &Profiles,
+    report: &mut Report<'_>,
+) -> Option<BfdUse> {
+    let bfd = bfd::read_use(section, &[], profiles, report)?;
+    if settings.passive {
+        report
+            .at(section.span_of("bfd"), "`bfd` on a passive interface")
+            .label("has no effect: there are no neighbors")
+            .related(section.span_of("passive"), "passive");
+    }
+    let dead_interval = settings.dead_interval;
+    bfd::check_sooner(&bfd, "dead-interval", dead_interval, section, profiles, report);
+    Some(bfd)
+}
+
+/// The cost goes with the role of a virtual router.
+fn read_follow(
+    settings: &InterfaceSettings,
+    section: &Section<'_>,
+    routers: &BTreeSet<&str>,
+    report: &mut Report<'_>,
+) -> Option<OspfFollow> {
+    let router = reference::known(section, "follow", &ROUTER, routers, report);
+    let backup_cost: Option<u16> = section.number("backup-cost", 2..=65535, report);
+    let pairs = [
+        ("follow", "backup-cost", "add a line such as `backup-cost = 1000`"),
+        ("backup-cost", "follow", "name the virtual router: `follow = \"inside\"`"),
+    ];
+    for (key, missing, help) in pairs {
+        if section.has(key) && !section.has(missing) {
+            report
+                .at(section.span_of(key), format!("`{key}` without `{missing}`"))
+                .label("has no effect")
+                .help(help);
+        }
+    }
+    if backup_cost.is_some_and(|cost| cost <= settings.cost) {
+        let draft = report
+            .at(section.span_of("backup-cost"), "`backup-cost` must be higher than `cost`")
+            .label(format!("not higher than {}", settings.cost));
+        if section.has("cost") {
+            draft.related(section.span_of("cost"), "while it is active");
+        }
+    }
+    Some(OspfFollow { router: router?, backup_cost: backup_cost? })
 }
 
 fn read_network(name: &str, section: &Section<'_>, report: &mut Report<'_>) -> NetworkKind {

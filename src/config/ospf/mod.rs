@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::BfdUse;
+use super::bfd::{BfdUse, Profiles};
 use super::node::{NodeParts, router_id};
 use super::reference::{ReadSecret, read_class};
 use super::report::Report;
@@ -74,6 +74,7 @@ pub(super) struct Context<'a> {
     pub node: &'a NodeParts,
     pub classes: &'a BTreeSet<&'a str>,
     pub groups: &'a BTreeMap<String, Group>,
+    pub profiles: &'a Profiles,
 }
 
 const AREA_KINDS: [(&str, AreaKind); 3] =
@@ -107,7 +108,7 @@ impl Ospf {
             value::duration_within(value, intervals, "from 0s (off) to 5s")
         });
         let spf = read_spf_delays(&section, report);
-        let interfaces = interface::read(&section, read_secret, report);
+        let interfaces = interface::read(root, &section, context.profiles, read_secret, report);
         if !section.has("interface") {
             report
                 .at(section.span.clone(), "[ospf] has no interface")
@@ -123,15 +124,15 @@ impl Ospf {
                 router_id: router_id?,
                 hostname: hostname?,
                 area,
-                interfaces,
+                interfaces: interfaces.settings,
                 spf,
                 min_ls_interval: min_ls_interval.unwrap_or(MIN_LS_INTERVAL),
                 max_paths: 1,
             },
             export,
             class,
-            bfd: BTreeMap::new(),
-            follow: BTreeMap::new(),
+            bfd: interfaces.bfd,
+            follow: interfaces.follow,
         })
     }
 }

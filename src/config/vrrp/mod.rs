@@ -1,9 +1,17 @@
+//! `[vrrp.*]`: the virtual routers of this node.
+
+mod check;
+pub(super) mod router;
+pub(super) mod track;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::types::{Prefix, RouterId};
-use crate::vrrp::{Checksum, MacKind, Version};
+use crate::vrrp::{Checksum, MacKind, Settings, Version};
+
+pub(super) use router::read;
 
 /// `[vrrp.NAME]`: one virtual router. All that the core needs, with the interface by its name, and what else there is to
 /// it.
@@ -70,27 +78,30 @@ pub struct Command {
     pub fall: u8,
 }
 
-/// `[takeover]`: commands at a change of roles. Each is a list of words, run without a shell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Takeover {
-    /// Makes the connections known that the other firewall has told of. Before anything else at a takeover.
-    pub commit: Option<Vec<String>>,
-    /// When everything has been taken over.
-    pub after: Vec<Vec<String>>,
-    /// When everything has been released.
-    pub release: Vec<Vec<String>>,
-    /// Of each command.
-    pub timeout: Duration,
-}
-
-impl Default for Takeover {
-    fn default() -> Takeover {
-        Takeover {
-            commit: None,
-            after: Vec::new(),
-            release: Vec::new(),
-            timeout: Duration::from_secs(1),
+impl Vrrp {
+    /// For the core, once the index of the interface is known.
+    pub fn settings(&self, interface: u32) -> Settings {
+        Settings {
+            interface,
+            vrid: self.vrid,
+            version: self.version,
+            addresses: self.addresses.clone(),
+            priority: self.priority,
+            interval: self.interval,
+            preempt: self.preempt,
+            preempt_delay: self.preempt_delay,
+            source: self.source,
+            unicast_peers: self.unicast_peers.clone(),
+            checksum: self.checksum,
+            sync_group: self.sync_group.clone(),
+            mac: self.mac,
+            announcements: self.announcements,
+            announcement_interval: self.announcement_interval,
         }
+    }
+
+    pub fn is_ipv6(&self) -> bool {
+        self.addresses.first().is_some_and(IpAddr::is_ipv6)
     }
 }
 

@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::report::Report;
+use super::section::Section;
+use super::value::{self, Wrong};
+
+/// `[takeover]`: commands at a change of roles. Each is a list of words, run without a shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// Makes the connections known that the other firewall has told of. Before anything else at a takeover.
+    pub commit: Option<Vec<String>>,
+    /// When everything has been taken over.
+    pub after: Vec<Vec<String>>,
+    /// When everything has been released.
+    pub release: Vec<Vec<String>>,
+    /// Of each command.
+    pub timeout: Duration,
+}
+
+impl Default for Takeover {
+    fn default() -> Takeover {
+        Takeover {
+            commit: None,
+            after: Vec::new(),
+            release: Vec::new(),
+            timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+pub(super) const KEYS: &[&str] = &["conntrackd", "commit", "after", "release", "timeout"];
+
+/// Where Debian and others have it.
+const CONNTRACKD: &str = "/usr/sbin/conntrackd";
+
+impl Takeover {
+    pub(super) fn read(root: &Section<'_>, report: &mut Report<'_>) -> Option<Takeover> {
+        let usual = Takeover::default();
+        let Some(value) = root.value("takeover") else { return Some(usual) };
+        let section = Section::open("[takeover]".to_owned(), value, KEYS, report)?;
+        if !root.has("vrrp") {
+            report
+                .at(section.span.clone(), "[takeover] without a virtual router")
+                .label("there is nothing to take over")
+                .help("add a section such as [vrrp.inside]");
+        }
+        let conntrackd =
+            section.get("conntrackd", report, |value| value::absolute_path(value::text(value)?));
+        if section.has("conntrackd") && section.has("commit") {
+            report
+                .at(section.span_of("commit"), "`commit` beside `conntrackd`")
+                .label("a second command to commit connections")
+                .related(section.span_of("conntrackd"), "already has one");
+        }
+        let range = Duration::from_millis(10)..=Duration::from_secs(60);
+        let timeout = section.get("timeout", report, |value| {
+            value::duration_within(value, range, "from 10ms to 60s")
+        });
+        // As the script that comes with conntrackd does at the same moments.
+        let of_conntrackd = |options: &[&str]| {
+            let command = |option: &&str| {
+                let file = conntrackd.as_ref()?;
+                let words = [CONNTRACKD, "-C", file, option];
+                Some(words.map(str::to_owned).to_vec())
+            };
+            options.iter().filter_map(command).collect::<Vec<_>>()
+        };
+        let commit = section.get("commit", report, value::command);
+        let after = section.get("after", report, commands).unwrap_or_default();
+        let release = section.get("release", report, commands).unwrap_or_default();
+        Some(Takeover {
+            commit: commit.or_else(|| of_conntrackd(&["-c"]).pop()),
+            after: [of_conntrackd(&["-f", "-R", "-B"]), after].concat(),
+            release: [of_conntrackd(&["-t", "-n"]), release].concat(),
+            timeout: timeout.unwrap_or(usual.timeout),
+        })
+    }
+}
+
+fn commands(value: &DeValue<'_>) -> Result<Vec<Vec<String>>, Wrong> {
+    let example = "in two brackets: [[\"/usr/bin/logger\", \"taken over\"]]";
+    let commands = value
+        .as_array()
+        .ok_or_else(|| value::wrong_type(value, "a list of commands").help(example))?;
+    if commands.iter().any(|command| !command.get_ref().is_array()) {
+        return Err(Wrong::new("{key} must be a list of commands")
+            .label("a command is a list of words")
+            .help(example));
+    }
+    commands.iter().map(|command| value::command(command.get_ref())).collect()
+}
