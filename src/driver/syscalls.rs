@@ -89,6 +89,20 @@ pub fn unacknowledged(socket: &impl AsFd) -> io::Result<u64> {
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
+/// Binds a packet socket to an interface, with the protocol that it was made with (packet(7)).
+pub fn bind_to_link(socket: &impl AsFd, interface: u32) -> io::Result<()> {
+    // SAFETY: all octets zero are a valid sockaddr_ll: it has numbers only.
+    let mut name: libc::sockaddr_ll = unsafe { MaybeUninit::zeroed().assume_init() };
+    name.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or(0);
+    name.sll_ifindex = interface.cast_signed();
+    let length = libc::socklen_t::try_from(size_of_val(&name)).unwrap_or(0);
+    // SAFETY: the kernel reads `length` octets, the size of the sockaddr_ll, and keeps no pointer; the descriptor is open
+    // as long as it is borrowed.
+    let result =
+        unsafe { libc::bind(socket.as_fd().as_raw_fd(), (&raw const name).cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Waits until something is ready or `timeout` is over, to the microsecond: epoll_wait(2) counts milliseconds. Takes Linux
 /// 5.11. Gives what is ready; nothing if a signal came.
 pub fn wait<'a>(

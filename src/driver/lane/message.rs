@@ -37,11 +37,13 @@ pub enum Trouble {
     Receiving {
         endpoint: Endpoint,
     },
+    /// To an address, or about one.
     NotSent {
         service: Service,
         interface: u32,
-        to: IpAddr,
+        about: IpAddr,
         error: i32,
+        count: u64,
     },
 }
 
@@ -78,9 +80,10 @@ impl Trouble {
                 )
             }
             Trouble::Receiving { endpoint } => format!("{} is received now", what(endpoint)),
-            Trouble::NotSent { service, to, error, .. } => {
+            Trouble::NotSent { service, about, error, count, .. } => {
                 let name = if service == Service::Vrrp { "VRRP" } else { "BFD" };
-                format!("{name} packets to {to} are not sent: {}", reason(service, error))
+                let reason = reason(service, error);
+                format!("{name} packets for {about} are not sent ({count} by now): {reason}")
             }
         }
     }

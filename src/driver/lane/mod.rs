@@ -10,15 +10,17 @@
 //!
 //! - **round.rs** is the thread. **realtime.rs** asks for its priority and for the memory to be locked.
 //! - **endpoint.rs** and **receivers.rs** are the sockets that are read; **datagram.rs** is what comes out of them.
-//! - **sessions.rs** sends for BFD.
+//! - **sessions.rs** sends for BFD, **links.rs** for VRRP; **complaint.rs** counts what cannot be sent.
 //! - **mail.rs** is what goes between the threads, and **outbox.rs** what the lane keeps for the agent while that is busy;
 //!   **message.rs** has the messages.
 //!
 //! While nothing changes the thread allocates nothing, so it asks the allocator's locks for nothing either. It writes no log
 //! and reads no file.
 
+mod complaint;
 mod datagram;
 mod endpoint;
+mod links;
 mod mail;
 mod message;
 mod outbox;

@@ -7,6 +7,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::datagram::Datagram;
 use super::endpoint::{Endpoint, Service};
+use super::links::Links;
 use super::mail::queue;
 use super::message::{Message, Request, Trouble};
 use super::outbox::Outbox;
@@ -36,6 +37,7 @@ pub struct Lane {
     epoll: Epoll,
     receivers: Receivers,
     sessions: Sessions,
+    links: Links,
     outbox: Outbox,
     requests: VecDeque<Request>,
     slots: Vec<Received>,
@@ -61,6 +63,7 @@ impl Lane {
             epoll,
             receivers: Receivers::new(),
             sessions: Sessions::new(seed),
+            links: Links::new(),
             outbox,
             requests: queue(),
             slots: (0..AT_ONCE).map(|_| Received::empty()).collect(),
@@ -142,6 +145,7 @@ impl Lane {
                     self.stopping |= order == Order::Stop;
                     if let Order::Link { interface, link } = &order {
                         self.receivers.link_changed(*interface, link.is_some(), now);
+                        self.links.link_changed(*interface, link.is_some());
                     }
                     self.fast.handle(Event::Ordered(order), now);
                 }
@@ -161,7 +165,7 @@ impl Lane {
                     None
                 }
                 Action::Bfd(action) => self.carry_out_bfd(action, now),
-                Action::Vrrp(_) => None,
+                Action::Vrrp(action) => self.carry_out_vrrp(action, now),
             };
             if let Some(trouble) = trouble {
                 self.outbox.push(Message::Trouble(trouble));
@@ -184,6 +188,25 @@ impl Lane {
             bfd::Action::Send { session, packet } => self.sessions.send(session, &packet, now),
             // Fast makes a report of it.
             bfd::Action::Changed(_) => None,
+        }
+    }
+
+    fn carry_out_vrrp(&mut self, action: vrrp::Action, now: Time) -> Option<Trouble> {
+        match action {
+            vrrp::Action::Open { interface, ipv6 } => {
+                self.links.open(interface, ipv6);
+                self.receivers.want(Endpoint::vrrp(interface, ipv6), &self.epoll, now)
+            }
+            vrrp::Action::Close { interface, ipv6 } => {
+                self.links.close(interface, ipv6);
+                self.receivers.leave(Endpoint::vrrp(interface, ipv6));
+                None
+            }
+            vrrp::Action::Send { .. } | vrrp::Action::AnnounceAddress { .. } => {
+                self.links.send(&action, now)
+            }
+            // Fast makes reports of them.
+            vrrp::Action::Changed(_) | vrrp::Action::AnotherActive { .. } => None,
         }
     }
 }

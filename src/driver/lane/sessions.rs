@@ -7,21 +7,21 @@ use std::time::Duration;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::complaint::Complaint;
 use super::endpoint::{Endpoint, MULTI_HOP_PORT, SINGLE_HOP_PORT};
 use super::message::Trouble;
 use crate::bfd::{Hops, Path, SessionId};
 use crate::driver::syscalls;
 use crate::types::Time;
 
-/// Between two tries to open a socket, and two reports of the same trouble.
+/// Between two tries to open a socket.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-const SAY_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Of the source (RFC 5881 §4).
 const FIRST_PORT: u16 = 49152;
 /// Internetwork control, as for other routing protocols (RFC 791 §3.1).
-const TOS: u32 = 0xc0;
+pub const TOS: u32 = 0xc0;
 /// TC_PRIO_CONTROL: on the way out before the traffic that this node forwards.
-const PRIORITY: i32 = 7;
+pub const PRIORITY: i32 = 7;
 
 /// How each BFD session sends.
 pub struct Sessions {
@@ -35,7 +35,7 @@ struct Session {
     to: SockAddr,
     /// With its source port; or when to try again.
     socket: Result<(Socket, u16), Time>,
-    said: Option<(i32, Time)>,
+    complaint: Complaint,
 }
 
 impl Sessions {
@@ -49,7 +49,10 @@ impl Sessions {
     pub fn open(&mut self, session: SessionId, path: Path, now: Time) -> Endpoint {
         self.close(session);
         let to = SockAddr::from(destination(&path));
-        self.all.insert(session, Session { path, to, socket: Err(now), said: None });
+        self.all.insert(
+            session,
+            Session { path, to, socket: Err(now), complaint: Complaint::default() },
+        );
         endpoint(&path)
     }
 
@@ -70,7 +73,7 @@ impl Sessions {
                 Ok(opened) => Ok(opened),
                 Err(error) => {
                     session.socket = Err(now + RETRY_AFTER);
-                    return session.say(&error, now);
+                    return session.complain(&error, now);
                 }
             };
         }
@@ -81,23 +84,18 @@ impl Sessions {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 self.ports.remove(port);
                 session.socket = Err(now + RETRY_AFTER);
-                session.say(&error, now)
+                session.complain(&error, now)
             }
-            Err(error) => session.say(&error, now),
+            Err(error) => session.complain(&error, now),
         }
     }
 }
 
 impl Session {
-    fn say(&mut self, error: &io::Error, now: Time) -> Option<Trouble> {
-        let error = error.raw_os_error().unwrap_or(0);
-        let repeated = |(said, at): (i32, Time)| said == error && now < at + SAY_AGAIN_AFTER;
-        if self.said.is_some_and(repeated) {
-            return None;
-        }
-        self.said = Some((error, now));
+    fn complain(&mut self, error: &io::Error, now: Time) -> Option<Trouble> {
+        let (error, count) = self.complaint.about(error, now)?;
         let Endpoint { service, interface, .. } = endpoint(&self.path);
-        Some(Trouble::NotSent { service, interface, to: self.path.remote(), error })
+        Some(Trouble::NotSent { service, interface, about: self.path.remote(), error, count })
     }
 }
 
@@ -118,7 +116,7 @@ fn destination(path: &Path) -> SocketAddr {
 }
 
 /// Link-local addresses mean something on their interface only (RFC 4007 §6).
-fn with_scope(address: IpAddr, port: u16, interface: u32) -> SocketAddr {
+pub fn with_scope(address: IpAddr, port: u16, interface: u32) -> SocketAddr {
     match address {
         IpAddr::V6(address) if address.is_unicast_link_local() => {
             SocketAddr::V6(SocketAddrV6::new(address, port, 0, interface))
@@ -148,6 +146,8 @@ fn open(path: &Path, ports: &mut BTreeSet<u16>, next: &mut u16) -> io::Result<(S
         setsockopt(&socket, sockopt::DontRoute, &true)?;
     }
     syscalls::set_ttl(&socket, local, u8::MAX)?;
+    // The answers go to the port of BFD; what comes here is read by nobody.
+    socket.set_recv_buffer_size(0)?;
     // After the TOS, which sets it too. It may take CAP_NET_ADMIN, and is not worth a refusal.
     let _ = setsockopt(&socket, sockopt::Priority, &PRIORITY);
     for _ in FIRST_PORT..=u16::MAX {
