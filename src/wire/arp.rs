@@ -8,9 +8,9 @@ const REQUEST: [u8; 8] = [0, 1, 0x08, 0x00, 6, 4, 0, 1];
 
 /// Appends a frame with gratuitous ARP to `out`, which is empty: the address is at `mac` now, for everybody on the link.
 ///
-/// It is a request for the address itself, as keepalived, FRR and RFC 5227 §3 have it, who says why: there are hosts
-/// that do not believe a reply they have not asked for. RFC 9568 §6.4.2 (with erratum 7949) wants the MAC address as the
-/// target's as well, where a request has nothing to say.
+/// It is a request for the address itself, as keepalived and FRR send it, and RFC 5227 §3, which says why: there are
+/// hosts that do not believe a reply they have not asked for. RFC 9568 §6.4.2 (with erratum 7949) wants the MAC address
+/// as the target's as well, where a request has nothing to say.
 pub fn gratuitous(mac: Mac, address: Ipv4Addr, out: &mut Frame) {
     ethernet::header(BROADCAST, mac, ethertype::ARP, out);
     out.extend_from_slice(&REQUEST);

@@ -45,7 +45,7 @@ pub fn advertisement(
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             header(to, mac, ethertype::IPV6, out);
-            ipv6_header(source, destination, VRRP, packet.len(), out);
+            ipv6_header(TRAFFIC_CLASS, source, destination, VRRP, packet.len(), out);
         }
         _ => return,
     }
@@ -94,13 +94,14 @@ fn ipv4_header(source: Ipv4Addr, destination: Ipv4Addr, length: usize, out: &mut
 
 /// Appends an IPv6 header for a payload of that length.
 pub(super) fn ipv6_header(
+    class: u8,
     source: Ipv6Addr,
     destination: Ipv6Addr,
     next_header: u8,
     length: usize,
     out: &mut Frame,
 ) {
-    out.extend_from_slice(&[0x60 | TRAFFIC_CLASS >> 4, TRAFFIC_CLASS << 4, 0, 0]);
+    out.extend_from_slice(&[0x60 | class >> 4, class << 4, 0, 0]);
     out.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
     out.extend_from_slice(&[next_header, HOP_LIMIT]);
     out.extend_from_slice(&source.octets());

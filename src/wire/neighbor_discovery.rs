@@ -18,7 +18,7 @@ const LENGTH: usize = 32;
 pub fn unsolicited(mac: Mac, address: Ipv6Addr, out: &mut Frame) {
     let to = ethernet::multicast(IpAddr::V6(ALL_NODES)).unwrap_or(ethernet::BROADCAST);
     ethernet::header(to, mac, ethertype::IPV6, out);
-    ethernet::ipv6_header(address, ALL_NODES, ICMPV6, LENGTH, out);
+    ethernet::ipv6_header(0, address, ALL_NODES, ICMPV6, LENGTH, out);
 
     let mut advertisement = [0; LENGTH];
     advertisement[..8].copy_from_slice(&NEIGHBOR_ADVERTISEMENT);
@@ -44,7 +44,7 @@ mod tests {
         unsolicited(Mac([0, 0, 0x5e, 0, 2, 51]), address, &mut out);
         let expected = [
             &[0x33, 0x33, 0, 0, 0, 1, 0, 0, 0x5e, 0, 2, 51, 0x86, 0xdd][..],
-            &[0x6c, 0, 0, 0, 0, 32, 58, 255],
+            &[0x60, 0, 0, 0, 0, 32, 58, 255],
             &address.octets(),
             &ALL_NODES.octets(),
             &[136, 0, 0x1a, 0x32, 0xa0, 0, 0, 0],
