@@ -152,6 +152,15 @@ struct Facts {
     configuration_path: String,
     state_directory: String,
     warnings: Vec<String>,
+    /// Unless the lane of BFD and VRRP has not started yet.
+    lane: Option<LaneFacts>,
+}
+
+/// What the thread of BFD and VRRP may do, or why it may not.
+#[derive(Clone)]
+struct LaneFacts {
+    realtime: Result<(), String>,
+    locked: Result<(), String>,
 }
 
 impl Agent {
@@ -168,6 +177,7 @@ impl Agent {
                 configuration_path: start.configuration_path,
                 state_directory: start.state_directory,
                 warnings: start.warnings,
+                lane: None,
             },
             neighbors: BTreeMap::new(),
             next_peer: 0,
@@ -228,7 +238,9 @@ impl Agent {
                 self.interface_opened(interface, result)
             }
             Event::Fast(report) => self.reported(report, now),
-            Event::LaneStarted { .. } => {}
+            Event::LaneStarted { realtime, locked } => {
+                self.facts.lane = Some(LaneFacts { realtime, locked });
+            }
             Event::AddressesSet { router, assigned, result } => {
                 self.addresses_set(router, assigned, result, now);
             }

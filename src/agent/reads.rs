@@ -93,9 +93,14 @@ impl Agent {
             }
         }
         for intent in self.orders.in_force().iter() {
-            if intent.target != Target::Node
-                && self.config.definitions().target(&intent.target.to_string()).is_err()
-            {
+            let is_configured = match &intent.target {
+                Target::Node => true,
+                Target::Router(name) => self.config.vrrp.contains_key(name),
+                Target::Group(_) | Target::Prefix(_) => {
+                    self.config.definitions().target(&intent.target.to_string()).is_ok()
+                }
+            };
+            if !is_configured {
                 warnings.push(format!(
                     "the intent for {} has no effect: it is no longer configured; release it",
                     intent.target
