@@ -318,7 +318,7 @@ impl Agent {
         if self.routers.by_name.is_empty() {
             return false;
         }
-        self.settle_ready();
+        self.settle_ready(now);
         self.settle_priorities();
         let units: Vec<String> = self.routers.units.keys().cloned().collect();
         let mut moved = false;
@@ -340,11 +340,17 @@ impl Agent {
     }
 
     /// A higher priority may preempt as soon as we can forward what that attracts.
-    fn settle_ready(&mut self) {
-        if !self.routers.ready && self.fib.is_ready() && self.ospf_has_converged() {
+    fn settle_ready(&mut self, now: Time) {
+        let patient = now < self.start_ends();
+        if !self.routers.ready && self.fib.is_ready() && (self.converged || !patient) {
             self.routers.ready = true;
             self.order_vrrp(Order::Ready { ready: true });
         }
+    }
+
+    /// Then the start waits for no neighbour any more.
+    fn start_ends(&self) -> Time {
+        Time::ZERO + self.config.kernel.grace
     }
 
     /// What the lane says of the members is what the unit is.
@@ -619,7 +625,9 @@ impl Agent {
             (patience < Duration::MAX).then(|| takeover.step_since() + patience)
         });
         let faults = self.routers.by_name.values().filter_map(|router| router.faulty_until);
-        steps.chain(faults).min()
+        let start =
+            (!self.routers.ready && !self.routers.by_name.is_empty()).then(|| self.start_ends());
+        steps.chain(faults).chain(start).min()
     }
 
     /// No unit has a role to give up any more.

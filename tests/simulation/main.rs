@@ -8,5 +8,6 @@ mod faults;
 mod ospf;
 mod reading;
 mod refresh;
+mod survivor;
 mod tables;
 mod topology;

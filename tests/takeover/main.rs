@@ -1,0 +1,4 @@
+//! The agent's side of a change of roles, with the lane, the kernel and the commands played by hand.
+
+mod rig;
+mod roles;
