@@ -67,6 +67,10 @@ impl Agent {
 
     /// Tells the lane how much is taken from the priorities. What a member of a sync group tracks counts for all of them.
     pub(super) fn settle_priorities(&mut self) {
+        // Unknown is not down.
+        if !self.fib.is_ready() {
+            return;
+        }
         let mut lower_by: BTreeMap<&str, i16> = BTreeMap::new();
         for (name, config) in &self.config.vrrp {
             let Some(router) = self.routers.by_name.get(name) else { continue };

@@ -70,7 +70,9 @@ impl Site {
 
     fn preference(&self, firewall: usize) -> u32 {
         let agent = self.world.agent(self.firewalls[firewall]).unwrap();
-        agent.groups("payments").unwrap().groups[0].announcements[0].preference
+        agent.groups("payments", self.world.agent_now(self.firewalls[firewall])).unwrap().groups[0]
+            .announcements[0]
+            .preference
     }
 
     /// The last octet of the gateway that the core's kernel has for the service.
@@ -88,7 +90,8 @@ impl Site {
 
     fn because(&self, firewall: usize) -> String {
         let agent = self.world.agent(self.firewalls[firewall]).unwrap();
-        let groups = agent.groups("payments").unwrap();
+        let groups =
+            agent.groups("payments", self.world.agent_now(self.firewalls[firewall])).unwrap();
         groups.groups[0].announcements[0].because.last().cloned().unwrap_or_default()
     }
 }

@@ -54,6 +54,9 @@ release = [["/sbin/release"]]
 
 pub const OTHER: &str = "10.0.1.3";
 
+/// Inside and outside, in the order of their names.
+const ROUTERS: [VirtualRouterId; 2] = [VirtualRouterId(1), VirtualRouterId(2)];
+
 /// An agent, and everything it has wanted.
 pub struct Rig {
     pub agent: Agent,
@@ -126,7 +129,7 @@ impl Rig {
 
     /// The lane reports both routers alike, one after the other.
     pub fn lane(&mut self, state: State, reason: Reason, active: Option<&str>) {
-        for router in self.routers() {
+        for router in ROUTERS {
             self.report(router, state, reason, active);
         }
     }
@@ -147,22 +150,6 @@ impl Rig {
             at: self.now,
         };
         self.tell(Event::Fast(Report::Vrrp(change)));
-    }
-
-    /// In the order of their names: inside, outside.
-    pub fn routers(&self) -> Vec<VirtualRouterId> {
-        let mut ids: Vec<VirtualRouterId> = self.vrrp_orders().filter_map(wanted).collect();
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), 2);
-        ids
-    }
-
-    pub fn vrrp_orders(&self) -> impl Iterator<Item = &Order> {
-        self.actions.iter().filter_map(|action| match action {
-            Action::Fast(fast::Order::Vrrp(order)) => Some(order),
-            _ => None,
-        })
     }
 
     /// Takes what was wanted since the last call: what the kernel's side is to have, commands, orders to the lane, in
@@ -206,7 +193,7 @@ impl Rig {
 
     /// The kernel has done what was wanted of both routers.
     pub fn kernel(&mut self, assigned: bool) {
-        for router in [1, 2].map(VirtualRouterId) {
+        for router in ROUTERS {
             self.tell(Event::AddressesSet { router, assigned, result: Ok(()) });
         }
     }
@@ -220,7 +207,7 @@ impl Rig {
     }
 
     pub fn preference(&self) -> u32 {
-        let groups = self.agent.groups("web").unwrap();
+        let groups = self.agent.groups("web", self.now).unwrap();
         groups.groups[0].announcements[0].preference
     }
 
@@ -252,12 +239,5 @@ impl Rig {
         assert_eq!(rig.preference(), 200);
         rig.take();
         rig
-    }
-}
-
-fn wanted(order: &Order) -> Option<VirtualRouterId> {
-    match order {
-        Order::Want { router, .. } => Some(*router),
-        _ => None,
     }
 }

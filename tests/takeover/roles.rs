@@ -11,7 +11,7 @@ const OURS: Option<&str> = Some("10.0.1.2");
 fn a_takeover_waits_for_each_step() {
     let mut rig = Rig::new();
     assert_eq!(rig.preference(), 50, "Backup");
-    assert_eq!(rig.take(), ["inside not assigned", "outside not assigned"]);
+    assert_eq!(rig.take(), ["outside not assigned", "inside not assigned"]);
 
     // The role counts once both members have it.
     let [inside, outside] = [1, 2].map(VirtualRouterId);
