@@ -6,7 +6,7 @@
 //! Bfd ─┬ Table ─ Session ─┬ Settings, state, what the other side says     session.rs
 //!      │                  ├ Negotiation: our intervals, Poll and Final    negotiation.rs
 //!      │                  ├ Security: sequence numbers                    security.rs
-//!      │                  └ Tally: what was dropped                       tally.rs
+//!      │                  └ Tally: what was dropped
 //!      ├ Agenda: which session is to be looked at next                    agenda.rs
 //!      └ links that are down
 //! ```
@@ -46,7 +46,6 @@ mod session;
 mod settings;
 mod summary;
 mod table;
-mod tally;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -57,9 +56,8 @@ use session::{Context, Session};
 pub use settings::{Authentication, Key, Path, SessionId, Settings};
 pub use summary::{Counters, Summary};
 use table::{Route, Table};
-use tally::Tally;
 
-use crate::types::{Rng, Time};
+use crate::types::{Rng, Tally, Time};
 use crate::wire::bfd::Packet;
 pub use crate::wire::bfd::{Algorithm, Diagnostic, State};
 

@@ -5,9 +5,8 @@ use smallvec::SmallVec;
 
 use super::negotiation::{Intervals, Negotiation};
 use super::security::Security;
-use super::tally::Tally;
 use super::{Action, Change, Diagnostic, Path, SessionId, Settings, State, Summary};
-use crate::types::{Rng, Time};
+use crate::types::{Rng, Tally, Time};
 use crate::wire::bfd::Packet;
 
 /// One session (RFC 5880 §6.8.1 names its variables).

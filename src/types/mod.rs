@@ -12,6 +12,7 @@ mod prefix;
 mod rng;
 mod secret;
 mod table;
+mod tally;
 mod time;
 
 pub use deadlines::Deadlines;
@@ -23,4 +24,5 @@ pub use prefix::{Prefix, PrefixError};
 pub use rng::Rng;
 pub use secret::Secret;
 pub use table::PrefixTable;
+pub use tally::Tally;
 pub use time::{Time, Wall};

@@ -27,6 +27,9 @@ pub struct Summary {
     pub received: u64,
     /// Packets for this virtual router that were dropped, by the reason.
     pub dropped: BTreeMap<&'static str, u64>,
+    /// Advertisements that were believed though something in them differs from our settings: `addresses`, `interval`
+    /// (RFC 9568 §7.1), or `owner`: the sender says that the addresses are its own, as we do.
+    pub mismatches: BTreeMap<&'static str, u64>,
 }
 
 /// Of packets that belong to no virtual router.

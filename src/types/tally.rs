@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 /// How often something happened, by a word for it. There are few words, so that a list does.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally(SmallVec<[(&'static str, u64); 16]>);
+pub struct Tally(SmallVec<[(&'static str, u64); 16]>);
 
 impl Tally {
     pub fn count(&mut self, word: &'static str) {
