@@ -3,6 +3,7 @@
 //! Needs root and the packages that `integration/setup test` installs. A peer or privilege that is missing fails a
 //! test, it is never skipped. `cargo test --test interop NAME` runs the tests whose name contains NAME.
 
+mod addresses;
 mod announcing;
 mod dialling;
 mod dying;

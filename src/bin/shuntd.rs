@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use shunt::driver::{self, Exit, Options};
+use shunt::driver::{self, Exit, Options, guardian};
 
 /// Announces service prefixes to BGP neighbours and lets `shunt` move them.
 #[derive(Parser)]
@@ -30,6 +30,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // shuntd runs itself so; not for people.
+    if std::env::args_os().nth(1).is_some_and(|first| first == guardian::ARGUMENT) {
+        return guardian::run();
+    }
     let Arguments { config, socket, state, log } = Arguments::parse();
     let result = driver::start_log(&log)
         .map_err(Exit::Other)

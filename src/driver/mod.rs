@@ -30,12 +30,14 @@
 
 mod access;
 mod acknowledge;
+pub mod addresses;
 mod clients;
 mod clock;
 mod configuration;
 mod connection;
 mod dial;
 mod exit;
+pub mod guardian;
 mod inbox;
 mod journal;
 pub mod kernel;
@@ -68,6 +70,7 @@ pub use log::{flush as flush_log, start as start_log};
 use crate::agent::{Agent, Event, Start};
 use crate::api::v1::control_server::ControlServer;
 use acknowledge::Watch;
+use addresses::Addresses;
 use clock::Clock;
 use inbox::{Inbox, Input};
 use journal::Journal;
@@ -156,6 +159,12 @@ async fn serve(
     let settings = kernel::Settings::from(&agent.config().kernel);
     let kernel = kernel::spawn(settings, to_agent).map_err(other("no netlink socket"))?;
 
+    let set = inbox.clone();
+    let tell = move |event| drop(set.control.blocking_send(Input::Event(event)));
+    // Not by its path: the file may be another program by then.
+    let (addresses, _beat) = Addresses::start(PathBuf::from("/proc/self/exe"), tell)
+        .map_err(other("virtual addresses cannot be managed"))?;
+
     let server = Server {
         inbox: inbox.clone(),
         lane: lane.clone(),
@@ -187,6 +196,7 @@ async fn serve(
         reports,
         lane,
         told,
+        addresses,
         store,
         journal,
         answers: BTreeMap::new(),

@@ -6,6 +6,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep_until;
 use tonic::Status;
 
+use super::addresses::Addresses;
 use super::clock::Clock;
 use super::inbox::{Answer, Input, Lanes};
 use super::journal::Journal;
@@ -32,6 +33,7 @@ pub struct Pump {
     pub reports: mpsc::Receiver<Report>,
     pub lane: Lane,
     pub told: Told,
+    pub addresses: Addresses,
     pub store: store::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
@@ -223,7 +225,11 @@ impl Pump {
                 self.lane.order(order);
                 None
             }
-            Action::SetAddresses { .. } | Action::Run { .. } | Action::Watch { .. } => None,
+            Action::SetAddresses { router, wanted } => {
+                self.addresses.set(router, wanted);
+                None
+            }
+            Action::Run { .. } | Action::Watch { .. } => None,
             Action::StoreIntents { version, text } => {
                 self.store.store(version, text);
                 None

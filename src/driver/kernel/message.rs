@@ -33,11 +33,11 @@ use crate::types::{Family, Prefix};
 const EXTENDED_TEXT: u16 = 1;
 
 /// One message of a datagram, checked to be whole.
-pub(super) type Raw<'a> = NetlinkBuffer<&'a [u8]>;
+pub(in crate::driver) type Raw<'a> = NetlinkBuffer<&'a [u8]>;
 
 /// What a message says, as far as it concerns us.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub(in crate::driver) enum Message {
     /// About a link or an address.
     Interface(Observed),
     Route(KernelRoute),
@@ -53,14 +53,14 @@ pub(super) enum Message {
 
 /// A unicast route as the kernel shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KernelRoute {
+pub(in crate::driver) struct KernelRoute {
     pub protocol: u8,
     pub table: u32,
     pub route: Route,
 }
 
 /// The messages of a datagram. Ends at the first that does not fit.
-pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Raw<'_>> {
+pub(in crate::driver) fn messages(datagram: &[u8]) -> impl Iterator<Item = Raw<'_>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let raw = Raw::new_checked(rest).ok()?;
@@ -71,7 +71,7 @@ pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Raw<'_>> {
 }
 
 /// `None` for what does not concern us: other families, other kinds of messages and of routes.
-pub(super) fn decode(raw: &Raw) -> Option<Message> {
+pub(in crate::driver) fn decode(raw: &Raw) -> Option<Message> {
     static ONCE: Once = Once::new();
     read(raw).unwrap_or_else(|error| {
         ONCE.call_once(|| {
@@ -233,7 +233,10 @@ fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
     }
 }
 
-fn attributes<'a>(body: &'a [u8], header: &impl Emitable) -> NlasIterator<&'a [u8]> {
+pub(in crate::driver) fn attributes<'a>(
+    body: &'a [u8],
+    header: &impl Emitable,
+) -> NlasIterator<&'a [u8]> {
     NlasIterator::new(body.get(header.buffer_len()..).unwrap_or_default())
 }
 
@@ -246,7 +249,7 @@ fn family(family: AddressFamily) -> Option<Family> {
 }
 
 /// What attribute `kind` holds, up to the zero byte.
-fn string(mut attributes: NlasIterator<&[u8]>, kind: u16) -> Option<String> {
+pub(in crate::driver) fn string(mut attributes: NlasIterator<&[u8]>, kind: u16) -> Option<String> {
     let attribute = attributes.find_map(|a| a.ok().filter(|a| a.kind() == kind))?;
     let bytes = attribute.value();
     let bytes = CStr::from_bytes_until_nul(bytes).map_or(bytes, CStr::to_bytes);
@@ -254,14 +257,14 @@ fn string(mut attributes: NlasIterator<&[u8]>, kind: u16) -> Option<String> {
 }
 
 /// The first attribute `kind` that holds a number of 32 bits.
-fn number(attributes: NlasIterator<&[u8]>, kind: u16) -> Option<u32> {
+pub(in crate::driver) fn number(attributes: NlasIterator<&[u8]>, kind: u16) -> Option<u32> {
     let mut found = attributes.filter_map(Result::ok).filter(|a| a.kind() == kind);
     found.find_map(|a| a.value().try_into().ok().map(u32::from_ne_bytes))
 }
 
 /// What to dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(in crate::driver) enum Subject {
     Links,
     Addresses,
     /// Our routes of one family. The kernel filters by protocol and table if NETLINK_GET_STRICT_CHK is on.
@@ -274,7 +277,7 @@ pub(super) enum Subject {
 
 /// What to do with one route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(in crate::driver) enum Verb {
     /// Fails with EEXIST if any route, of whatever protocol, has the same prefix and metric.
     Create,
     /// Takes the place of the route with the same prefix and metric, of whatever protocol. Fails with ENOENT if there is
@@ -284,7 +287,7 @@ pub(super) enum Verb {
 
 /// Requests in one buffer, for one `send`. The kernel works through them in order before `send` returns.
 #[derive(Debug, Default)]
-pub(super) struct Requests {
+pub(in crate::driver) struct Requests {
     bytes: Vec<u8>,
     /// Where the last request begins.
     last: usize,
@@ -376,7 +379,7 @@ impl Requests {
         self.push(sequence, 0, RouteNetlinkMessage::DelRoute(message));
     }
 
-    fn push(&mut self, sequence: u32, flags: u16, request: RouteNetlinkMessage) {
+    pub fn push(&mut self, sequence: u32, flags: u16, request: RouteNetlinkMessage) {
         let mut message = NetlinkMessage::from(request);
         message.header.sequence_number = sequence;
         message.header.flags = NLM_F_REQUEST | flags;

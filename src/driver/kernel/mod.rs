@@ -34,8 +34,8 @@
 
 mod change;
 mod dump;
-mod message;
-mod socket;
+pub(super) mod message;
+pub(super) mod socket;
 
 use std::collections::VecDeque;
 use std::io;

@@ -17,7 +17,7 @@ const ANSWERS: usize = 4 << 20;
 
 /// What reading a socket gave.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
+pub(in crate::driver) enum Read {
     Datagram,
     /// Nothing there now.
     Empty,
@@ -67,7 +67,7 @@ fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
 
 /// A socket for changes, or for dumps. The kernel has answered a request by the time `send` returns, and makes the next part of
 /// a dump when the part before is read, so reading never has to wait.
-pub(super) struct RequestSocket {
+pub(in crate::driver) struct RequestSocket {
     socket: Socket,
     datagram: Datagram,
     /// Our port number: the sender in events about our own changes.
@@ -107,7 +107,7 @@ impl RequestSocket {
 }
 
 /// The socket for events about links, addresses and routes.
-pub(super) struct EventSocket {
+pub(in crate::driver) struct EventSocket {
     socket: TokioSocket,
     datagram: Datagram,
 }
