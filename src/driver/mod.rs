@@ -143,6 +143,11 @@ async fn serve(
     let bound = peers.listeners().bind_new(&agent.config().listen)?;
     peers.listen(&agent.config().listen, bound);
 
+    let set = inbox.clone();
+    let tell = move |event| drop(set.control.blocking_send(Input::Event(event)));
+    // Not by its path: the file may be another program by then.
+    let (addresses, _beat) = Addresses::start(PathBuf::from("/proc/self/exe"), tell)
+        .map_err(other("virtual addresses cannot be managed"))?;
     let (lane, told) = lane::start(clock, !seed(clock), journal.clone())
         .map_err(other("the thread of BFD and VRRP did not start"))?;
 
@@ -158,12 +163,6 @@ async fn serve(
     let (to_agent, reports) = mpsc::channel(2);
     let settings = kernel::Settings::from(&agent.config().kernel);
     let kernel = kernel::spawn(settings, to_agent).map_err(other("no netlink socket"))?;
-
-    let set = inbox.clone();
-    let tell = move |event| drop(set.control.blocking_send(Input::Event(event)));
-    // Not by its path: the file may be another program by then.
-    let (addresses, _beat) = Addresses::start(PathBuf::from("/proc/self/exe"), tell)
-        .map_err(other("virtual addresses cannot be managed"))?;
 
     let server = Server {
         inbox: inbox.clone(),
