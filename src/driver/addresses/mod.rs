@@ -253,6 +253,8 @@ impl Worker {
         let Some(wanted) = wanted else {
             return removed.and(self.set_filter(None));
         };
+        // Now, as there is time. It is needed when they are assigned.
+        self.guardian.ensure();
         let filtered = self.set_filter(Some(&wanted));
         let mut router = match router {
             Some(old) => Router { wanted, ..old },

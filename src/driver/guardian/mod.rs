@@ -6,7 +6,7 @@
 //! the lane's beats. At its end, or when no beat came for as long as the others take to give us up, the guardian
 //! removes what is assigned, once. It does nothing else, not even log.
 //!
-//! It is started with the first assignment, started again if it ends, and deaf to what asks shuntd to end,
+//! It is started with the first virtual router, started again if it ends, and deaf to what asks shuntd to end,
 //! which it outlives by a moment.
 
 mod child;
@@ -74,11 +74,16 @@ impl Guardian {
         Ok((Guardian { program, input, output, is_running: false, ended }, beat))
     }
 
-    /// These are about to be assigned.
-    pub fn keep(&mut self, kept: &Kept) {
+    /// Starts it unless it runs.
+    pub fn ensure(&mut self) {
         if !self.is_running {
             self.start();
         }
+    }
+
+    /// These are about to be assigned.
+    pub fn keep(&mut self, kept: &Kept) {
+        self.ensure();
         self.write(&kept.lines());
     }
 
