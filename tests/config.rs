@@ -7,7 +7,9 @@ const BASE: &str = include_str!("../config/minimal.toml");
 
 fn read(text: &str) -> Result<Config, Vec<Mistake>> {
     parse(text, "shunt.toml", &mut |file| match file {
-        "good.secret" | "inside-1.secret" | "inside-2.secret" => Secret::from_file(b"key\n", 0o600),
+        "good.secret" | "inside-1.secret" | "inside-2.secret" | "bfd-1.secret" => {
+            Secret::from_file(b"key\n", 0o600)
+        }
         "open.secret" => Secret::from_file(b"key\n", 0o644),
         "long.secret" => Secret::from_file(&[b'x'; 81], 0o600),
         _ => Err("cannot be read: no such file".to_owned()),
@@ -38,7 +40,7 @@ fn every_example_loads() {
             loaded += 1;
         }
     }
-    assert!(loaded >= 3);
+    assert!(loaded >= 4);
 }
 
 #[test]
@@ -307,7 +309,7 @@ error: `connect-retry` must be a string with a unit, not a number
 19 | connect-retry = 5
    |                 ^ expected a string with a unit
    |
-   = help: with a unit: "5s"
+   = help: with a unit: "5s" or "5ms"
 "#,
     );
     check(

@@ -49,6 +49,11 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
+/// As people write it.
+pub(super) fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv6() { "IPv6" } else { "IPv4" }
+}
+
 fn check_wide(address: IpAddr) -> Result<(), Wrong> {
     if is_link_local(address) {
         return Err(Wrong::new(format!("{address} is a link-local address"))

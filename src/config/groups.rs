@@ -57,7 +57,7 @@ pub(super) fn read(
         });
         let group = Group {
             follow,
-            on_loss: read_on_loss(&section, report),
+            on_loss: read_on_loss(&section, root.has("ospf"), report),
             prefixes: value::inner(prefixes),
             base,
             ospf: section
@@ -162,7 +162,7 @@ fn read_backup(
     let Some(value) = group.value("backup") else {
         report
             .at(group.span_of("follow"), format!("{} has no `backup`", group.name))
-            .label("what is announced where that is not active?")
+            .label("`backup` is missing")
             .help("add `backup = \"none\"`, or a level that is lower than the base");
         return None;
     };
@@ -175,13 +175,13 @@ fn read_backup(
     {
         let draft = report
             .at(value.span(), "`backup` is not lower than the base of any site")
-            .label(format!("the role makes no difference: at most {most} is announced anyway"));
+            .label("the role would make no difference");
         draft.related(group.span_of("base"), "the base");
     }
     Some(backup)
 }
 
-fn read_on_loss(group: &Section<'_>, report: &mut Report<'_>) -> Option<OnLoss> {
+fn read_on_loss(group: &Section<'_>, has_ospf: bool, report: &mut Report<'_>) -> Option<OnLoss> {
     let words = [("raise", true), ("keep", false)];
     let raises = group.get("on-loss", report, |value| value::choice(value, &words));
     let day = Duration::from_secs(24 * 3600);
@@ -195,6 +195,12 @@ fn read_on_loss(group: &Section<'_>, report: &mut Report<'_>) -> Option<OnLoss> 
         if group.has("on-loss") {
             draft.related(group.span_of("on-loss"), "keeps what is announced");
         }
+    }
+    if raises == Some(true) && !has_ospf {
+        // BGP's routes go with the session of who dies.
+        report
+            .at(group.span_of("on-loss"), "`on-loss = \"raise\"` without [ospf]")
+            .label("has no effect: it is for what an area is told");
     }
     let return_after = return_after.unwrap_or(Duration::from_secs(60));
     raises?.then_some(OnLoss { return_after })

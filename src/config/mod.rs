@@ -161,7 +161,7 @@ pub fn parse(
         ospf::Context { node: &node, classes: &classes, groups: &groups, profiles: &profiles };
     let ospf = Ospf::read(&root, &context, read_secret, &mut report);
     let vrrp = vrrp::read(&root, &node, ospf.as_ref(), &mut report);
-    let takeover = Takeover::read(&root, &mut report);
+    let takeover = Takeover::read(&root, &vrrp, &mut report);
     let distances = distance::read(&root, &mut report);
     let kernel = Kernel::read(&root, &mut report);
 
@@ -269,10 +269,11 @@ mod tests {
         let texts = [
             include_str!("../../config/edge.toml"),
             include_str!("../../config/second-level.toml"),
+            include_str!("../../config/firewall.toml"),
         ];
         let places = texts
             .iter()
-            .flat_map(|text| text.char_indices().step_by(7).map(move |(at, old)| (text, at, old)));
+            .flat_map(|text| text.char_indices().step_by(19).map(move |(at, old)| (text, at, old)));
         for (text, at, old) in places {
             for new in ["", "\"", "é\t\u{7}", "\r\n[", "9999999999999999999999"] {
                 let damaged = [&text[..at], new, &text[at + old.len_utf8()..]].concat();

@@ -19,7 +19,8 @@ pub(super) struct Kind {
 }
 
 const CLASS: Kind = Kind { one: "class", many: "classes", head: "mapping" };
-pub(super) const PROFILE: Kind = Kind { one: "profile", many: "profiles", head: "bfd.profile" };
+pub(super) const PROFILE: Kind =
+    Kind { one: "BFD profile", many: "BFD profiles", head: "bfd.profile" };
 pub(super) const SESSION: Kind =
     Kind { one: "BFD session", many: "BFD sessions", head: "bfd.session" };
 pub(super) const ROUTER: Kind =

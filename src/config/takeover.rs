@@ -1,7 +1,9 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::Vrrp;
 use super::report::Report;
 use super::section::Section;
 use super::value::{self, Wrong};
@@ -36,7 +38,11 @@ pub(super) const KEYS: &[&str] = &["conntrackd", "commit", "after", "release", "
 const CONNTRACKD: &str = "/usr/sbin/conntrackd";
 
 impl Takeover {
-    pub(super) fn read(root: &Section<'_>, report: &mut Report<'_>) -> Option<Takeover> {
+    pub(super) fn read(
+        root: &Section<'_>,
+        routers: &BTreeMap<String, Vrrp>,
+        report: &mut Report<'_>,
+    ) -> Option<Takeover> {
         let usual = Takeover::default();
         let Some(value) = root.value("takeover") else { return Some(usual) };
         let section = Section::open("[takeover]".to_owned(), value, KEYS, report)?;
@@ -53,6 +59,18 @@ impl Takeover {
                 .at(section.span_of("commit"), "`commit` beside `conntrackd`")
                 .label("a second command to commit connections")
                 .related(section.span_of("conntrackd"), "already has one");
+        }
+        // Those of one sync group, and those without one, change their roles each for themselves.
+        let units: BTreeSet<&String> =
+            routers.iter().map(|(name, vrrp)| vrrp.sync_group.as_ref().unwrap_or(name)).collect();
+        if section.has("conntrackd") && units.len() > 1 {
+            report
+                .at(
+                    section.span_of("conntrackd"),
+                    "`conntrackd` with virtual routers that change their roles separately",
+                )
+                .label("has one table of connections, for all of them")
+                .help("give all virtual routers the same `sync-group`");
         }
         let range = Duration::from_millis(10)..=Duration::from_secs(60);
         let timeout = section.get("timeout", report, |value| {

@@ -2,6 +2,7 @@
 //! knows.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 use std::time::Duration;
@@ -148,7 +149,11 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Wrong> {
         PrefixError::Syntax(_) => {
             let wrong =
                 Wrong::new(format!("`{text}` is not a prefix")).label("expected ADDRESS/LENGTH");
-            match text.parse() {
+            match text.parse::<IpAddr>() {
+                // Who writes the address of nobody means everybody.
+                Ok(address) if address.is_unspecified() => {
+                    wrong.help(format!("did you mean `{address}/0`?"))
+                }
                 Ok(address) => wrong.help(format!("did you mean `{}`?", Prefix::host(address))),
                 Err(_) => wrong.help("written like 192.0.2.0/24 or 2001:db8::/32"),
             }
@@ -175,8 +180,10 @@ pub(super) fn choice<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Resul
 pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     const EXAMPLE: &str = "written like \"90s\", \"8m\" or \"1m30s\"";
     if let Some(number) = value.as_integer() {
-        return Err(wrong_type(value, "a string with a unit")
-            .help(format!("with a unit: \"{}s\"", number.as_str())));
+        return Err(wrong_type(value, "a string with a unit").help(format!(
+            "with a unit: \"{number}s\" or \"{number}ms\"",
+            number = number.as_str()
+        )));
     }
     let text = value.as_str().ok_or_else(|| wrong_type(value, "a string with a unit"))?;
     text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok()).ok_or_else(
@@ -269,18 +276,24 @@ pub(super) fn absolute_path(text: &str) -> Result<String, Wrong> {
 
 /// A command as a list of words: the program's path, then its arguments as they are.
 pub(super) fn command(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
-    let example = "a list of words, without a shell: [\"/usr/bin/test\", \"-e\", \"/run/ready\"]";
-    let words = value.as_array().ok_or_else(|| wrong_type(value, "a list").help(example))?;
+    let example = |words: Vec<&str>| format!("a list of words, without a shell: {words:?}");
+    let usual = || example(vec!["/usr/bin/logger", "taken over"]);
+    let words = value.as_array().ok_or_else(|| {
+        let wrong = wrong_type(value, "a list of words");
+        match value.as_str() {
+            Some(line) => wrong.help(example(line.split_whitespace().collect())),
+            None => wrong.help(usual()),
+        }
+    })?;
     let words = words.iter().map(|word| text(word.get_ref()).map(str::to_owned));
-    let words = words
-        .collect::<Result<Vec<String>, Wrong>>()
-        .map_err(|_| Wrong::new("{key} must be a list of strings").label("a word is none"))?;
-    match words.first() {
-        None => Err(Wrong::new("{key} is empty").label("expected a command").help(example)),
-        Some(program) => absolute_path(program)
-            .map(|_| words.clone())
-            .map_err(|wrong| wrong.help("no shell looks for it in $PATH")),
-    }
+    let words = words.collect::<Result<Vec<String>, Wrong>>().map_err(|_| {
+        Wrong::new("{key} must be a list of words").label("each word is a string in quotes")
+    })?;
+    let Some(program) = words.first() else {
+        return Err(Wrong::new("{key} is empty").label("expected a command").help(usual()));
+    };
+    absolute_path(program).map_err(|wrong| wrong.help("no shell looks for it in $PATH"))?;
+    Ok(words)
 }
 
 /// Values without their places.

@@ -187,7 +187,7 @@ error: `spf-initial-delay` must be a string with a unit, not a number
 13 | spf-initial-delay = 10
    |                     ^^ expected a string with a unit
    |
-   = help: with a unit: "10s"
+   = help: with a unit: "10s" or "10ms"
 "#,
     );
 }

@@ -103,7 +103,7 @@ fn check(session: &BfdSession, section: &Section<'_>, report: &mut Report<'_>) {
                     section.span_of("local-address"),
                     "`local-address` is of the other address family",
                 )
-                .label("ours")
+                .label(format!("not {}", address::family(session.address)))
                 .related(section.span_of("address"), "the other side's");
         } else if local == session.address {
             report

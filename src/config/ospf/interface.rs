@@ -44,6 +44,9 @@ const NETWORKS: [(&str, NetworkKind); 3] = [
     ("loopback", NetworkKind::Loopback),
 ];
 
+/// More than the way around over the other firewall costs, in most networks.
+const BACKUP_COST: u16 = 1000;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What is said of interfaces, by their names.
@@ -158,28 +161,25 @@ fn read_follow(
     report: &mut Report<'_>,
 ) -> Option<OspfFollow> {
     let router = reference::known(section, "follow", &ROUTER, routers, report);
-    let backup_cost: Option<u16> = section.number("backup-cost", 2..=65535, report);
-    let pairs = [
-        ("follow", "backup-cost", "add a line such as `backup-cost = 1000`"),
-        ("backup-cost", "follow", "name the virtual router: `follow = \"inside\"`"),
-    ];
-    for (key, missing, help) in pairs {
-        if section.has(key) && !section.has(missing) {
-            report
-                .at(section.span_of(key), format!("`{key}` without `{missing}`"))
-                .label("has no effect")
-                .help(help);
-        }
+    let backup_cost = section.number("backup-cost", 1..=65535, report);
+    if section.has("backup-cost") && !section.has("follow") {
+        report
+            .at(section.span_of("backup-cost"), "`backup-cost` without `follow`")
+            .label("has no effect")
+            .help("name the virtual router: `follow = \"inside\"`");
     }
-    if backup_cost.is_some_and(|cost| cost <= settings.cost) {
+    let read = backup_cost.is_some() || !section.has("backup-cost");
+    let backup_cost = backup_cost.unwrap_or(BACKUP_COST);
+    if section.has("follow") && read && backup_cost <= settings.cost {
+        let at = if section.has("backup-cost") { "backup-cost" } else { "follow" };
         let draft = report
-            .at(section.span_of("backup-cost"), "`backup-cost` must be higher than `cost`")
-            .label(format!("not higher than {}", settings.cost));
+            .at(section.span_of(at), "`backup-cost` must be higher than `cost`")
+            .label(format!("{backup_cost} is not higher than {}", settings.cost));
         if section.has("cost") {
             draft.related(section.span_of("cost"), "while it is active");
         }
     }
-    Some(OspfFollow { router: router?, backup_cost: backup_cost? })
+    Some(OspfFollow { router: router?, backup_cost })
 }
 
 fn read_network(name: &str, section: &Section<'_>, report: &mut Report<'_>) -> NetworkKind {

@@ -34,9 +34,8 @@ pub(super) fn alone(router: &Vrrp, section: &Section<'_>, report: &mut Report<'_
             .label("has no effect: there is one kind only here");
     }
     if router.priority == OWNER {
-        check_owner(section, report);
-    }
-    if !router.preempt && section.has("preempt-delay") {
+        check_owner(router, section, report);
+    } else if !router.preempt && section.has("preempt-delay") {
         report
             .at(section.span_of("preempt-delay"), "`preempt-delay` without preemption")
             .label("has no effect")
@@ -46,13 +45,14 @@ pub(super) fn alone(router: &Vrrp, section: &Section<'_>, report: &mut Report<'_
     check_peers(router, section, report);
 }
 
-fn check_owner(section: &Section<'_>, report: &mut Report<'_>) {
+fn check_owner(router: &Vrrp, section: &Section<'_>, report: &mut Report<'_>) {
     let without_effect = [
-        ("preempt", "the owner always preempts"),
-        ("preempt-delay", "the owner always preempts, and at once"),
-        ("track", "the owner always has priority 255"),
+        ("preempt", !router.preempt, "the owner always preempts"),
+        ("preempt-delay", section.has("preempt-delay"), "the owner preempts at once"),
+        ("accept", !router.accept, "the owner always answers"),
+        ("track", section.has("track"), "the owner always has priority 255"),
     ];
-    for (key, reason) in without_effect.iter().filter(|(key, _)| section.has(key)) {
+    for (key, _, reason) in without_effect.iter().filter(|(_, given, _)| *given) {
         report
             .at(section.span_of(key), format!("`{key}` of the owner of the addresses"))
             .label(format!("has no effect: {reason} (RFC 9568 §6.1)"))
@@ -67,7 +67,7 @@ fn check_source(router: &Vrrp, section: &Section<'_>, report: &mut Report<'_>) {
     if source.is_ipv6() != router.is_ipv6() {
         report
             .at(span, "`source-address` is of the other address family")
-            .label("ours")
+            .label(format!("not {}", router.family()))
             .related(section.span_of("addresses"), "the virtual router's");
     } else if router.addresses.contains(&source) && router.priority != OWNER {
         report
@@ -94,7 +94,7 @@ fn check_peers(router: &Vrrp, section: &Section<'_>, report: &mut Report<'_>) {
     if let Some(peer) = router.unicast_peers.iter().find(is_other) {
         report
             .at(span(), format!("{peer} is of the other address family"))
-            .label("the other node's addresses")
+            .label(format!("not {}", router.family()))
             .related(section.span_of("addresses"), "the virtual router's");
     }
     let is_ours = |peer: &&IpAddr| router.addresses.contains(peer) || router.source == Some(**peer);
@@ -132,8 +132,7 @@ fn check_ids(routers: &[Placed<'_>], report: &mut Report<'_>) {
             taken.insert(id, span);
             continue;
         };
-        let family = if router.is_ipv6() { "IPv6" } else { "IPv4" };
-        let (interface, vrid) = (&router.interface, router.vrid);
+        let (family, interface, vrid) = (router.family(), &router.interface, router.vrid);
         report
             .at(span, format!("two {family} virtual routers on {interface} have the id {vrid}"))
             .label("again here")

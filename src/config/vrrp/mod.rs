@@ -100,6 +100,10 @@ impl Vrrp {
         }
     }
 
+    fn family(&self) -> &'static str {
+        if self.is_ipv6() { "IPv6" } else { "IPv4" }
+    }
+
     pub fn is_ipv6(&self) -> bool {
         self.addresses.first().is_some_and(IpAddr::is_ipv6)
     }

@@ -167,7 +167,7 @@ fn read_addresses(section: &Section<'_>, report: &mut Report<'_>) -> Option<Vec<
         report
             .at(first.span(), "the first IPv6 address of a virtual router must be link-local")
             .label("not link-local")
-            .help("put one such as \"fe80::1\" first: hosts have their gateway by it (RFC 9568 §5.2.9)");
+            .help("put one such as \"fe80::1\" first: hosts know their gateway by it (RFC 9568 §5.2.9)");
     }
     let most = if is_ipv6 { MOST_IPV6_ADDRESSES } else { MOST_IPV4_ADDRESSES };
     if addresses.len() > most {
