@@ -8,6 +8,8 @@
 //!  connections ┤       │                           ├── peers: dials, listeners, connections
 //!  ospf ───────┴───────┴ messages lane             ├── ospf: a raw socket for each interface
 //!                                                  ├── lane: the thread of BFD and VRRP
+//!                                                  ├── addresses: a thread, and the guardian, a process
+//!                                                  ├── commands, probes
 //!                                                  └── journal, log
 //! ```
 //!
@@ -19,20 +21,23 @@
 //! - **ospf/** is IP protocol 89 on each interface that the OSPF router runs on.
 //! - **lane/** is BFD and VRRP, with a thread and sockets of their own.
 //! - **kernel/** watches and changes links, addresses and routes.
+//! - **addresses/** is what the kernel has of virtual routers; **guardian/** removes it should shuntd be killed or hang.
+//! - **commands.rs** runs those of takeovers; **probes.rs** watches files and the outcome of commands.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
 //! - **syscalls.rs** has the unsafe code: socket options and other system calls that no library has.
 //!
-//! Everything runs on one thread but BFD and VRRP, the disk, the watch for acknowledgements and the log. A second worker thread
-//! made an order no faster when it was tried (1.2 ms from the client to the UPDATE either way, unoptimised), and a session
-//! that sends a full table is worked off in portions, so that timers, clients and other neighbours have
-//! their turn.
+//! Everything runs on one thread but BFD and VRRP, virtual addresses, the disk, the watch for acknowledgements and the log.
+//! A second worker thread made an order no faster when it was tried (1.2 ms from the client to the UPDATE either way,
+//! unoptimised), and a session that sends a full table is worked off in portions, so that timers, clients and other
+//! neighbours have their turn.
 
 mod access;
 mod acknowledge;
 pub mod addresses;
 mod clients;
 mod clock;
+mod commands;
 mod configuration;
 mod connection;
 mod dial;
@@ -46,6 +51,7 @@ mod listen;
 mod log;
 pub mod ospf;
 mod peers;
+mod probes;
 mod pump;
 mod server;
 mod socket;
@@ -72,10 +78,12 @@ use crate::api::v1::control_server::ControlServer;
 use acknowledge::Watch;
 use addresses::Addresses;
 use clock::Clock;
+use commands::Commands;
 use inbox::{Inbox, Input};
 use journal::Journal;
 use ospf::OspfSockets;
 use peers::Peers;
+use probes::Probes;
 use pump::Pump;
 use server::Server;
 use socket::ControlSocket;
@@ -139,6 +147,8 @@ async fn serve(
     let watch = Watch::start().map_err(other("the watch for acknowledgements did not start"))?;
     let (open, mut all_closed) = mpsc::channel(1);
     let ospf = OspfSockets::new(inbox.clone(), journal.clone(), open.clone());
+    let commands = Commands::new(inbox.clone(), open.clone());
+    let probes = Probes::new(inbox.clone());
     let mut peers = Peers::new(inbox.clone(), watch, open);
     let bound = peers.listeners().bind_new(&agent.config().listen)?;
     peers.listen(&agent.config().listen, bound);
@@ -196,6 +206,8 @@ async fn serve(
         lane,
         told,
         addresses,
+        commands,
+        probes,
         store,
         journal,
         answers: BTreeMap::new(),

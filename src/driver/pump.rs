@@ -8,12 +8,14 @@ use tonic::Status;
 
 use super::addresses::Addresses;
 use super::clock::Clock;
+use super::commands::Commands;
 use super::inbox::{Answer, Input, Lanes};
 use super::journal::Journal;
 use super::kernel::{Kernel, Report};
 use super::lane::{Lane, Told};
 use super::ospf::OspfSockets;
 use super::peers::Peers;
+use super::probes::Probes;
 use super::store;
 use crate::agent::{Action, Agent, Event, OrderId, PeerAction};
 use crate::api::v1;
@@ -34,6 +36,8 @@ pub struct Pump {
     pub lane: Lane,
     pub told: Told,
     pub addresses: Addresses,
+    pub commands: Commands,
+    pub probes: Probes,
     pub store: store::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
@@ -229,7 +233,14 @@ impl Pump {
                 self.addresses.set(router, wanted);
                 None
             }
-            Action::Run { .. } | Action::Watch { .. } => None,
+            Action::Run { command, words, environment, timeout } => {
+                self.commands.run(command, words, environment, timeout);
+                None
+            }
+            Action::Watch { probe, object } => {
+                self.probes.watch(probe, object);
+                None
+            }
             Action::StoreIntents { version, text } => {
                 self.store.store(version, text);
                 None

@@ -1,0 +1,318 @@
+use std::collections::BTreeMap;
+use std::io::{self, pipe};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::{Child, Command};
+use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::time::{Instant, timeout_at};
+
+use super::connection::Open;
+use super::inbox::{Inbox, Input};
+use crate::agent::{CommandId, Event};
+
+/// Octets of output that are kept: the last ones.
+const OUTPUT: usize = 4096;
+/// Where a command finds others.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The commands of takeovers.
+pub struct Commands {
+    inbox: Inbox,
+    /// Held by each that runs: at its end the daemon waits for them a little.
+    open: Open,
+    running: BTreeMap<CommandId, AbortHandle>,
+}
+
+impl Commands {
+    pub fn new(inbox: Inbox, open: Open) -> Commands {
+        Commands { inbox, open, running: BTreeMap::new() }
+    }
+
+    /// Runs it, then tells [`Event::CommandEnded`]. One that still runs is not begun again.
+    pub fn run(
+        &mut self,
+        command: CommandId,
+        words: Vec<String>,
+        environment: Vec<(String, String)>,
+        within: Duration,
+    ) {
+        self.running.retain(|_, task| !task.is_finished());
+        if self.running.contains_key(&command) {
+            return;
+        }
+        let (inbox, open) = (self.inbox.clone(), self.open.clone());
+        let task = tokio::spawn(async move {
+            let result = run(&words, &environment, within).await;
+            // An error says that the daemon ends.
+            let _ = inbox.control.send(Input::Event(Event::CommandEnded { command, result })).await;
+            drop(open);
+        });
+        self.running.insert(command, task.abort_handle());
+    }
+}
+
+/// Runs a command to its end: without a shell, in a process group of its own, with nothing on standard input and a minimal
+/// environment. Gives the end of what it wrote.
+///
+/// When the time is over, or when this is dropped, it is killed with all of its group.
+///
+/// # Errors
+/// A sentence: which command, how it ended, and the last line that it wrote.
+pub async fn run(
+    words: &[String],
+    environment: &[(String, String)],
+    within: Duration,
+) -> Result<String, String> {
+    let deadline = Instant::now() + within;
+    let problem = |what: String| format!("`{}` {what}", words.join(" "));
+    let not_started = |error: io::Error| problem(format!("does not start: {error}"));
+    let (command, output) = prepare(words, environment).map_err(not_started)?;
+    // It is read from a disk, which may be slow.
+    let started = spawn_blocking(move || {
+        let mut command = command;
+        command.spawn()
+    });
+    let mut child = match started.await {
+        Ok(started) => started.map_err(not_started)?,
+        Err(_) => return Err(problem("does not start: the daemon ends".to_owned())),
+    };
+    let mut group = Group::of(&child);
+    let mut written = Tail::default();
+    let ended = timeout_at(deadline, finish(&mut child, &output, &mut written)).await;
+    let what = match ended {
+        Ok(Ok(status)) => {
+            group.0 = None;
+            if status.success() {
+                return Ok(written.text());
+            }
+            how(status)
+        }
+        Ok(Err(error)) => format!("cannot be waited for: {error}"),
+        Err(_) => {
+            drop(group);
+            let _ = child.wait().await;
+            written.take_rest(&output);
+            format!("was killed, as it was not done within {} s", within.as_secs_f64())
+        }
+    };
+    let last = written.text().lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+    Err(problem(format!("{what}{last}")))
+}
+
+/// The command, and what it will write.
+fn prepare(words: &[String], environment: &[(String, String)]) -> io::Result<(Command, Receiver)> {
+    let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let (output, input) = pipe()?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .envs(environment.iter().map(|(key, value)| (key, value)))
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(input.try_clone()?)
+        .stderr(input)
+        .process_group(0);
+    Ok((command, Receiver::from_owned_fd(output.into())?))
+}
+
+/// Reads until the command itself has ended. What it has started may go on, and write, for longer.
+async fn finish(
+    child: &mut Child,
+    output: &Receiver,
+    written: &mut Tail,
+) -> io::Result<ExitStatus> {
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                written.take_rest(output);
+                return status;
+            }
+            ready = output.readable(), if is_open => {
+                ready?;
+                is_open = written.take_rest(output);
+            }
+        }
+    }
+}
+
+fn how(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => match Signal::try_from(signal) {
+            Ok(signal) => format!("was ended by {signal}"),
+            Err(_) => format!("was ended by signal {signal}"),
+        },
+        (None, None) => status.to_string(),
+    }
+}
+
+/// Kills what is left of a process group when dropped. Its leader has not been waited for by then, so that the number is
+/// still its own.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Group {
+        Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // An error says that there is nothing left.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
+
+/// The end of what was written.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    /// Takes what can be read now; false when there will be no more.
+    fn take_rest(&mut self, output: &Receiver) -> bool {
+        let mut buffer = [0; OUTPUT];
+        loop {
+            match output.try_read(&mut buffer) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    self.0.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    self.0.drain(..self.0.len().saturating_sub(OUTPUT));
+                }
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).trim().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn words(all: &[&str]) -> Vec<String> {
+        all.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    async fn sh(script: &str, within: Duration) -> Result<String, String> {
+        run(&words(&["/bin/sh", "-c", script]), &[], within).await
+    }
+
+    #[tokio::test]
+    async fn what_a_command_wrote_is_given_by_its_end() {
+        let text = sh("echo out; echo err >&2", LONG).await;
+        assert_eq!(text.as_deref(), Ok("out\nerr"));
+        // More than a pipe holds.
+        let text = sh("seq 100000", LONG).await.unwrap();
+        assert!(text.ends_with("99999\n100000") && text.len() <= OUTPUT, "{}", text.len());
+    }
+
+    #[tokio::test]
+    async fn only_what_is_given_is_in_the_environment() {
+        let environment = [("SHUNT_ROLE".to_owned(), "active".to_owned())];
+        let text = run(&words(&["/usr/bin/env"]), &environment, LONG).await.unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, [format!("PATH={PATH}").as_str(), "SHUNT_ROLE=active"]);
+        assert_eq!(sh("cat; pwd", LONG).await.as_deref(), Ok("/"));
+    }
+
+    #[tokio::test]
+    async fn a_failure_says_which_command_and_why() {
+        let error = sh("echo first; echo last; exit 3", LONG).await.unwrap_err();
+        let expected = "`/bin/sh -c echo first; echo last; exit 3` ended with exit code 3: last";
+        assert_eq!(error, expected);
+        let error = sh("kill -9 $$", LONG).await.unwrap_err();
+        assert!(error.ends_with("was ended by SIGKILL"), "{error}");
+        let error = run(&words(&["/nowhere/commit"]), &[], LONG).await.unwrap_err();
+        assert!(error.starts_with("`/nowhere/commit` does not start: "), "{error}");
+        assert!(run(&[], &[], LONG).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn when_its_time_is_over_a_command_is_killed_with_its_children() {
+        let short = Duration::from_millis(1500);
+        let error = sh("sleep 1000 & echo $!; wait", short).await.unwrap_err();
+        let (what, child) = error.rsplit_once(": ").unwrap();
+        assert!(what.ends_with("was killed, as it was not done within 1.5 s"), "{error}");
+        assert_dead(child.parse().unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn a_command_that_nobody_waits_for_any_more_is_killed() {
+        let (reader, writer) = pipe().unwrap();
+        let path = format!("/proc/{}/fd/{}", std::process::id(), fd(&writer));
+        let script = format!("echo $$ > {path}; sleep 1000; true");
+        let task = tokio::spawn(async move { sh(&script, LONG).await });
+        let reader = Receiver::from_owned_fd(reader.into()).unwrap();
+        reader.readable().await.unwrap();
+        let mut buffer = [0; 16];
+        let count = reader.try_read(&mut buffer).unwrap();
+        task.abort();
+        let _ = task.await;
+        let pid = std::str::from_utf8(&buffer[..count]).unwrap().trim();
+        assert_dead(pid.parse().unwrap()).await;
+    }
+
+    fn fd(end: &impl std::os::fd::AsRawFd) -> i32 {
+        end.as_raw_fd()
+    }
+
+    /// Gone, or waiting for its parent to notice.
+    async fn assert_dead(pid: u32) {
+        let begin = Instant::now();
+        loop {
+            let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return };
+            if status.contains("State:\tZ") {
+                return;
+            }
+            assert!(begin.elapsed() < LONG, "{pid} lives");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_that_goes_on_holds_up_nobody() {
+        let text = sh("sleep 1000 & echo $!", LONG).await.unwrap();
+        let child = Pid::from_raw(text.parse().unwrap());
+        nix::sys::signal::kill(child, Signal::SIGKILL).expect("it was left alone");
+    }
+
+    #[tokio::test]
+    async fn a_command_does_not_run_twice_at_once() {
+        let (inbox, mut lanes) = Inbox::new();
+        let mut commands = Commands::new(inbox, mpsc::channel(1).0);
+        let (reader, writer) = pipe().unwrap();
+        // Ends when something is written.
+        let script = format!("head -c 1 /proc/{}/fd/{}", std::process::id(), fd(&reader));
+        let both = || words(&["/bin/sh", "-c", &script]);
+        commands.run(CommandId(1), both(), Vec::new(), LONG);
+        commands.run(CommandId(1), both(), Vec::new(), LONG);
+        commands.run(CommandId(2), words(&["/bin/echo", "two"]), Vec::new(), LONG);
+        let mut next = async || match lanes.control.recv().await {
+            Some(Input::Event(Event::CommandEnded { command, result })) => (command.0, result),
+            _ => panic!("nothing else comes"),
+        };
+        assert_eq!(next().await, (2, Ok("two".to_owned())));
+        io::Write::write_all(&mut &writer, b"xx").unwrap();
+        assert_eq!(next().await, (1, Ok("x".to_owned())));
+        commands.run(CommandId(1), both(), Vec::new(), LONG);
+        assert_eq!(next().await, (1, Ok("x".to_owned())), "the second octet: it ran once before");
+    }
+}
