@@ -59,6 +59,8 @@ struct Transmission {
     interval: Option<Duration>,
     /// At this time at the latest.
     next: Option<Time>,
+    /// Packets since a moment that did not wait for their time.
+    hasty: (Time, u8),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -81,11 +83,26 @@ pub(super) struct Context<'a> {
 const SLOW: Duration = Duration::from_secs(1);
 /// The least interval that can be wanted.
 const MIN_INTERVAL: Duration = Duration::from_millis(5);
+/// So many packets a second need not wait for their time: enough to come up, fail and come up again. More could only be
+/// an exchange of packets that the network multiplies.
+const MAX_HASTY: u8 = 8;
 /// A packet goes out after that many per cent of the interval at least (RFC 5880 §6.8.7).
 const MIN_JITTER: u64 = 75;
 /// Per cent of the interval that a packet may leave before the time that was drawn for it: several sessions then share
 /// a wakeup.
 const SLACK: u32 = 3;
+
+impl Transmission {
+    /// Whether a packet need not wait for its time.
+    fn may_hurry(&mut self, now: Time) -> bool {
+        let (since, count) = &mut self.hasty;
+        if now.since(*since) >= SLOW {
+            (*since, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= MAX_HASTY
+    }
+}
 
 impl Session {
     /// A new session says Down at once.
@@ -116,7 +133,13 @@ impl Session {
             },
             security: Security::new(sequence),
             heard: context.now,
-            transmission: Transmission { last: None, at: context.now, interval: None, next: None },
+            transmission: Transmission {
+                last: None,
+                at: context.now,
+                interval: None,
+                next: None,
+                hasty: (context.now, 0),
+            },
             link_up,
             ends: None,
             counts: Counts::default(),
@@ -318,7 +341,8 @@ impl Session {
     /// leave earlier than was thought.
     fn tell(&mut self, context: &mut Context<'_>) {
         let said = |last: &Packet| Packet { poll: false, final_bit: false, ..*last };
-        if self.link_up && self.transmission.last.as_ref().map(said) != Some(self.packet()) {
+        let changed = self.transmission.last.as_ref().map(said) != Some(self.packet());
+        if changed && self.link_up && self.transmission.may_hurry(context.now) {
             self.transmit(false, context);
         } else if self.interval() != self.transmission.interval {
             self.schedule(context.rng);
