@@ -21,7 +21,8 @@ impl Agent {
         let endpoint = Box::new(neighbor.endpoint());
         self.neighbors.insert(id, neighbor);
         self.actions.push_back(Action::AddPeer { peer: id, endpoint });
-        self.session_event(id, bgp::Event::Started, now);
+        self.start_session(id, now);
+        self.sessions.stale = true;
     }
 
     /// Hands an event to a session and does what it wants.
@@ -98,9 +99,11 @@ impl Agent {
         let external = session.facts.ebgp;
         let source = Source::neighbor(external, session.open.router_id, neighbor.config.address);
         let (id, name) = (neighbor.source(), neighbor.name.clone());
+        let has_bfd = neighbor.config.bfd.is_some();
         self.rib.add_source(id, source);
         self.report(now, "neighbor", &name, "info", text);
         self.begin_exports(peer);
+        self.sessions.stale |= has_bfd;
     }
 
     fn session_down(&mut self, peer: PeerId, reason: &str, retained: &[Family], now: Time) {

@@ -68,7 +68,9 @@ impl Agent {
             let connected = Connected::new(interfaces.connected(), interfaces.addresses());
             self.rib.set_connected(connected);
             // What that changed is the next portion of bulk work.
+            self.neighbors_on_dead_links(now);
             self.links_changed(now);
+            self.tell_links();
             self.routers_changed(now);
         }
         if !self.converged && self.has_converged() {

@@ -27,6 +27,7 @@
 //! **Orders** have a life of their own: see `orders.rs`.
 
 mod announcements;
+mod bfd;
 mod deliveries;
 mod event;
 mod exports;
@@ -53,6 +54,7 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
+use bfd::Sessions;
 pub use event::{
     Action, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId, Probe,
     ProbeId, VirtualAddresses,
@@ -128,6 +130,7 @@ pub struct Agent {
     /// The neighbours have sent what they had after our start, so what they did not send may go.
     converged: bool,
     withholding: Withholding,
+    sessions: Sessions,
     routers: VirtualRouters,
     probes: Probes,
     survivor: Survivor,
@@ -191,6 +194,7 @@ impl Agent {
             groups_stale: true,
             converged: false,
             withholding: Withholding::Over,
+            sessions: Sessions::default(),
             routers: VirtualRouters::default(),
             probes: Probes::default(),
             survivor: Survivor::default(),
@@ -293,6 +297,7 @@ impl Agent {
             .chain(self.leave_ends())
             .chain(self.takeovers_due())
             .chain(self.return_due())
+            .chain(self.bfd_due())
             .min()
     }
 
@@ -312,6 +317,7 @@ impl Agent {
 
     fn settle(&mut self, now: Time) {
         self.settle_leave(now);
+        self.settle_bfd(now);
         loop {
             self.groups_stale |= self.settle_survivor(now);
             let moved = self.settle_takeovers(now);

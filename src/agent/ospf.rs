@@ -59,6 +59,7 @@ impl Agent {
     pub(super) fn ospf_event(&mut self, event: Event, now: Time) {
         let Some(ospf) = &mut self.ospf else { return };
         ospf.router.handle(event, now);
+        self.sessions.stale |= self.config.ospf.as_ref().is_some_and(|ospf| !ospf.bfd.is_empty());
         self.run_ospf(now);
     }
 

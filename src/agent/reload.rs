@@ -96,6 +96,7 @@ impl Agent {
         }
         self.rib.set_distances(self.config.distances);
         self.reconfigure_ospf(&old, now);
+        self.sessions.stale = true;
         self.probes_changed();
         self.routers_changed(now);
         self.follow_by_ospf(now);
@@ -128,6 +129,8 @@ impl Agent {
                 self.actions.insert(queued, Action::AddPeer { peer, endpoint });
             }
         }
+        let was_strict = before.bfd.as_ref().is_some_and(|wish| wish.strict);
+        self.strictness_changed(peer, was_strict, now);
         self.policy_changed(peer, &before, now);
     }
 

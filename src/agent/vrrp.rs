@@ -90,18 +90,6 @@ impl VirtualRouter {
     }
 }
 
-// TEMPORARY
-impl Agent {
-    pub(super) fn bfd_session_state(&self, _: &str) -> Option<crate::bfd::State> {
-        None
-    }
-    pub(super) fn bfd_session_failed(&self, _: &str) -> bool {
-        false
-    }
-    fn bfd_changed(&mut self, _: &crate::bfd::Change, _: Time) {}
-}
-// END
-
 /// The name of the unit that a virtual router belongs to.
 fn unit_of(name: &str, config: &config::Vrrp) -> String {
     config.sync_group.clone().unwrap_or_else(|| name.to_owned())

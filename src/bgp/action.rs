@@ -49,6 +49,8 @@ pub enum DownReason {
     Received(Notification),
     /// TCP ended it, without a NOTIFICATION.
     Closed(String),
+    /// The link to the neighbour went down.
+    LinkLost,
     /// The neighbour restarted: it opened a new connection over an established one
     /// (RFC 4724 §5).
     Restarted,
@@ -89,7 +91,7 @@ impl DownReason {
             DownReason::Sent(notification) | DownReason::Received(notification) => {
                 (notification.code, notification.subcode) == (6, 7)
             }
-            DownReason::Closed(_) | DownReason::Restarted => false,
+            DownReason::Closed(_) | DownReason::LinkLost | DownReason::Restarted => false,
         }
     }
 }
@@ -100,6 +102,7 @@ impl fmt::Display for DownReason {
             DownReason::Sent(notification) => write!(f, "we sent {notification}"),
             DownReason::Received(notification) => write!(f, "the neighbour sent {notification}"),
             DownReason::Closed(reason) => write!(f, "the connection was lost: {reason}"),
+            DownReason::LinkLost => f.write_str("the link is down"),
             DownReason::Restarted => {
                 f.write_str("the neighbour restarted: it opened a new connection")
             }

@@ -42,6 +42,11 @@ pub enum Event {
     DialFailed { reason: String },
     /// The neighbour dialled us \[17\].
     Accepted { connection: ConnectionId, local: SocketAddr, remote: SocketAddr },
+    /// The BFD session with the neighbour was up and has failed: Cease / BFD Down (RFC 9384). What it announced is not kept,
+    /// although it may only be restarting: it does not forward either (RFC 5882 §4.3.2.2).
+    BfdDown,
+    /// The link to the neighbour is down. Nobody can be told.
+    LinkLost,
     /// A connection ended, by the neighbour or an error \[18\].
     Closed { connection: ConnectionId, reason: String },
     /// A message came in \[19, 24–27\].

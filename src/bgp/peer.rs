@@ -94,6 +94,17 @@ impl Peer {
             Event::RefreshWanted { family } => self.ask_refresh(family, now),
             Event::RefreshStarted { family } => self.mark_refresh(family, true, now),
             Event::RefreshFinished { family } => self.mark_refresh(family, false, now),
+            Event::BfdDown => {
+                if let Some((slot, _)) = self.up() {
+                    let last = self.final_word(slot, Notification::bfd_down());
+                    self.fail(slot, DownReason::Sent(last), now);
+                }
+            }
+            Event::LinkLost => {
+                for slot in Slot::BOTH {
+                    self.fail(slot, DownReason::LinkLost, now);
+                }
+            }
             Event::Closed { connection, reason } => {
                 if let Some(slot) = self.find(connection) {
                     self.fail(slot, DownReason::Closed(reason), now);

@@ -66,6 +66,8 @@ impl Restart {
     pub(super) fn retained(&self, reason: &DownReason) -> Vec<Family> {
         let keeps = match reason {
             DownReason::Closed(_) | DownReason::Restarted => true,
+            // It would be kept as long as nobody can reach it.
+            DownReason::LinkLost => false,
             DownReason::Sent(notification) | DownReason::Received(notification) => {
                 const CEASE_HARD_RESET: (u8, u8) = (6, 9);
                 self.notification && (notification.code, notification.subcode) != CEASE_HARD_RESET

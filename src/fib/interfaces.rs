@@ -38,6 +38,24 @@ impl Interfaces {
         self.links.get(&index)
     }
 
+    /// The link that an address is on the network of, whether that is up or not, and our own address there: of several
+    /// the one with the longest network.
+    pub fn toward(&self, address: IpAddr) -> Option<(u32, IpAddr)> {
+        if is_link_local(address) {
+            return None;
+        }
+        let near = self.links.iter().filter_map(|(index, link)| {
+            let (local, network) = link.near(address)?;
+            Some((network.length(), *index, local))
+        });
+        near.max_by_key(|(length, ..)| *length).map(|(_, index, local)| (index, local))
+    }
+
+    /// The link that has an address of ours.
+    pub fn holder(&self, address: IpAddr) -> Option<&Link> {
+        self.links.values().find(|link| link.addresses.iter().any(|(own, _)| *own == address))
+    }
+
     /// Networks on links that are up. Link-local ones are left out, as they are on every link.
     pub fn connected(&self) -> impl Iterator<Item = (Prefix, u32)> {
         self.links.iter().filter(|(_, link)| link.up).flat_map(|(index, link)| {
@@ -77,6 +95,20 @@ impl Interfaces {
 }
 
 impl Link {
+    /// Our own address on the network that another one is on.
+    pub fn toward(&self, address: IpAddr) -> Option<IpAddr> {
+        self.near(address).map(|(local, _)| local)
+    }
+
+    /// The same with that network. A host address is on no network with others.
+    fn near(&self, address: IpAddr) -> Option<(IpAddr, Prefix)> {
+        let near = self
+            .addresses
+            .iter()
+            .filter(|(own, network)| *own != address && network.covers(Prefix::host(address)));
+        near.max_by_key(|(_, network)| network.length()).copied()
+    }
+
     /// Our IPv4 addresses, sorted, each with the network it makes reachable.
     pub fn ipv4(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Net)> {
         self.addresses.iter().filter_map(|pair| match pair {

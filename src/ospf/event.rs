@@ -20,6 +20,12 @@ pub enum Event {
         destination: Ipv4Addr,
         packet: Bytes,
     },
+    /// The BFD session with the neighbour that has this address came up, or was up and has failed.
+    BfdChanged {
+        interface: u32,
+        neighbor: Ipv4Addr,
+        up: bool,
+    },
     /// What we announce for a prefix from now on; `None`: nothing.
     AnnouncementChanged {
         prefix: Ipv4Net,

@@ -64,6 +64,7 @@ pub(super) enum NeighborEvent {
     KillNeighbor,
     InactivityTimer,
     LinkDown,
+    BfdDown,
 }
 
 impl Neighbor {
@@ -136,7 +137,7 @@ impl Router {
         let Some(neighbor) = self.neighbor(from) else { return false };
         let state = neighbor.state;
         let next = match (event, state) {
-            (KillNeighbor | LinkDown | InactivityTimer, _) => {
+            (KillNeighbor | LinkDown | InactivityTimer | BfdDown, _) => {
                 self.remove_neighbor(from, event, now);
                 return true;
             }
@@ -225,6 +226,18 @@ impl Router {
         }
     }
 
+    /// A failure is as if nothing had been heard for the dead interval (RFC 5882 §4.1): whoever is still there begins
+    /// anew with its next Hello.
+    pub(super) fn bfd_changed(&mut self, interface: u32, address: Ipv4Addr, up: bool, now: Time) {
+        let neighbors = self.interfaces.get(&interface).map(|interface| &interface.neighbors);
+        let mut neighbors = neighbors.into_iter().flat_map(|neighbors| neighbors.values());
+        let Some(neighbor) = neighbors.find(|neighbor| neighbor.address == address) else { return };
+        let from = (interface, neighbor.router_id);
+        if !up {
+            self.neighbor_event(from, NeighborEvent::BfdDown, now);
+        }
+    }
+
     fn remove_neighbor(&mut self, from: (u32, RouterId), event: NeighborEvent, now: Time) {
         let subject = self.neighbor_name(from);
         let Some(interface) = self.interfaces.get_mut(&from.0) else { return };
@@ -259,6 +272,7 @@ impl fmt::Display for NeighborEvent {
             NeighborEvent::SequenceMismatch => "the neighbor began the database exchange anew",
             NeighborEvent::InactivityTimer => "nothing heard for the dead interval",
             NeighborEvent::LinkDown => "the interface is down",
+            NeighborEvent::BfdDown => "its BFD session has failed",
             NeighborEvent::KillNeighbor => "its address has another router id now",
             NeighborEvent::TwoWayReceived
             | NeighborEvent::NegotiationDone

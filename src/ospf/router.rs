@@ -63,6 +63,9 @@ impl Router {
             Event::PacketReceived { interface, source, destination, packet } => {
                 self.packet_received(interface, source, destination, &packet, now);
             }
+            Event::BfdChanged { interface, neighbor, up } => {
+                self.bfd_changed(interface, neighbor, up, now);
+            }
             Event::AnnouncementChanged { prefix, announced } => {
                 self.announcement_changed(prefix, announced, now);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shunt::sim::Link;
+use shunt::sim::{Link, World};
 use shunt::types::Rng;
 
 use crate::topology::*;
@@ -240,20 +240,20 @@ fn a_foreign_route_is_left_alone_and_reported() {
 }
 
 #[test]
-fn a_lost_carrier_makes_the_paths_over_it_unusable_at_once() {
+fn a_lost_carrier_ends_the_sessions_over_it_at_once() {
     let mut pair = pair(9, Link::default()).up();
     pair.world.run_for(Duration::from_secs(1));
     pair.world.unplug(pair.link);
     pair.world.run_for(Duration::from_millis(10));
     assert_eq!(sees(&pair.world, pair.isp, SERVICE), None);
     assert!(pair.world.kernel_routes(pair.isp).is_empty());
-    let why = pair.world.agent(pair.isp).unwrap().why(SERVICE, pair.world.agent_now(pair.isp));
-    let path = &why.unwrap().paths[0];
-    assert_eq!(path.standing, "unusable");
-    assert!(path.reason.contains("no connected network"), "{}", path.reason);
+    let agent = pair.world.agent(pair.isp).unwrap();
+    let neighbors = agent.neighbors("", pair.world.agent_now(pair.isp)).unwrap().neighbors;
+    assert_eq!(neighbors[0].last_down, "the link is down");
     pair.world.mend(pair.link);
-    pair.world.run_for(Duration::from_secs(1));
-    assert!(sees(&pair.world, pair.isp, SERVICE).is_some());
+    let isp = pair.isp;
+    let back = |world: &World| sees(world, isp, SERVICE).is_some();
+    assert!(pair.world.run_until(Duration::from_secs(30), back));
 }
 
 #[test]

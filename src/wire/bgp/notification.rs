@@ -177,6 +177,11 @@ impl Notification {
         Notification::bare(code::CEASE, 5)
     }
 
+    /// 6/10 (RFC 9384).
+    pub fn bfd_down() -> Notification {
+        Notification::bare(code::CEASE, 10)
+    }
+
     /// 6/6.
     pub fn other_configuration_change() -> Notification {
         Notification::bare(code::CEASE, 6)
