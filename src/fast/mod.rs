@@ -29,6 +29,8 @@ pub struct Fast {
     bfd: Bfd,
     vrrp: Vrrp,
     lag: Lag,
+    /// When timers were looked at last.
+    ticked: Time,
 }
 
 /// Something happened.
@@ -78,7 +80,12 @@ pub enum Report {
 
 impl Fast {
     pub fn new(mut rng: Rng) -> Fast {
-        Fast { bfd: Bfd::new(rng.fork()), vrrp: Vrrp::new(rng.fork()), lag: Lag::default() }
+        Fast {
+            bfd: Bfd::new(rng.fork()),
+            vrrp: Vrrp::new(rng.fork()),
+            lag: Lag::default(),
+            ticked: Time::ZERO,
+        }
     }
 
     /// Something happened.
@@ -108,8 +115,10 @@ impl Fast {
     /// before: a packet that waits in a socket is not a packet that is missing.
     pub fn tick(&mut self, now: Time) {
         if let Some(deadline) = self.deadline().filter(|deadline| *deadline <= now) {
-            self.lag.record(now.since(deadline));
+            // An event may have made something due that would have been due earlier.
+            self.lag.record(now.since(deadline.max(self.ticked)));
         }
+        self.ticked = now;
         self.bfd.tick(now);
         self.vrrp.tick(now);
     }

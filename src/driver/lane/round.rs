@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -26,6 +27,10 @@ use crate::vrrp;
 const PER_ROUND: usize = 24 * AT_ONCE;
 /// Sockets that are ready at a time. Should there be more, they have their turn in the next round.
 const READY: usize = 256;
+/// From the beginning of one round to that of the next, at least, while they follow one another like that. What comes meanwhile is done at once: with a hundred sessions
+/// at 10 ms that is a third of the time on the processor, for 5 % of the shortest interval that BFD may have. A flood
+/// gets no more either than what fits into a socket's buffer in each round.
+const ROUND: Duration = Duration::from_micros(500);
 /// The token of the eventfd; no endpoint has it.
 const ORDERS: u64 = 0;
 
@@ -77,14 +82,20 @@ impl Lane {
         let realtime = realtime::claim_priority();
         self.outbox.push(Message::Started { realtime, locked });
         let mut events = [EpollEvent::empty(); READY];
+        let mut now = self.clock.now();
+        let mut busy = false;
         while !self.stopping {
-            let now = self.clock.now();
             self.outbox.flush(&self.shared.told, now);
-            let timeout = self.deadline().map(|at| at.since(now));
+            if busy {
+                thread::sleep((now + ROUND).since(self.clock.now()));
+            }
+            let timeout = self.deadline().map(|at| at.since(self.clock.now()));
             // It did not fail at the beginning, and none of its reasons to fail can come later.
             let ready = syscalls::wait(&self.epoll, &mut events, timeout).unwrap_or_default();
             // Before the sockets are read: what is not read now came later than this.
-            let now = self.clock.now();
+            let begun = self.clock.now();
+            busy = begun < now + 2 * ROUND;
+            now = begun;
             let mut requested = false;
             for event in ready {
                 match Endpoint::from_token(event.data()) {
@@ -101,7 +112,6 @@ impl Lane {
             });
             self.carry_out(now);
         }
-        let now = self.clock.now();
         self.outbox.flush(&self.shared.told, now);
     }
 
