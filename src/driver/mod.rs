@@ -156,9 +156,9 @@ async fn serve(
     let set = inbox.clone();
     let tell = move |event| drop(set.control.blocking_send(Input::Event(event)));
     // Not by its path: the file may be another program by then.
-    let (addresses, _beat) = Addresses::start(PathBuf::from("/proc/self/exe"), tell)
+    let (addresses, beat) = Addresses::start(PathBuf::from("/proc/self/exe"), tell)
         .map_err(other("virtual addresses cannot be managed"))?;
-    let (lane, told) = lane::start(clock, !seed(clock), journal.clone())
+    let (lane, told) = lane::start(clock, !seed(clock), beat, journal.clone())
         .map_err(other("the thread of BFD and VRRP did not start"))?;
 
     let stored = inbox.clone();

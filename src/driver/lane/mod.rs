@@ -11,6 +11,7 @@
 //! - **round.rs** is the thread. **realtime.rs** asks for its priority and for the memory to be locked.
 //! - **endpoint.rs** and **receivers.rs** are the sockets that are read; **datagram.rs** is what comes out of them.
 //! - **sessions.rs** sends for BFD, **links.rs** for VRRP; **complaint.rs** counts what cannot be sent.
+//! - **pulse.rs** tells the guardian that the lane lives.
 //! - **mail.rs** is what goes between the threads, and **outbox.rs** what the lane keeps for the agent while that is busy;
 //!   **message.rs** has the messages.
 //!
@@ -24,6 +25,7 @@ mod links;
 mod mail;
 mod message;
 mod outbox;
+mod pulse;
 mod realtime;
 mod receivers;
 mod round;
@@ -43,13 +45,16 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::clock::Clock;
+use super::guardian::Beat;
 use super::journal::Journal;
 use crate::agent;
 use crate::fast::{Fast, Order, Snapshot};
 use crate::types::Rng;
+use crate::vrrp::VirtualRouterId;
 use mail::{Mailbox, queue};
 use message::{Message, Request};
 use outbox::Outbox;
+use pulse::Pulse;
 
 /// How long a snapshot may take. It takes some microseconds, but the thread may be gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -78,7 +83,7 @@ pub struct Told {
 }
 
 /// Starts the thread. Must be called within a runtime.
-pub fn start(clock: Clock, seed: u64, journal: Journal) -> io::Result<(Lane, Told)> {
+pub fn start(clock: Clock, seed: u64, beat: Beat, journal: Journal) -> io::Result<(Lane, Told)> {
     let (wake, waker) = nix::unistd::pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
     let shared = Arc::new(Shared {
         requests: Mailbox::new(),
@@ -87,7 +92,7 @@ pub fn start(clock: Clock, seed: u64, journal: Journal) -> io::Result<(Lane, Tol
     });
     let fast = Fast::new(Rng::new(seed));
     let outbox = Outbox::new(File::from(waker));
-    let lane = round::Lane::new(fast, clock, seed, shared.clone(), outbox)?;
+    let lane = round::Lane::new(fast, clock, seed, shared.clone(), outbox, Pulse::new(beat))?;
     let thread = thread::Builder::new().name("fast".to_owned()).stack_size(realtime::STACK);
     let thread = thread.spawn(move || {
         let _guard = AbortOnPanic;
@@ -113,6 +118,12 @@ impl Lane {
     /// Orders are taken in turn. The lane takes all there are in one round, so they need no bound.
     pub fn order(&self, order: Order) {
         self.put(Request::Order(order));
+    }
+
+    /// The addresses of a virtual router are about to be assigned: from now on the guardian is told that the lane lives, often
+    /// enough for `deadman`. `None`: they are about to be taken away.
+    pub fn assigned(&self, router: VirtualRouterId, deadman: Option<Duration>) {
+        self.put(Request::Assigned { router, deadman });
     }
 
     /// Everything as it is now; `None` if the lane has ended.
@@ -178,18 +189,23 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::guardian::Guardian;
 
     /// The kernel's guard against a test that hangs.
     const LONG: Duration = Duration::from_secs(20);
 
     #[tokio::test]
     async fn the_lane_says_how_it_started_answers_and_ends() {
-        let (lane, mut told) = start(Clock::start(), 7, Journal::new()).unwrap();
+        let (guardian, beat) = Guardian::new("/nowhere".into(), || {}).unwrap();
+        let (lane, mut told) = start(Clock::start(), 7, beat, Journal::new()).unwrap();
         let first = timeout(LONG, told.next()).await.unwrap();
         assert!(matches!(first, Some(agent::Event::LaneStarted { .. })));
 
-        let (snapshot, _) = tokio::join!(lane.snapshot(), timeout(ANSWER_WITHIN, told.next()));
-        assert_eq!(snapshot.unwrap().sessions.len(), 0);
+        let snapshot = tokio::select! {
+            snapshot = lane.snapshot() => snapshot.unwrap(),
+            event = told.next() => panic!("{event:?}"),
+        };
+        assert_eq!(snapshot.sessions.len(), 0);
 
         lane.order(Order::Stop);
         assert!(told.ended(LONG).await);

@@ -12,6 +12,7 @@ use super::links::Links;
 use super::mail::queue;
 use super::message::{Message, Request, Trouble};
 use super::outbox::Outbox;
+use super::pulse::Pulse;
 use super::receivers::Receivers;
 use super::sessions::Sessions;
 use super::{Shared, realtime};
@@ -44,6 +45,7 @@ pub struct Lane {
     sessions: Sessions,
     links: Links,
     outbox: Outbox,
+    pulse: Pulse,
     requests: VecDeque<Request>,
     slots: Vec<Received>,
     stopping: bool,
@@ -56,6 +58,7 @@ impl Lane {
         seed: u64,
         shared: Arc<Shared>,
         outbox: Outbox,
+        pulse: Pulse,
     ) -> io::Result<Lane> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&shared.wake, EpollEvent::new(EpollFlags::EPOLLIN, ORDERS))?;
@@ -70,6 +73,7 @@ impl Lane {
             sessions: Sessions::new(seed),
             links: Links::new(),
             outbox,
+            pulse,
             requests: queue(),
             slots: (0..AT_ONCE).map(|_| Received::empty()).collect(),
             stopping: false,
@@ -107,6 +111,7 @@ impl Lane {
                 self.take_requests(now);
             }
             self.fast.tick(now);
+            self.pulse.tick(now);
             self.receivers.retry(&self.epoll, now, |trouble| {
                 self.outbox.push(Message::Trouble(trouble));
             });
@@ -116,8 +121,8 @@ impl Lane {
     }
 
     fn deadline(&self) -> Option<Time> {
-        let own = self.receivers.deadline().into_iter().chain(self.outbox.deadline());
-        self.fast.deadline().into_iter().chain(own).min()
+        let own = [self.receivers.deadline(), self.outbox.deadline(), self.pulse.deadline()];
+        own.into_iter().chain([self.fast.deadline()]).flatten().min()
     }
 
     fn receive(&mut self, endpoint: Endpoint, now: Time) {
@@ -159,6 +164,7 @@ impl Lane {
                     }
                     self.fast.handle(Event::Ordered(order), now);
                 }
+                Request::Assigned { router, deadman } => self.pulse.set(router, deadman, now),
                 Request::Snapshot(answer) => {
                     let snapshot = self.fast.snapshot(now);
                     self.outbox.push(Message::Snapshot(answer, snapshot));
