@@ -355,6 +355,38 @@ fn check_reads_secrets_beside_the_file() {
 }
 
 #[test]
+fn check_reads_a_firewall() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shunt.toml");
+    let secret = directory.path().join("bfd-1.secret");
+    fs::write(&secret, "key\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let check = |text: &str| {
+        fs::write(&file, text).unwrap();
+        command(Path::new("/nonexistent"), &["check"]).arg(&file).output().unwrap()
+    };
+    let example = include_str!("../config/firewall.toml");
+    let output = check(example);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let says = format!("{}: good, 0 neighbors, 1 group, 2 virtual routers\n", file.display());
+    assert_eq!(stdout(&output), says);
+
+    let output = check(&example.replace("bfd = \"core\"", "bfd = \"cor\"").replace("id = 1\n", ""));
+    assert_eq!((code(&output), stdout(&output).as_str()), (6, ""));
+    let says = stderr(&output);
+    for mistake in [
+        "unknown BFD profile `cor`",
+        "did you mean `core`?",
+        "[vrrp.outside] has no `id`",
+        "[vrrp.inside] has no `id`",
+        "[[bfd.profile.core.key]] has no `id`",
+    ] {
+        assert!(says.contains(mistake), "{mistake}: {says}");
+    }
+    assert!(says.contains("shunt.toml has 4 mistakes"), "{says}");
+}
+
+#[test]
 fn a_missing_daemon_is_code_3() {
     let mut mock = Mock::start();
     let socket = mock.socket();

@@ -22,15 +22,17 @@ pub fn check(file: &Path, out: Output) -> Result<(), Failure> {
     })?;
     let parsed = parse_configuration(&text, file);
     let (summary, mistakes) = match parsed {
-        Ok(config) => (
-            format!(
-                "{}: good, {}, {}",
-                file.display(),
+        Ok(config) => {
+            let mut parts = vec![
                 output::count(config.neighbors.len() as u64, "neighbor", "neighbors"),
                 output::count(config.groups.len() as u64, "group", "groups"),
-            ),
-            Vec::new(),
-        ),
+            ];
+            if !config.vrrp.is_empty() {
+                let routers = config.vrrp.len() as u64;
+                parts.push(output::count(routers, "virtual router", "virtual routers"));
+            }
+            (format!("{}: good, {}", file.display(), parts.join(", ")), Vec::new())
+        }
         Err(mistakes) => (String::new(), mistakes),
     };
     let verdict = Verdict { mistakes };
