@@ -40,6 +40,7 @@ mod ospf;
 mod ospf_reads;
 mod ospf_tables;
 mod plan;
+mod preview;
 mod reads;
 mod reload;
 mod survivor;

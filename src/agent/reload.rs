@@ -1,80 +1,16 @@
 //! A new configuration: only what differs is touched.
 
 use super::imports::import_policy;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::neighbor::{self, Neighbor};
 use super::transit::Transit;
 use super::{Action, Agent, PeerId};
 use crate::bgp;
 use crate::config::{self, Config, Export, Import};
-use crate::ospf::Settings;
 use crate::rib::import::Policy;
 use crate::types::Time;
 
 impl Agent {
-    /// What a new configuration would change, a sentence each. Changes nothing.
-    pub fn preview_reload(&self, new: &Config) -> Vec<String> {
-        let mut changes = Vec::new();
-        let old = &self.config;
-        if old.node != new.node {
-            changes.push(
-                if old.node.asn != new.node.asn || old.node.router_id != new.node.router_id {
-                    "node: AS number or router id changes, every session is reset".to_owned()
-                } else {
-                    "node: changes".to_owned()
-                },
-            );
-        }
-        if old.levels != new.levels {
-            changes.push("levels: change".to_owned());
-        }
-        let mappings = old.mappings.keys().chain(new.mappings.keys()).collect::<BTreeSet<_>>();
-        for class in mappings {
-            if old.mapping(class) != new.mapping(class) {
-                changes.push(format!("mapping {class}: changes"));
-            }
-        }
-        for change in difference("group", &old.groups, &new.groups) {
-            changes.push(change);
-        }
-        for (name, neighbor) in &old.neighbors {
-            match new.neighbors.get(name) {
-                None => changes.push(format!("neighbor {name}: removed, its session ends")),
-                Some(changed) if changed == neighbor => {}
-                Some(changed) if needs_new_peer(neighbor, changed) => {
-                    changes.push(format!(
-                        "neighbor {name}: connects differently, its session is made anew"
-                    ));
-                }
-                Some(changed) => {
-                    let before = neighbor::settings(old, neighbor);
-                    let after = neighbor::settings(new, changed);
-                    changes.push(format!(
-                        "neighbor {name}: changes, its session {}",
-                        if before.keeps_session(&after) { "stays as it is" } else { "is reset" }
-                    ));
-                }
-            }
-        }
-        for name in new.neighbors.keys().filter(|name| !old.neighbors.contains_key(*name)) {
-            changes.push(format!("neighbor {name}: added"));
-        }
-        changes.extend(ospf_changes(old, new));
-        if old.distances != new.distances {
-            changes.push("distance: changes".to_owned());
-        }
-        if old.listen != new.listen {
-            changes.push("listen: changes".to_owned());
-        }
-        if old.kernel != new.kernel {
-            changes.push(
-                "kernel: changes need a restart of the daemon; the old settings stay".to_owned(),
-            );
-        }
-        changes
-    }
-
     /// Takes a new configuration over.
     pub(super) fn reconfigure(&mut self, mut new: Config, now: Time) {
         let changes = self.preview_reload(&new);
@@ -168,49 +104,11 @@ impl Agent {
 }
 
 /// Whether TCP has to be set up in another way, or the neighbour is another one.
-fn needs_new_peer(old: &config::Neighbor, new: &config::Neighbor) -> bool {
+pub(super) fn needs_new_peer(old: &config::Neighbor, new: &config::Neighbor) -> bool {
     let reach = |n: &config::Neighbor| {
         (n.address, n.port, n.local_address, n.ttl, n.password.clone(), n.internal)
     };
     reach(old) != reach(new)
-}
-
-/// What becomes of the OSPF router.
-fn ospf_changes(old: &Config, new: &Config) -> Vec<String> {
-    let (was, is) = match (old.ospf_settings(), new.ospf_settings()) {
-        (None, None) => return Vec::new(),
-        (None, Some(_)) => return vec!["ospf: added".to_owned()],
-        (Some(_), None) => return vec!["ospf: removed, its adjacencies end".to_owned()],
-        (Some(was), Some(is)) => (was, is),
-    };
-    if (was.router_id, was.area) != (is.router_id, is.area) {
-        let text = "ospf: router id or area changes, its adjacencies are made anew";
-        return vec![text.to_owned()];
-    }
-    let mut changes = difference("ospf interface", &was.interfaces, &is.interfaces);
-    let rest = |settings: Settings| Settings { interfaces: BTreeMap::new(), ..settings };
-    let said = |config: &Config| config.ospf.as_ref().map(|o| (o.export, o.class.clone()));
-    if rest(was) != rest(is) || said(old) != said(new) {
-        changes.push("ospf: changes".to_owned());
-    }
-    changes
-}
-
-fn difference<T: PartialEq>(
-    kind: &str,
-    old: &BTreeMap<String, T>,
-    new: &BTreeMap<String, T>,
-) -> Vec<String> {
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    names
-        .into_iter()
-        .filter_map(|name| match (old.get(name), new.get(name)) {
-            (Some(_), None) => Some(format!("{kind} {name}: removed")),
-            (None, Some(_)) => Some(format!("{kind} {name}: added")),
-            (was, is) if was != is => Some(format!("{kind} {name}: changes")),
-            _ => None,
-        })
-        .collect()
 }
 
 impl Neighbor {
