@@ -1,0 +1,125 @@
+//! Two that are Active.
+
+use shunt::types::Time;
+use shunt::vrrp::{Reason, State};
+
+use super::world::{World, advertisement, every, millis, packet, seconds, v3, v4};
+
+/// Both are Active, as neither hears the other.
+fn split(first: u8, second: u8) -> (World, usize, usize) {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[every(v3(0, first), 10)]);
+    let b = world.add(&[every(v3(0, second), 10)]);
+    world.cut(0, a, b);
+    world.run(seconds(5));
+    assert_eq!(world.active(0), [a, b]);
+    (world, a, b)
+}
+
+#[test]
+fn after_a_split_the_higher_priority_stays() {
+    for (first, second) in [(150, 100), (100, 150)] {
+        let (mut world, a, b) = split(first, second);
+        let (better, other) = if first > second { (a, b) } else { (b, a) };
+        world.heal();
+        assert!(world.run_until(millis(101), |world| world.active(0) == [better]));
+        assert_eq!(world.last(other), (State::Backup, Reason::HigherPriority));
+        world.run(seconds(60));
+        assert_eq!(world.active(0), [better]);
+        assert_eq!(world.summary(better, 1).takeovers, 1);
+    }
+}
+
+#[test]
+fn after_a_split_of_equals_the_higher_address_stays() {
+    let (mut world, a, b) = split(100, 100);
+    world.heal();
+    assert!(world.run_until(millis(101), |world| world.active(0) == [b]));
+    let reported = &world.nodes[a].conflicts;
+    assert_eq!(reported.len(), 1);
+    let it = &reported[0];
+    assert_eq!((it.address, it.priority, it.yields), (v4(0, b), 100, true));
+}
+
+#[test]
+fn a_split_that_is_heard_one_way_is_reported_now_and_then() {
+    let (mut world, a, b) = split(150, 100);
+    // a hears b, and not the other way round.
+    world.segments[0].cut.remove(&(b, a));
+    let begin = world.now;
+    world.run(seconds(35));
+    assert_eq!(world.active(0), [a, b]);
+    let times: Vec<u64> =
+        world.nodes[a].conflicts.iter().map(|it| it.at.since(begin).as_secs()).collect();
+    assert_eq!(times, [0, 10, 20, 30]);
+    let it = &world.nodes[a].conflicts[0];
+    assert_eq!((it.address, it.priority, it.yields), (v4(0, b), 100, false));
+    assert_eq!(world.nodes[b].conflicts, []);
+    // It claims the addresses again, once a second.
+    let since = |world: &World, at: Time| {
+        world.nodes[a].announced.iter().filter(|(announced, ..)| *announced >= at).count()
+    };
+    assert_eq!(since(&world, begin), 35);
+}
+
+#[test]
+fn a_preemption_is_no_conflict() {
+    let mut world = World::new(1, 1);
+    let b = world.add(&[every(v3(0, 100), 10)]);
+    world.run(seconds(5));
+    let a = world.add(&[every(v3(0, 150), 10)]);
+    world.run(seconds(5));
+    assert_eq!(world.active(0), [a]);
+    assert_eq!(world.nodes[a].conflicts, []);
+    assert_eq!(world.nodes[b].conflicts, []);
+}
+
+#[test]
+fn two_owners_have_a_loser() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 255)]);
+    let b = world.add(&[v3(0, 255)]);
+    world.run(seconds(30));
+    assert_eq!(world.active(0), [b]);
+    assert_eq!(world.last(a), (State::Backup, Reason::HigherPriority));
+    assert_eq!(world.nodes[a].conflicts.len(), 1);
+}
+
+#[test]
+fn many_senders_are_reported_a_few_times() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 150)]);
+    world.run(seconds(10));
+    for round in 0..10 {
+        for sender in 10..200 {
+            world.hear(a, &packet(&advertisement(100), v4(0, sender)));
+        }
+        world.run(seconds(1));
+        assert_eq!(world.nodes[a].conflicts.len(), 4, "{round}");
+    }
+    world.hear_priority(a, 100);
+    assert_eq!(world.nodes[a].conflicts.len(), 5);
+}
+
+#[test]
+fn a_backup_follows_the_better_of_two() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 50)]);
+    let changes = |world: &World| world.nodes[a].changes.len();
+    world.hear(a, &packet(&advertisement(100), v4(0, 7)));
+    let before = changes(&world);
+    for _ in 0..20 {
+        world.hear(a, &packet(&advertisement(100), v4(0, 8)));
+        world.hear(a, &packet(&advertisement(90), v4(0, 9)));
+        world.hear(a, &packet(&advertisement(100), v4(0, 7)));
+        world.run(seconds(1));
+    }
+    assert_eq!(world.summary(a, 1).active, Some(v4(0, 8)));
+    assert_eq!(changes(&world), before + 1);
+    // Until that one has not been heard for the time that it takes to be given up.
+    for _ in 0..4 {
+        world.hear(a, &packet(&advertisement(90), v4(0, 9)));
+        world.run(seconds(1));
+    }
+    assert_eq!(world.summary(a, 1).active, Some(v4(0, 9)));
+}

@@ -1,0 +1,14 @@
+//! The VRRP core: routers on segments in memory, with a virtual clock ([`world`]).
+
+mod announcing;
+mod conflicts;
+mod groups;
+mod links;
+mod orders;
+mod preemption;
+mod random;
+mod receiving;
+mod stalls;
+mod states;
+mod versions;
+mod world;
