@@ -389,7 +389,8 @@ impl Agent {
             self.settle_kernel(now);
         }
         let kernel_done = !withdraws || (self.withdrawn && self.fib.is_settled());
-        if !self.stopped && ((has_left && kernel_done) || now >= by) {
+        let commands_done = !self.routers.has_commands();
+        if !self.stopped && ((has_left && kernel_done && commands_done) || now >= by) {
             self.stopped = true;
             self.actions.push_back(Action::Stopped);
         }

@@ -75,8 +75,8 @@ impl Agent {
         for (name, config) in &self.config.vrrp {
             let Some(router) = self.routers.by_name.get(name) else { continue };
             let down = config.tracks.iter().filter(|track| !self.is_up(&track.object));
-            let sum: i16 = down.map(|track| i16::from(track.lower_by)).sum();
-            *lower_by.entry(&router.unit).or_default() += sum;
+            let lowered = lower_by.entry(&router.unit).or_default();
+            *lowered = down.fold(*lowered, |sum, track| sum.saturating_add(track.lower_by.into()));
         }
         let mut orders = Vec::new();
         for router in self.routers.by_name.values() {

@@ -3,7 +3,7 @@
 //!
 //! Those of one sync group are one *unit*: they change their role together, in one [`Takeover`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -35,8 +35,10 @@ pub(super) struct VirtualRouters {
     /// The commit that a unit waits for, and its outcome.
     commits: BTreeMap<CommandId, String>,
     committed: BTreeMap<String, Outcome>,
-    /// Commands that nobody waits for, by what they are for.
+    /// Commands behind a takeover or a release that run, by their unit.
     others: BTreeMap<CommandId, String>,
+    /// Those that follow them, one after the other, each with the role it is for.
+    queued: BTreeMap<String, VecDeque<(Vec<String>, &'static str)>>,
     /// The lane knows that we can forward.
     ready: bool,
 }
@@ -67,6 +69,13 @@ pub(super) struct VirtualRouter {
     faulty_until: Option<Time>,
     /// For `shunt status`: when two were Active last.
     pub split: Option<Time>,
+}
+
+impl VirtualRouters {
+    /// Commands behind a change of roles still run.
+    pub fn has_commands(&self) -> bool {
+        !self.others.is_empty()
+    }
 }
 
 impl VirtualRouter {
@@ -275,10 +284,11 @@ impl Agent {
                 self.report(now, "takeover", &unit, "error", format!("commit: {error}"));
             }
             self.routers.committed.insert(unit, outcome);
-        } else if let Some(unit) = self.routers.others.remove(&command)
-            && let Err(error) = result
-        {
-            self.report(now, "takeover", &unit, "warning", error);
+        } else if let Some(unit) = self.routers.others.remove(&command) {
+            if let Err(error) = result {
+                self.report(now, "takeover", &unit, "warning", error);
+            }
+            self.run_next(&unit);
         }
     }
 
@@ -294,8 +304,18 @@ impl Agent {
         command
     }
 
-    fn run_commands(&mut self, unit: &str, commands: Vec<Vec<String>>, role: &str) {
-        for words in commands {
+    /// Runs them in order, in place of what is left from an earlier change of the role.
+    fn run_commands(&mut self, unit: &str, commands: Vec<Vec<String>>, role: &'static str) {
+        let commands = commands.into_iter().map(|words| (words, role)).collect();
+        self.routers.queued.insert(unit.to_owned(), commands);
+        if !self.routers.others.values().any(|running| running == unit) {
+            self.run_next(unit);
+        }
+    }
+
+    fn run_next(&mut self, unit: &str) {
+        let queued = self.routers.queued.get_mut(unit);
+        if let Some((words, role)) = queued.and_then(VecDeque::pop_front) {
             let command = self.run_command(unit, words, role);
             self.routers.others.insert(command, unit.to_owned());
         }

@@ -48,7 +48,7 @@ sync-group = "fw"
 
 [takeover]
 commit = ["/sbin/commit", "now"]
-after = [["/sbin/after"]]
+after = [["/sbin/after"], ["/sbin/then"]]
 release = [["/sbin/release"]]
 "#;
 
@@ -186,6 +186,15 @@ impl Rig {
         })
     }
 
+    /// Everything that runs ends well, and what comes after it.
+    pub fn commands_end(&mut self) {
+        let mut last = None;
+        while let Some(command) = self.has_command().filter(|command| Some(*command) != last) {
+            self.command_ends(command, Ok(""));
+            last = Some(command);
+        }
+    }
+
     pub fn command_ends(&mut self, command: CommandId, result: Result<&str, &str>) {
         let result = result.map(str::to_owned).map_err(str::to_owned);
         self.tell(Event::CommandEnded { command, result });
@@ -237,6 +246,7 @@ impl Rig {
         rig.command_ends(commit, Ok(""));
         rig.kernel(true);
         assert_eq!(rig.preference(), 200);
+        rig.commands_end();
         rig.take();
         rig
     }

@@ -195,11 +195,13 @@ fn a_stop_hands_over_first() {
     rig.lane(State::Backup, Reason::Released, None);
     rig.lane(State::Backup, Reason::AnotherActive, Some(OTHER));
     rig.kernel(false);
+    let release = rig.has_command().unwrap();
     let words = rig.take();
-    assert_eq!(words.last().map(String::as_str), Some("stopped"), "{words:?}");
-    for expected in ["1 gone", "2 gone", "stop"] {
+    for expected in ["/sbin/release", "1 gone", "2 gone", "stop"] {
         assert!(words.contains(&expected.to_owned()), "{words:?}");
     }
+    rig.command_ends(release, Ok(""));
+    assert_eq!(rig.take(), ["stopped"]);
 }
 
 #[test]
@@ -211,5 +213,26 @@ fn a_stop_does_not_wait_for_a_firewall_that_is_alone() {
     rig.wait(Duration::from_millis(499));
     assert!(!rig.take().contains(&"stopped".to_owned()));
     rig.wait(Duration::from_millis(1100));
+    rig.commands_end();
     assert!(rig.take().contains(&"stopped".to_owned()));
+}
+
+#[test]
+fn commands_run_one_after_the_other() {
+    let mut rig = Rig::new();
+    rig.lane(State::Active, Reason::ActiveDown, OURS);
+    let commit = rig.has_command().unwrap();
+    rig.command_ends(commit, Ok(""));
+    rig.kernel(true);
+    let after = rig.has_command().unwrap();
+    assert_eq!(rig.take().last().map(String::as_str), Some("/sbin/after"));
+    rig.command_ends(after, Err("exit code 3"));
+    assert_eq!(rig.events("takeover"), ["fw: exit code 3"]);
+    let then = rig.has_command().unwrap();
+    assert_eq!(rig.take(), ["/sbin/then"]);
+    // What is left of one role does not run in the other.
+    rig.lane(State::Backup, Reason::HigherPriority, Some(OTHER));
+    assert!(!rig.take().contains(&"/sbin/release".to_owned()), "the other one still runs");
+    rig.command_ends(then, Ok(""));
+    assert_eq!(rig.take(), ["/sbin/release"]);
 }
