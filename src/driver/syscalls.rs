@@ -12,6 +12,7 @@ use socket2::{SockAddr, SockAddrStorage, SockRef, Socket};
 use tokio::io::unix::AsyncFd;
 
 use crate::config::Secret;
+use crate::types::Mac;
 
 /// `struct tcp_md5sig` of `linux/tcp.h`.
 #[repr(C)]
@@ -101,6 +102,24 @@ pub fn bind_to_link(socket: &impl AsFd, interface: u32) -> io::Result<()> {
     let result =
         unsafe { libc::bind(socket.as_fd().as_raw_fd(), (&raw const name).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The Ethernet address of the interface that a packet socket is bound to, as it is now.
+pub fn link_address(socket: &impl AsFd) -> io::Result<Mac> {
+    // SAFETY: all octets zero are a valid sockaddr_ll: it has numbers only.
+    let mut name: libc::sockaddr_ll = unsafe { MaybeUninit::zeroed().assume_init() };
+    let mut length = libc::socklen_t::try_from(size_of_val(&name)).unwrap_or(0);
+    // SAFETY: the kernel writes no more than `length` octets, the size of the sockaddr_ll, and the length, and keeps no
+    // pointer; the descriptor is open as long as it is borrowed.
+    let result = unsafe {
+        let name = (&raw mut name).cast();
+        libc::getsockname(socket.as_fd().as_raw_fd(), name, &raw mut length)
+    };
+    match (result, name.sll_halen, name.sll_addr) {
+        (0, 6, [a, b, c, d, e, f, ..]) => Ok(Mac([a, b, c, d, e, f])),
+        (0, ..) => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Waits until something is ready or `timeout` is over, to the microsecond: epoll_wait(2) counts milliseconds. Takes Linux

@@ -2,10 +2,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use nix::sys::socket::{LinkAddr, getsockname, setsockopt, sockopt};
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::complaint::Complaint;
@@ -126,7 +125,7 @@ impl Link {
                     now,
                     |socket| {
                         frame.clear();
-                        write(action, mac_of(socket)?, frame);
+                        write(action, syscalls::link_address(socket)?, frame);
                         socket.send_with_flags(frame, libc::MSG_DONTWAIT)
                     },
                 )
@@ -199,13 +198,6 @@ fn packet_socket(interface: u32) -> io::Result<Socket> {
     // It may take CAP_NET_ADMIN, and is not worth a refusal.
     let _ = setsockopt(&socket, sockopt::Priority, &PRIORITY);
     Ok(socket)
-}
-
-/// The address of the interface that a packet socket is bound to, as it is now.
-fn mac_of(socket: &Socket) -> io::Result<Mac> {
-    let name: LinkAddr = getsockname(socket.as_raw_fd())?;
-    let none = || io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
-    (name.halen() == 6).then(|| name.addr()).flatten().map(Mac).ok_or_else(none)
 }
 
 /// A socket that sends VRRP from an address, with TTL 255, and receives nothing.
