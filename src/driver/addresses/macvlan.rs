@@ -46,8 +46,9 @@ pub fn read_alias(alias: &str) -> Option<Option<Arp>> {
     Some(arp.map(|(ignore, announce)| Arp { ignore, announce }))
 }
 
-/// Sets what a new macvlan needs.
-pub fn prepare(name: &str, ipv6: bool) -> Result<(), String> {
+/// Sets what a new macvlan on the interface `below` needs.
+pub fn prepare(name: &str, below: &str, ipv6: bool) -> Result<(), String> {
+    forward_like(name, below, ipv6)?;
     // The way back to a host leads over the interface below, so that a strict check would drop all that comes in here. 2 is
     // loose, and wins over 1 for all interfaces.
     sysctl::set(Net::Ipv4, name, "rp_filter", 2)?;

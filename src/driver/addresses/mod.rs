@@ -322,7 +322,7 @@ impl Worker {
         let name = made.map_err(problem)?;
         let index = nix::net::if_::if_nametoindex(name.as_str())
             .map_err(|error| problem(format!("{name}: {error}")))?;
-        let prepared = macvlan::prepare(&name, ipv6).and_then(|()| match before {
+        let prepared = macvlan::prepare(&name, below, ipv6).and_then(|()| match before {
             Some(before) => {
                 self.below.entry(parent).or_insert(Below { name: below.to_owned(), before });
                 before.prepare(below)
@@ -351,8 +351,6 @@ impl Worker {
         let mut changes = Vec::new();
         if let Some(macvlan) = &mut router.macvlan {
             macvlan.is_up = true;
-            let ipv6 = macvlan::is_ipv6(wanted);
-            macvlan::forward_like(&macvlan.name, &wanted.interface_name, ipv6)?;
             changes.push(Change::Up { index });
         }
         let stale = router.assigned.iter().filter(|old| !wanted.addresses.contains(old));
@@ -366,6 +364,12 @@ impl Worker {
             let text = format!("{}: {}", router.wanted.interface_name, refusal.text);
             return Err(Refused { is_gone, text });
         }
+        if let Some(macvlan) = &router.macvlan {
+            // Again, as it may have changed below since the macvlan was made.
+            let ipv6 = macvlan::is_ipv6(&router.wanted);
+            macvlan::forward_like(&macvlan.name, &router.wanted.interface_name, ipv6)
+                .map_err(|text| Refused { is_gone: false, text })?;
+        }
         Ok(())
     }
 
@@ -373,9 +377,9 @@ impl Worker {
         if !router.is_assigned() {
             return Ok(());
         }
-        self.netlink
-            .apply(&changes_to_release(router.index(), false, &router.assigned))
-            .map_err(|refusal| refusal.text)?;
+        let index = router.index();
+        let removed = router.assigned.iter().map(|&address| Change::Remove { index, address });
+        self.netlink.apply(&removed.collect::<Vec<_>>()).map_err(|refusal| refusal.text)?;
         router.assigned.clear();
         if router.macvlan.is_none() {
             self.guardian.forget(id);
@@ -467,17 +471,4 @@ struct Refused {
     /// The interface is no more.
     is_gone: bool,
     text: String,
-}
-
-impl From<String> for Refused {
-    fn from(text: String) -> Refused {
-        Refused { is_gone: false, text }
-    }
-}
-
-/// How a virtual router lets go: the addresses first, as that is done at once. They would stay those of a macvlan that
-/// is down.
-pub fn changes_to_release(index: u32, is_macvlan: bool, addresses: &[IpAddr]) -> Vec<Change> {
-    let removed = addresses.iter().map(|&address| Change::Remove { index, address });
-    removed.chain(is_macvlan.then_some(Change::Down { index })).collect()
 }

@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::line::{Kept, Line};
-use crate::driver::addresses::{Netlink, changes_to_release};
+use crate::driver::addresses::{Change, Netlink};
 use crate::vrrp::VirtualRouterId;
 
 /// The guardian itself, from start to end.
@@ -111,13 +111,18 @@ impl Watch {
 
     /// Removes these addresses, once.
     fn release(&mut self, is_due: impl Fn(&VirtualRouterId) -> bool) {
-        let mut changes = Vec::new();
+        // What takes the kernel long comes last.
+        let (mut changes, mut down) = (Vec::new(), Vec::new());
         self.assigned.retain(|id, Assigned { kept, .. }| {
             if is_due(id) {
-                changes.extend(changes_to_release(kept.index, kept.is_macvlan, &kept.addresses));
+                let index = kept.index;
+                let addresses = kept.addresses.iter();
+                changes.extend(addresses.map(|&address| Change::Remove { index, address }));
+                down.extend(kept.is_macvlan.then_some(Change::Down { index }));
             }
             !is_due(id)
         });
+        changes.append(&mut down);
         // Nobody is there to tell.
         let _ = self.netlink.apply(&changes);
     }

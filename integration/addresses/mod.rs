@@ -1,6 +1,10 @@
 //! Virtual addresses in the kernel: the driver's thread and the guardian against the kernel, each test in a network namespace
 //! of its own, with a host behind a cable in another. The witness is `ip`.
 
+mod guardian;
+mod neighbors;
+mod routers;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -112,7 +116,7 @@ fn wanted(addresses: &[&str], assigned: bool) -> VirtualAddresses {
 struct Watched {
     addresses: Addresses,
     told: mpsc::Receiver<Event>,
-    _beat: Beat,
+    beat: Beat,
 }
 
 impl Watched {
@@ -120,8 +124,8 @@ impl Watched {
         let (sender, told) = mpsc::channel();
         let program = PathBuf::from(env!("CARGO_BIN_EXE_shuntd"));
         let tell = move |event| drop(sender.send(event));
-        let (addresses, _beat) = Addresses::start(program, tell).unwrap();
-        Watched { addresses, told, _beat }
+        let (addresses, beat) = Addresses::start(program, tell).unwrap();
+        Watched { addresses, told, beat }
     }
 
     /// Whether they are assigned then, or why not.
@@ -142,72 +146,4 @@ impl Watched {
             other => panic!("not about {about:?}: {other:?}"),
         }
     }
-}
-
-#[test]
-fn a_macvlan_is_made_goes_up_with_its_addresses_and_leaves_nothing() {
-    in_namespace(|| {
-        let four = |assigned| Some(wanted(&["10.0.0.1", "10.0.0.3"], assigned));
-        let six = |assigned| Some(wanted(&["fe80::10", "2001:db8::1"], assigned));
-        let before = interfaces();
-        set_sysctl("ipv4/conf/lan/arp_announce", "1");
-        set_sysctl("ipv4/conf/lan/forwarding", "1");
-        set_sysctl("ipv6/conf/lan/forwarding", "1");
-        let watched = Watched::new();
-
-        assert_eq!(watched.set(GATE, four(false)), Ok(false));
-        assert_eq!(watched.set(GATE6, six(false)), Ok(false));
-        assert!(!is_up("vrrp4.10") && !is_up("vrrp6.10"));
-        let link = ip("-details link show dev vrrp4.10");
-        for part in ["vrrp4.10@lan", "00:00:5e:00:01:0a", "addrgenmode none", "shunt vrrp gate"] {
-            assert!(link.contains(part), "{part} in {link}");
-        }
-        assert!(ip("link show dev vrrp6.10").contains("00:00:5e:00:02:0a"));
-        assert_eq!(addresses_of("vrrp4.10"), [""; 0]);
-        for (path, value) in [
-            ("ipv4/conf/lan/arp_ignore", "1"),
-            ("ipv4/conf/lan/arp_announce", "2"),
-            ("ipv4/conf/vrrp4.10/rp_filter", "2"),
-            ("ipv4/conf/vrrp4.10/arp_ignore", "1"),
-            ("ipv6/conf/vrrp6.10/accept_dad", "0"),
-            ("ipv6/conf/vrrp6.10/accept_ra", "0"),
-        ] {
-            assert_eq!(sysctl(path), value, "{path}");
-        }
-
-        let begin = Instant::now();
-        assert_eq!(watched.set(GATE, four(true)), Ok(true));
-        let first = begin.elapsed();
-        assert_eq!(watched.set(GATE6, six(true)), Ok(true));
-        assert!(is_up("vrrp4.10") && is_up("vrrp6.10"));
-        assert_eq!(addresses_of("vrrp4.10"), ["10.0.0.1/32", "10.0.0.3/32"]);
-        assert_eq!(addresses_of("vrrp6.10"), ["2001:db8::1/128", "fe80::10/64"]);
-        assert!(!ip("address show dev vrrp6.10").contains("tentative"), "usable at once");
-        assert_eq!(sysctl("ipv4/conf/vrrp4.10/forwarding"), "1");
-        assert_eq!(sysctl("ipv6/conf/vrrp6.10/forwarding"), "1");
-
-        // Again, and with other addresses.
-        assert_eq!(watched.set(GATE, four(true)), Ok(true));
-        assert_eq!(watched.set(GATE, Some(wanted(&["10.0.0.4", "10.0.0.1"], true))), Ok(true));
-        assert_eq!(addresses_of("vrrp4.10"), ["10.0.0.1/32", "10.0.0.4/32"]);
-
-        let begin = Instant::now();
-        assert_eq!(watched.set(GATE, four(false)), Ok(false));
-        let released = begin.elapsed();
-        let begin = Instant::now();
-        assert_eq!(watched.set(GATE, four(true)), Ok(true));
-        let second = begin.elapsed();
-        println!(
-            "assigned in {first:?} with the guardian's start, {second:?}; released in {released:?}"
-        );
-        assert_eq!(watched.set(GATE, four(false)), Ok(false));
-        assert_eq!(addresses_of("vrrp4.10"), [""; 0]);
-        eventually(|| !is_up("vrrp4.10"));
-
-        assert_eq!(watched.set(GATE, None), Ok(false));
-        assert_eq!(sysctl("ipv4/conf/lan/arp_ignore"), "0");
-        assert_eq!(sysctl("ipv4/conf/lan/arp_announce"), "1");
-        drop(watched);
-        assert_eq!(interfaces(), before, "vrrp6.10 was still assigned");
-    });
 }
