@@ -51,10 +51,11 @@ pub(super) fn read(
             check_prefix(entry.key, prefix, node, &mut taken, report);
         }
         let base = read_base(&section, node, names, report);
-        let follow = read_backup(&section, &base, names, report).and_then(|backup| {
-            let router = reference::known(&section, "follow", &ROUTER, &routers, report)?;
-            Some(Follow { router, backup })
-        });
+        let follow =
+            read_backup(&section, node.site.as_deref(), &base, names, report).and_then(|backup| {
+                let router = reference::known(&section, "follow", &ROUTER, &routers, report)?;
+                Some(Follow { router, backup })
+            });
         let group = Group {
             follow,
             on_loss: read_on_loss(&section, root.has("ospf"), report),
@@ -146,6 +147,7 @@ fn read_base(
 /// none.
 fn read_backup(
     group: &Section<'_>,
+    site: Option<&str>,
     base: &BTreeMap<String, Preference>,
     names: &LevelNames,
     report: &mut Report<'_>,
@@ -170,13 +172,13 @@ fn read_backup(
         Some("none") => Preference::NONE,
         _ => names.read_value("backup", value, report)?,
     };
-    if let Some(most) = base.values().max()
-        && backup >= *most
-    {
-        let draft = report
-            .at(value.span(), "`backup` is not lower than the base of any site")
-            .label("the role would make no difference");
-        draft.related(group.span_of("base"), "the base");
+    // A site without a base announces by orders only, which may be for anything.
+    let usual = site.and_then(|site| base.get(site)).filter(|usual| usual.is_announced());
+    if usual.is_some_and(|usual| backup >= *usual) {
+        report
+            .at(value.span(), "`backup` is not lower than the base of this site")
+            .label("the role would make no difference here")
+            .related(group.span_of("base"), "the base");
     }
     Some(backup)
 }

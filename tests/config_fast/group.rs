@@ -87,15 +87,19 @@ error: unknown virtual router `inside`
 /// Otherwise the role makes no difference, and somebody has mistaken the level.
 #[test]
 fn a_backup_announces_less() {
+    // A site without a base announces by orders only.
+    let lines = format!("{PREFIXES}\nfollow = \"inside\"\nbackup = \"primary\"");
+    let elsewhere = changed(PREFIXES, &lines).replace("site = \"dc1\"", "site = \"dc3\"");
+    assert!(read(&elsewhere).is_ok());
     check_group(
         r#"follow = "inside"
 backup = "primary""#,
         r#"
-error: `backup` is not lower than the base of any site
+error: `backup` is not lower than the base of this site
   --> shunt.toml:19:10
    |
 19 | backup = "primary"
-   |          ^^^^^^^^^ the role would make no difference
+   |          ^^^^^^^^^ the role would make no difference here
 20 | base = { dc1 = "primary", dc2 = "standby" }
    |        ------------------------------------ the base
 "#,
