@@ -118,7 +118,7 @@ fn documentation_shows_what_is_printed() {
 #[test]
 fn documentation_names_every_command() {
     let documentation = include_str!("../docs/cli.md");
-    let nested = ["ospf", "plan"]
+    let nested = ["ospf", "plan", "vrrp"]
         .map(|name| subcommands(&[name]).into_iter().map(move |nested| format!("{name} {nested}")));
     for name in subcommands(&[]).into_iter().chain(nested.into_iter().flatten()) {
         assert!(documentation.contains(&format!("$ shunt {name}")), "shunt {name} is missing");
@@ -142,6 +142,9 @@ fn json_is_the_message_as_the_daemon_sent_it() {
     assert_eq!(read(&["ospf", "neighbors"]), json!(mock::ospf::neighbors()));
     let interfaces = json!({ "interfaces": mock::ospf::interfaces() });
     assert_eq!(read(&["ospf", "interfaces"]), interfaces);
+    assert_eq!(read(&["bfd"]), json!(mock::fast::bfd("").unwrap()));
+    assert_eq!(read(&["bfd", "far"]), json!(mock::fast::bfd("far").unwrap()));
+    assert_eq!(read(&["vrrp"]), json!(mock::fast::vrrp("").unwrap()));
     let plan = mock::ospf::plan("198.51.100.7/32", "standby").unwrap();
     assert_eq!(read(&["plan", "prefer", "198.51.100.7/32", "standby"]), json!(plan));
     assert_eq!(read(&["version"]), json!({ "shunt": "0.1.0", "shuntd": "0.1.0" }));
@@ -235,6 +238,23 @@ fn orders_carry_what_was_typed() {
         }
     );
     assert_eq!(order(&["undrain"]), OrderRequest { target: String::new(), ..request("undrain") });
+    let router = |order: &str| OrderRequest {
+        target: "inside".to_owned(),
+        timeout_us: 10_000_000,
+        ..request(order)
+    };
+    assert_eq!(
+        order(&["vrrp", "release", "inside", "--for", "30m", "--reason", "kernel update"]),
+        OrderRequest {
+            reason: "kernel update".to_owned(),
+            for_seconds: 1800,
+            ..router("vrrp-release")
+        }
+    );
+    assert_eq!(
+        order(&["vrrp", "resume", "inside", "--no-wait", "--timeout", "2s"]),
+        OrderRequest { no_wait: true, timeout_us: 2_000_000, ..router("vrrp-resume") }
+    );
 }
 
 #[test]
@@ -257,6 +277,14 @@ fn refusals_have_their_exit_codes() {
         (&["ospf", "database", "--router", "edge3"], 1, "did you mean `edge2`?"),
         (&["plan", "prefer", "203.0.113.0/24", "standby"], 1, "not announced by this node"),
         (&["why", "nonsense"], 1, "`nonsense` is not a prefix"),
+        (&["bfd", "fr"], 1, "did you mean `far`?"),
+        (&["vrrp", "insid"], 1, "did you mean `inside`?"),
+        (&["vrrp", "release", "insid"], 1, "did you mean `inside`?"),
+        (
+            &["vrrp", "release", "stuck", "--timeout", "2s"],
+            5,
+            "the order is in force, but stuck is releasing after 2 s",
+        ),
         (&["routes", "--within", "192.0.2.0/24"], 3, "shuntd is stopping"),
     ] {
         let output = run(&mock.socket(), arguments);
@@ -285,6 +313,8 @@ fn usage_errors_suggest_and_exit_with_2() {
         (&["ospf", "database", "--type", "nsa"], "nssa-external"),
         (&["plan", "prefer", "198.51.100.7/32"], "<LEVEL>"),
         (&["drain", "payments"], "unexpected argument 'payments'"),
+        (&["vrrp", "release"], "<NAME>"),
+        (&["vrrp", "resume", "inside", "--for", "2h"], "unexpected argument '--for'"),
         (&[], "Usage: shunt"),
     ] {
         let output = run(nowhere, arguments);
@@ -517,6 +547,7 @@ fn a_neighbor_cannot_write_to_the_terminal() {
     for (arguments, shown) in [
         (&["neighbors", "isp-b"][..], r"Shutdown: \u{1b}[2Jbye at"),
         (&["ospf", "neighbors"], r"c_2\u{1b}c "),
+        (&["vrrp", "inside"], r"no route\u{1b}[2J"),
     ] {
         let mut command = command(&mock.socket(), arguments);
         let text = stdout(&command.env("CLICOLOR_FORCE", "1").output().unwrap());
@@ -534,6 +565,8 @@ fn lists_fit_into_80_columns() {
         &["ospf", "interfaces"],
         &["ospf", "database"],
         &["ospf", "routes"],
+        &["bfd"],
+        &["vrrp"],
         &["plan", "prefer", "198.51.100.7/32", "standby"],
     ] {
         let text = stdout(&run(&mock.socket(), arguments));

@@ -88,14 +88,16 @@ impl Agent {
                 self.actions.push_back(Action::StoreIntents { version, text });
             }
             Ok(None) => {
+                let of_router = request.order == "vrrp-resume";
                 let announcements = match self.config.definitions().target(&request.target) {
-                    Ok(target) => self.announcements_of(&target),
-                    Err(_) => Vec::new(),
+                    Ok(target) if !of_router => self.announcements_of(&target),
+                    _ => Vec::new(),
                 };
                 let reply = v1::OrderReply {
                     announcements,
                     unchanged: true,
                     drain: self.drain_order(now),
+                    router: self.vrrp_outcome(&request.target, now).filter(|_| of_router),
                     ..Default::default()
                 };
                 self.actions.push_back(Action::Answer { order, answer: Ok(reply) });

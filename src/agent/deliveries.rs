@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-use super::orders::{Awaiting, Delivery, Durable};
+use super::orders::{Awaiting, Delivery, Durable, RouterOrder};
 use super::ospf_reads::neighbor_name;
 use super::text::micros;
 use super::{Action, Agent, OrderId, PeerId, text};
 use crate::api::v1;
+use crate::group::Target;
 use crate::ospf::{self, NeighborState};
 use crate::types::{Prefix, RouterId, Time};
 
@@ -23,8 +24,10 @@ impl Agent {
             self.begin_waiting(order, stored, &told, &flooded, now);
         }
         self.settle_area(now);
+        self.settle_router_orders(now);
         let answered = |awaiting: &Awaiting| {
-            (awaiting.missing.is_empty() && awaiting.unflooded.is_empty())
+            let waits = awaiting.router.as_ref().is_some_and(|router| router.waits);
+            (awaiting.missing.is_empty() && awaiting.unflooded.is_empty() && !waits)
                 || awaiting.deadline <= now
         };
         let done: Vec<OrderId> = self
@@ -55,7 +58,14 @@ impl Agent {
         let unflooded = flooded_of(&prefixes, flooded);
         let mut deliveries = BTreeMap::new();
         let mut missing = BTreeSet::new();
-        for neighbor in self.neighbors.values() {
+        let router = match &order.target {
+            Target::Router(name) => {
+                Some(RouterOrder { name: name.clone(), waits: order.wait, settled: None })
+            }
+            _ => None,
+        };
+        // What neighbours are told because of a role is in the log of the takeover.
+        for neighbor in self.neighbors.values().filter(|_| router.is_none()) {
             let was_told = |prefix: &&Prefix| {
                 told.get(*prefix).is_some_and(|peers| peers.contains(&neighbor.id))
             };
@@ -99,13 +109,18 @@ impl Agent {
             arrived: order.arrived,
             durable: stored - order.arrived,
             deadline: order.arrived + order.timeout,
-            unchanged: unflooded.is_empty()
+            unchanged: router.is_none()
+                && unflooded.is_empty()
                 && !prefixes.iter().any(|prefix| told.contains_key(prefix)),
-            area: self.area_deliveries(&prefixes, &unflooded, order.wait, now),
+            area: match router {
+                Some(_) => BTreeMap::new(),
+                None => self.area_deliveries(&prefixes, &unflooded, order.wait, now),
+            },
             unflooded: if order.wait { unflooded } else { Vec::new() },
             prefixes,
             deliveries,
             missing,
+            router,
         };
         self.orders.awaiting.insert(order.order, awaiting);
     }
@@ -178,6 +193,22 @@ impl Agent {
         deliveries
     }
 
+    /// Takes note of virtual routers that have done what was ordered.
+    fn settle_router_orders(&mut self, now: Time) {
+        let waiting = self.orders.awaiting.iter().filter_map(|(order, awaiting)| {
+            let router = awaiting.router.as_ref().filter(|router| router.settled.is_none())?;
+            self.has_settled(&router.name, now).then_some(*order)
+        });
+        for order in waiting.collect::<Vec<OrderId>>() {
+            if let Some(awaiting) = self.orders.awaiting.get_mut(&order)
+                && let Some(router) = &mut awaiting.router
+            {
+                router.waits = false;
+                router.settled = Some(now - awaiting.arrived);
+            }
+        }
+    }
+
     /// Takes note of what the whole area has acknowledged by now.
     fn settle_area(&mut self, now: Time) {
         let Some(ospf) = &self.ospf else { return };
@@ -235,6 +266,10 @@ impl Agent {
             prefixes: delivery.prefixes,
             acknowledged_us: micros(delivery.acknowledged),
         });
+        let router = awaiting.router.and_then(|router| {
+            let settled_us = router.settled.map(micros).unwrap_or_default();
+            Some(v1::VrrpOutcome { settled_us, ..self.vrrp_outcome(&router.name, now)? })
+        });
         v1::OrderReply {
             announcements: awaiting
                 .prefixes
@@ -247,6 +282,7 @@ impl Agent {
             total_us: micros(now - awaiting.arrived),
             unchanged: awaiting.unchanged,
             drain: self.drain_order(now),
+            router,
         }
     }
 }

@@ -28,6 +28,7 @@
 
 mod announcements;
 mod bfd;
+mod bfd_reads;
 mod deliveries;
 mod event;
 mod exports;
@@ -49,6 +50,7 @@ mod text;
 mod tracking;
 mod transit;
 mod vrrp;
+mod vrrp_reads;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -3,7 +3,8 @@
 //! 1. *Requested*: checked, and put into a copy of the intents, which goes to the disk
 //!    ([`Action::StoreIntents`](super::Action::StoreIntents)). Nothing is announced yet.
 //! 2. *Durable*: the copy becomes what is in force; the agent settles, neighbours are sent what changed.
-//! 3. *Sent*: each neighbour that was sent something is awaited until its TCP has acknowledged it.
+//! 3. *Sent*: each neighbour that was sent something is awaited until its TCP has acknowledged it. A virtual router is
+//!    awaited until it has changed its role.
 //! 4. *Answered*: all have, or the session was lost, or the order's time is up. The order stands in
 //!    every case; the answer says who has it.
 //!
@@ -87,6 +88,18 @@ pub(super) struct Awaiting {
     pub area: BTreeMap<(u32, RouterId), Delivery>,
     /// What not all of them have acknowledged yet.
     pub unflooded: Vec<Ipv4Net>,
+    /// The virtual router that the order is for.
+    pub router: Option<RouterOrder>,
+}
+
+/// An order for a virtual router.
+#[derive(Clone)]
+pub(super) struct RouterOrder {
+    pub name: String,
+    /// Its role is not waited for any more.
+    pub waits: bool,
+    /// From the request's arrival until it had done what was ordered.
+    pub settled: Option<Duration>,
 }
 
 #[derive(Clone)]

@@ -13,6 +13,7 @@ use crate::rib::{Candidate, Route, SourceId, Standing};
 use crate::types::{Family, Prefix, Time};
 
 impl Agent {
+    /// Without what the lane of BFD and VRRP has to say: see [`Agent::fast_status`].
     pub fn status(&self, now: Time) -> v1::StatusReply {
         let node = &self.config.node;
         let learned = |neighbor: &Neighbor| {
@@ -43,6 +44,7 @@ impl Agent {
             state_directory: self.facts.state_directory.clone(),
             ospf: self.ospf_status(),
             drain: self.drain_order(now),
+            fast: None,
         }
     }
 
@@ -410,7 +412,7 @@ impl Agent {
     }
 }
 
-fn intent_reply(intent: &Intent, preference: u8) -> v1::Intent {
+pub(super) fn intent_reply(intent: &Intent, preference: u8) -> v1::Intent {
     let order = match intent.order {
         Order::Announce(_) => "announce",
         Order::Withdraw => "withdraw",
@@ -420,6 +422,7 @@ fn intent_reply(intent: &Intent, preference: u8) -> v1::Intent {
     };
     let target = match &intent.target {
         Target::Node => String::new(),
+        Target::Router(name) => name.clone(),
         target => target.to_string(),
     };
     v1::Intent {

@@ -1,5 +1,6 @@
 //! Path attributes, announcements and intents as the API shows them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::api::v1;
@@ -88,4 +89,9 @@ pub(super) fn intent(intent: &Intent, levels: &Levels) -> String {
 /// A span as the API has it.
 pub(super) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Counters as the API has them.
+pub(super) fn counters(counters: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }

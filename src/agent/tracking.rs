@@ -95,6 +95,12 @@ impl Agent {
         }
     }
 
+    /// What is known of a file or a command that is tracked; empty for all else.
+    pub(super) fn probe_text(&self, object: &TrackedObject) -> String {
+        let watched = self.probes.by_object.get(object);
+        watched.map(|watched| watched.text.clone()).unwrap_or_default()
+    }
+
     /// Whether a tracked object is as it should be.
     pub(super) fn is_up(&self, object: &TrackedObject) -> bool {
         match object {

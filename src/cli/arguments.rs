@@ -125,6 +125,14 @@ pub enum Command {
     /// Show what OSPF knows
     #[command(subcommand)]
     Ospf(OspfCommand),
+    /// List the BFD sessions, or show some in full
+    Bfd {
+        /// Only sessions of this neighbor, configured session, interface or address, with
+        /// everything known about them
+        name: Option<String>,
+    },
+    /// List the virtual routers (VRRP), show one in full, or release one
+    Vrrp(VrrpArguments),
     /// Explain a prefix: why this preference, what was sent to whom, which path won and why
     Why {
         /// A prefix, or an address whose longest match is explained
@@ -206,6 +214,43 @@ pub enum OspfCommand {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct VrrpArguments {
+    /// Only this virtual router, with everything known about it
+    pub name: Option<String>,
+    #[command(subcommand)]
+    pub order: Option<VrrpOrder>,
+}
+
+#[derive(Subcommand)]
+pub enum VrrpOrder {
+    /// Give up a virtual router, with its sync group, as long as another router can be Active
+    ///
+    /// BGP and OSPF go first, then the addresses, so that no connection is cut. The order is on
+    /// disk before it acts and outlives restarts until `shunt vrrp resume` or the end of `--for`.
+    /// The command returns when the role is given up.
+    Release {
+        /// The virtual router's name
+        name: String,
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        expiry: Expiry,
+        #[command(flatten)]
+        wait: RoleWait,
+    },
+    /// End the release: the virtual router may be Active again, as its priority says
+    Resume {
+        /// The virtual router's name
+        name: String,
+        #[command(flatten)]
+        because: Because,
+        #[command(flatten)]
+        wait: RoleWait,
+    },
+}
+
+#[derive(Args)]
 pub struct LsaSelection {
     /// Only one type of LSA
     #[arg(long = "type", value_name = "TYPE")]
@@ -262,6 +307,16 @@ pub struct Wait {
     pub no_wait: bool,
     /// How long to wait for the neighbors' acknowledgements
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = span)]
+    pub timeout: Duration,
+}
+
+#[derive(Args)]
+pub struct RoleWait {
+    /// Return as soon as the order is on disk
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long to wait for the change of roles
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
     pub timeout: Duration,
 }
 

@@ -8,14 +8,15 @@
 //! - `daemon`: the connection, and what a failed call means.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
-//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `plan`, `why`, `events`, `check`, `pages`: one file or
-//!   folder per command or family of commands, each asking and rendering.
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `plan`, `why`, `events`, `check`, `pages`: one
+//!   file or folder per command or family of commands, each asking and rendering.
 //!
 //! Answers go to standard output, everything else to standard error. A reader that goes away
 //! (`shunt routes | head`) ends the command quietly.
 
 mod arguments;
 mod attributes;
+mod bfd;
 mod check;
 mod daemon;
 mod events;
@@ -29,13 +30,14 @@ mod output;
 mod pages;
 mod plan;
 mod routes;
+mod vrrp;
 mod why;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Expiry};
+use arguments::{Arguments, Command, Expiry, VrrpArguments};
 use daemon::Daemon;
 use failure::Failure;
 use order::Order;
@@ -103,6 +105,11 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
         }
         Command::Plan(order) => plan::plan(order, daemon, out).await,
         Command::Ospf(command) => ospf::ospf(command, daemon, out).await,
+        Command::Bfd { name } => bfd::bfd(name, daemon, out).await,
+        Command::Vrrp(VrrpArguments { name, order: None }) => vrrp::vrrp(name, daemon, out).await,
+        Command::Vrrp(VrrpArguments { order: Some(order), .. }) => {
+            vrrp::order(order, daemon, out).await
+        }
         Command::Status => node::status(daemon, out).await,
         Command::Version => node::version(daemon, out).await,
         Command::Reload => node::reload(daemon, out).await,

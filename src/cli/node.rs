@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::groups;
 use super::output::{self, BOLD, Output, WARN, count, harmless};
 use crate::api::v1::{
-    KernelStatus, OspfStatus, ReloadReply, ReloadRequest, StatusReply, StatusRequest,
+    FastStatus, KernelStatus, OspfStatus, ReloadReply, ReloadRequest, StatusReply, StatusRequest,
     VersionRequest,
 };
 
@@ -50,6 +50,9 @@ fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
             ),
             ("routes", format!("{} learned", reply.routes_learned)),
             ("ospf", reply.ospf.as_ref().map(|status| ospf(status, router_id)).unwrap_or_default()),
+            ("bfd", reply.fast.as_ref().map(bfd).unwrap_or_default()),
+            ("vrrp", reply.fast.as_ref().map(vrrp).unwrap_or_default()),
+            ("lane", reply.fast.as_ref().map(lane).unwrap_or_default()),
             ("kernel", reply.kernel.as_ref().map(kernel).unwrap_or_default()),
             ("configuration", reply.configuration.clone()),
             ("state", reply.state_directory.clone()),
@@ -80,6 +83,38 @@ fn ospf(status: &OspfStatus, router_id: &str) -> String {
     match status.stub_router.as_str() {
         "" => {}
         why => text.push_str(&format!("\nstub router, not for transit (RFC 6987): {why}")),
+    }
+    text
+}
+
+fn bfd(status: &FastStatus) -> String {
+    match status.bfd_sessions {
+        0 => String::new(),
+        all => format!("{} of {} up", status.bfd_up, count(all.into(), "session", "sessions")),
+    }
+}
+
+fn vrrp(status: &FastStatus) -> String {
+    match status.routers {
+        0 => String::new(),
+        all => {
+            let routers = count(all.into(), "virtual router", "virtual routers");
+            format!("{} of {routers} active", status.routers_active)
+        }
+    }
+}
+
+/// How well the thread of BFD and VRRP keeps its time.
+fn lane(status: &FastStatus) -> String {
+    let realtime = if status.not_realtime.is_empty() { "real-time" } else { "not real-time" };
+    let locked = if status.not_locked.is_empty() { "locked" } else { "not locked" };
+    let mut text = format!("{realtime}, memory {locked}");
+    if let Some(lag) = status.lag.as_ref().filter(|lag| lag.samples > 0) {
+        let [half, most, worst] = [lag.p50_us, lag.p99_us, lag.worst_us]
+            .map(|micros| output::span(std::time::Duration::from_micros(micros)));
+        text.push_str(&format!(
+            "\ntimers late by {half} (half of them), {most} (99 %), {worst} (worst)"
+        ));
     }
     text
 }

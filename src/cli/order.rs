@@ -27,23 +27,18 @@ impl Order {
     pub async fn give(self, daemon: Daemon, out: Output) -> Result<(), Failure> {
         let node = self.target.is_empty();
         let Wait { no_wait, timeout } = self.wait;
-        // A fraction of a second is rounded up: 0 would mean that the order never expires.
-        let for_seconds = self
-            .expiry
-            .expires_after
-            .map_or(0, |span| span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0)));
         let request = OrderRequest {
             target: self.target,
             order: self.order.to_owned(),
             level: self.level.unwrap_or_default(),
             reason: self.because.reason,
-            for_seconds,
+            for_seconds: seconds(&self.expiry),
             no_wait,
             timeout_us: u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX).max(1),
         };
         let patience = if no_wait { PATIENCE } else { timeout.saturating_add(PATIENCE) };
         let call = daemon.call(patience, async move |mut client| client.order(request).await);
-        let reply = with_progress(timeout, call).await?;
+        let reply = with_progress("the neighbors' acknowledgements", timeout, call).await?;
 
         let missing = unacknowledged(&reply, timeout);
         out.answer(&reply, |out| print(&reply, node, out))?;
@@ -58,8 +53,14 @@ impl Order {
     }
 }
 
+/// A fraction of a second is rounded up: 0 would mean that the order never expires.
+pub fn seconds(expiry: &Expiry) -> u64 {
+    let up = |span: Duration| span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
+    expiry.expires_after.map_or(0, up)
+}
+
 /// Awaits `call`; tells a person at a terminal what it waits for when that takes over a second.
-async fn with_progress<T>(timeout: Duration, call: impl Future<Output = T>) -> T {
+pub async fn with_progress<T>(what: &str, timeout: Duration, call: impl Future<Output = T>) -> T {
     let mut call = std::pin::pin!(call);
     let second = tokio::time::sleep(Duration::from_secs(1));
     tokio::select! {
@@ -73,7 +74,7 @@ async fn with_progress<T>(timeout: Duration, call: impl Future<Output = T>) -> T
     if shown {
         let limit = output::span(timeout);
         // Only a hint: nothing is lost if it cannot be shown.
-        let _ = write!(terminal, "waiting for the neighbors' acknowledgements, up to {limit} ...");
+        let _ = write!(terminal, "waiting for {what}, up to {limit} ...");
     }
     let reply = call.await;
     if shown {
@@ -152,7 +153,7 @@ fn print(reply: &OrderReply, node: bool, out: &mut dyn Write) -> io::Result<()> 
 }
 
 /// `, ordered by root (uid 0) until 2026-11-22T00:00:00Z`
-fn by_whom(intent: &Intent) -> String {
+pub fn by_whom(intent: &Intent) -> String {
     let Intent { owner, expires, .. } = intent;
     match expires.as_str() {
         "" => format!(", ordered by {owner}"),

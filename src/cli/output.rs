@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, StdoutLock, Write};
 use std::time::Duration;
 
@@ -240,6 +241,12 @@ pub fn moment(at: &str) -> Cow<'_, str> {
         Some((seconds, _)) => Cow::Owned(format!("{seconds}Z")),
         None => Cow::Borrowed(at),
     }
+}
+
+/// `12 hello, 3 link-state-update`: what was counted at all.
+pub fn counters(counters: &BTreeMap<String, u64>) -> String {
+    let counted = counters.iter().filter(|(_, count)| **count > 0);
+    counted.map(|(name, count)| format!("{count} {name}")).collect::<Vec<String>>().join(", ")
 }
 
 /// `1 prefix`, `2 prefixes`.

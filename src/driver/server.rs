@@ -86,6 +86,12 @@ fn stopping() -> Status {
     Status::unavailable("shuntd is stopping")
 }
 
+fn lane_is_silent() -> Status {
+    Status::unavailable(
+        "the thread of BFD and VRRP does not answer: see `shunt events` and restart shuntd",
+    )
+}
+
 /// Tells the agent when the client of an order goes away: the future that holds this is then dropped.
 struct Abandon {
     inbox: Inbox,
@@ -108,7 +114,14 @@ impl Control for Server {
         &self,
         _request: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusReply>, Status> {
-        self.ask(|agent, now| agent.status(now)).await.map(Response::new)
+        let snapshot = self.lane.snapshot().await;
+        let status = move |agent: &mut Agent, now: Time| {
+            let mut status = agent.status(now);
+            status.fast = agent.fast_status(snapshot.as_ref());
+            status.warnings.extend(agent.fast_warnings(snapshot.as_ref(), now));
+            status
+        };
+        self.ask(status).await.map(Response::new)
     }
 
     async fn neighbors(
@@ -234,6 +247,24 @@ impl Control for Server {
     ) -> Result<Response<v1::PlanReply>, Status> {
         let request = request.into_inner();
         self.ask(move |agent, now| agent.plan(&request, now)).await?.map(Response::new)
+    }
+
+    async fn bfd(
+        &self,
+        request: Request<v1::BfdRequest>,
+    ) -> Result<Response<v1::BfdReply>, Status> {
+        let request = request.into_inner();
+        let snapshot = self.lane.snapshot().await.ok_or_else(lane_is_silent)?;
+        self.ask(move |agent, now| agent.bfd(&request, &snapshot, now)).await?.map(Response::new)
+    }
+
+    async fn vrrp(
+        &self,
+        request: Request<v1::VrrpRequest>,
+    ) -> Result<Response<v1::VrrpReply>, Status> {
+        let request = request.into_inner();
+        let snapshot = self.lane.snapshot().await.ok_or_else(lane_is_silent)?;
+        self.ask(move |agent, now| agent.vrrp(&request, &snapshot, now)).await?.map(Response::new)
     }
 
     async fn order(

@@ -1,5 +1,7 @@
 //! A daemon that only pretends: it answers the control API with fixed replies, on a socket of its own.
 
+#[path = "fast.rs"]
+pub mod fast;
 #[path = "ospf.rs"]
 pub mod ospf;
 
@@ -120,11 +122,13 @@ pub fn status() -> StatusReply {
         warnings: vec![
             text("neighbor core has no import policy: nothing is accepted from it (RFC 8212)"),
             format!("OSPF neighbor {}", ospf::mismatch().text),
+            text("the memory of BFD and VRRP is not locked: operation not permitted"),
         ],
         configuration: text("/etc/shunt/shunt.toml"),
         state_directory: text("/var/lib/shunt"),
         ospf: Some(ospf::status()),
         drain: None,
+        fast: Some(fast::status()),
     }
 }
 
@@ -426,6 +430,7 @@ pub fn order(request: &OrderRequest) -> Result<OrderReply, Status> {
         ..OrderReply::default()
     };
     match (request.target.as_str(), request.order.as_str()) {
+        (_, "vrrp-release" | "vrrp-resume") => fast::order(request),
         ("", "drain") => Ok(OrderReply {
             announcements: both.map(|prefix| in_force(10, "drain", payments(prefix))).into(),
             deliveries: vec![
@@ -574,6 +579,14 @@ impl Control for Service {
             reply.prefixes.clear();
         }
         Ok(Response::new(reply))
+    }
+
+    async fn bfd(&self, request: Request<BfdRequest>) -> Result<Response<BfdReply>, Status> {
+        fast::bfd(&request.into_inner().name).map(Response::new)
+    }
+
+    async fn vrrp(&self, request: Request<VrrpRequest>) -> Result<Response<VrrpReply>, Status> {
+        fast::vrrp(&request.into_inner().name).map(Response::new)
     }
 
     async fn routes(

@@ -62,6 +62,9 @@ pub struct Rig {
     pub agent: Agent,
     pub now: Time,
     pub actions: Vec<Action>,
+    /// All that the lane was told of virtual routers.
+    pub ordered: Vec<Order>,
+    answers: Vec<v1::OrderReply>,
     orders: u64,
 }
 
@@ -84,7 +87,14 @@ impl Rig {
             state_directory: String::new(),
             warnings: Vec::new(),
         });
-        let mut rig = Rig { agent, now: Time::ZERO, actions: Vec::new(), orders: 0 };
+        let mut rig = Rig {
+            agent,
+            now: Time::ZERO,
+            actions: Vec::new(),
+            ordered: Vec::new(),
+            answers: Vec::new(),
+            orders: 0,
+        };
         rig.collect();
         rig.tell(Event::Kernel(Observed::DumpBegun));
         for index in [1, 2] {
@@ -123,6 +133,11 @@ impl Rig {
 
     fn collect(&mut self) {
         while let Some(action) = self.agent.poll() {
+            match &action {
+                Action::Fast(fast::Order::Vrrp(order)) => self.ordered.push(order.clone()),
+                Action::Answer { answer, .. } => self.answers.extend(answer.clone()),
+                _ => {}
+            }
             self.actions.push(action);
         }
     }
@@ -236,6 +251,11 @@ impl Rig {
         });
         let version = stored.expect("the order is stored");
         self.tell(Event::IntentsStored { version, result: Ok(()) });
+    }
+
+    /// To the orders so far.
+    pub fn answers(&self) -> &[v1::OrderReply] {
+        &self.answers
     }
 
     /// Active, with everything that belongs to it.

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -8,8 +7,8 @@ use crate::api::v1::{OspfInterface, OspfInterfacesReply, OspfInterfacesRequest};
 use crate::cli::daemon::{Daemon, PATIENCE};
 use crate::cli::failure::Failure;
 use crate::cli::output::{
-    self, BAD, BOLD, Cell, Column, GOOD, Output, PLAIN, Table, WARN, compact_span, harmless, left,
-    right, span,
+    self, BAD, BOLD, Cell, Column, GOOD, Output, PLAIN, Table, WARN, compact_span, counters,
+    harmless, left, right, span,
 };
 
 /// `shunt ospf interfaces [NAME]`
@@ -135,10 +134,4 @@ fn details(interface: &OspfInterface, out: &mut dyn Write) -> io::Result<()> {
         ],
         out,
     )
-}
-
-/// `12 hello, 3 link-state-update`
-fn counters(counters: &BTreeMap<String, u64>) -> String {
-    let counted = counters.iter().filter(|(_, count)| **count > 0);
-    counted.map(|(name, count)| format!("{count} {name}")).collect::<Vec<String>>().join(", ")
 }
