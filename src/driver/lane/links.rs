@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
+use super::attendant::Attendant;
 use super::complaint::Complaint;
 use super::endpoint::{Service, VRRP_PROTOCOL};
 use super::message::Trouble;
@@ -67,7 +68,7 @@ impl Links {
         let _ = link.frames.get(|| packet_socket(interface), Time::ZERO);
     }
 
-    pub fn close(&mut self, interface: u32, ipv6: bool) {
+    pub fn close(&mut self, interface: u32, ipv6: bool, attendant: &mut Attendant) {
         let Some(link) = self.all.get_mut(&interface) else { return };
         let users = &mut link.users[usize::from(ipv6)];
         *users = users.saturating_sub(1);
@@ -75,29 +76,35 @@ impl Links {
             link.unicast.retain(|source, _| source.is_ipv6() != ipv6);
         }
         if link.users == [0, 0] {
+            link.frames.close(Time::ZERO, attendant);
             self.all.remove(&interface);
         }
     }
 
     /// An interface is there, or is no more: one that comes back is another one for the sockets on it.
-    pub fn link_changed(&mut self, interface: u32, there: bool) {
+    pub fn link_changed(&mut self, interface: u32, there: bool, attendant: &mut Attendant) {
         if let Some(link) = self.all.get_mut(&interface)
             && !there
         {
-            link.frames = Sender::default();
+            link.frames.close(Time::ZERO, attendant);
             link.unicast.clear();
         }
     }
 
     /// Sends what is to be sent, or says why not.
-    pub fn send(&mut self, action: &Action, now: Time) -> Option<Trouble> {
+    pub fn send(
+        &mut self,
+        action: &Action,
+        attendant: &mut Attendant,
+        now: Time,
+    ) -> Option<Trouble> {
         let (interface, about) = match *action {
             Action::Send { interface, destination, .. } => (interface, destination),
             Action::AnnounceAddress { interface, address, .. } => (interface, address),
             _ => return None,
         };
         let link = self.all.get_mut(&interface)?;
-        let error = match link.send(action, &mut self.frame, now) {
+        let error = match link.send(action, &mut self.frame, attendant, now) {
             Ok(()) => return None,
             Err(error) => error,
         };
@@ -107,7 +114,13 @@ impl Links {
 }
 
 impl Link {
-    fn send(&mut self, action: &Action, frame: &mut Frame, now: Time) -> io::Result<()> {
+    fn send(
+        &mut self,
+        action: &Action,
+        frame: &mut Frame,
+        attendant: &mut Attendant,
+        now: Time,
+    ) -> io::Result<()> {
         match *action {
             Action::Send { interface, source, destination, ref packet, .. }
                 if !destination.is_multicast() =>
@@ -115,13 +128,14 @@ impl Link {
                 let sender = self.unicast.entry(source).or_default();
                 let to = with_scope(destination, 0, interface).into();
                 let open = || unicast_socket(interface, source);
-                sender.send(open, now, |socket| {
+                sender.send(open, attendant, now, |socket| {
                     socket.send_to_with_flags(packet, &to, libc::MSG_DONTWAIT)
                 })
             }
             Action::Send { interface, .. } | Action::AnnounceAddress { interface, .. } => {
                 self.frames.send(
                     || packet_socket(interface),
+                    attendant,
                     now,
                     |socket| {
                         frame.clear();
@@ -139,6 +153,7 @@ impl Sender {
     fn send(
         &mut self,
         open: impl FnOnce() -> io::Result<Socket>,
+        attendant: &mut Attendant,
         now: Time,
         send: impl FnOnce(&Socket) -> io::Result<usize>,
     ) -> io::Result<()> {
@@ -149,9 +164,15 @@ impl Sender {
         if let Err(error) = &result
             && error.raw_os_error().is_some_and(|error| gone.contains(&error))
         {
-            *self = Sender::Closed(now + RETRY_AFTER);
+            self.close(now + RETRY_AFTER, attendant);
         }
         result
+    }
+
+    fn close(&mut self, retry: Time, attendant: &mut Attendant) {
+        if let Sender::Open(socket) = std::mem::replace(self, Sender::Closed(retry)) {
+            attendant.close(socket);
+        }
     }
 
     /// `None` if it is too early to try again.

@@ -1,5 +1,10 @@
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError, TryLockError};
+use std::time::Duration;
+
+use crate::types::Time;
 
 /// Messages between a thread that may wait and the lane, which may not.
 ///
@@ -10,6 +15,9 @@ pub struct Mailbox<T>(Mutex<VecDeque<T>>);
 
 /// Messages that the lane leaves in a mailbox at most: some 100 kB.
 const CAPACITY: usize = 1024;
+
+/// After the other side was found at the mailbox, or the mailbox full.
+const RETRY_AFTER: Duration = Duration::from_micros(200);
 
 /// Room for as many messages as the lane may put: who takes gives an empty queue in exchange.
 pub fn queue<T>() -> VecDeque<T> {
@@ -56,5 +64,42 @@ impl<T> Mailbox<T> {
             messages.push_back(message);
         }
         was_empty && !messages.is_empty()
+    }
+}
+
+/// What the lane puts into a mailbox, with a pipe to wake the other side.
+pub struct Outgoing<T> {
+    unsent: VecDeque<T>,
+    wake: File,
+    retry: Option<Time>,
+}
+
+impl<T> Outgoing<T> {
+    /// `wake` does not block.
+    pub fn new(wake: File) -> Outgoing<T> {
+        Outgoing { unsent: queue(), wake, retry: None }
+    }
+
+    /// What waits in the lane.
+    pub fn unsent(&mut self) -> &mut VecDeque<T> {
+        &mut self.unsent
+    }
+
+    /// Hands over what the other side has room for.
+    pub fn flush(&mut self, mailbox: &Mailbox<T>, now: Time) {
+        self.retry = None;
+        if self.unsent.is_empty() {
+            return;
+        }
+        if mailbox.try_put(&mut self.unsent) {
+            // A pipe that is full wakes as well.
+            let _ = self.wake.write(&[1]);
+        }
+        self.retry = (!self.unsent.is_empty()).then(|| now + RETRY_AFTER);
+    }
+
+    /// When to flush again.
+    pub fn deadline(&self) -> Option<Time> {
+        self.retry
     }
 }

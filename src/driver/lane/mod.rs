@@ -10,6 +10,7 @@
 //!
 //! - **round.rs** is the thread. **realtime.rs** asks for its priority and for the memory to be locked.
 //! - **endpoint.rs** and **receivers.rs** are the sockets that are read; **datagram.rs** is what comes out of them.
+//!   **attendant.rs** is a thread that opens and closes those with which that may take long.
 //! - **sessions.rs** sends for BFD, **links.rs** for VRRP; **complaint.rs** counts what cannot be sent.
 //! - **pulse.rs** tells the guardian that the lane lives.
 //! - **mail.rs** is what goes between the threads, and **outbox.rs** what the lane keeps for the agent while that is busy;
@@ -18,6 +19,7 @@
 //! While nothing changes the thread allocates nothing, so it asks the allocator's locks for nothing either. It writes no log
 //! and reads no file.
 
+mod attendant;
 mod complaint;
 mod datagram;
 mod endpoint;
@@ -51,6 +53,7 @@ use crate::agent;
 use crate::fast::{Fast, Order, Snapshot};
 use crate::types::Rng;
 use crate::vrrp::VirtualRouterId;
+use attendant::{Attendant, Opened, Work};
 use mail::{Mailbox, queue};
 use message::{Message, Request};
 use outbox::Outbox;
@@ -67,6 +70,9 @@ struct Shared {
     /// Wakes the lane.
     wake: EventFd,
     told: Mailbox<Message>,
+    /// For the attendant, and from it.
+    work: Mailbox<Work>,
+    opened: Mailbox<Opened>,
 }
 
 /// The way to the lane.
@@ -89,10 +95,14 @@ pub fn start(clock: Clock, seed: u64, beat: Beat, journal: Journal) -> io::Resul
         requests: Mailbox::new(),
         wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         told: Mailbox::new(),
+        work: Mailbox::new(),
+        opened: Mailbox::new(),
     });
     let fast = Fast::new(Rng::new(seed));
     let outbox = Outbox::new(File::from(waker));
-    let lane = round::Lane::new(fast, clock, seed, shared.clone(), outbox, Pulse::new(beat))?;
+    let attendant = Attendant::start(shared.clone())?;
+    let lane =
+        round::Lane::new(fast, clock, seed, shared.clone(), outbox, attendant, Pulse::new(beat))?;
     let thread = thread::Builder::new().name("fast".to_owned()).stack_size(realtime::STACK);
     let thread = thread.spawn(move || {
         let _guard = AbortOnPanic;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
+use super::attendant::{Attendant, Opened};
 use super::datagram::Datagram;
 use super::endpoint::{Endpoint, Service};
 use super::links::Links;
@@ -40,13 +41,14 @@ pub struct Lane {
     clock: Clock,
     fast: Fast,
     shared: Arc<Shared>,
-    epoll: Epoll,
     receivers: Receivers,
     sessions: Sessions,
     links: Links,
     outbox: Outbox,
+    attendant: Attendant,
     pulse: Pulse,
     requests: VecDeque<Request>,
+    opened: VecDeque<Opened>,
     slots: Vec<Received>,
     stopping: bool,
 }
@@ -58,6 +60,7 @@ impl Lane {
         seed: u64,
         shared: Arc<Shared>,
         outbox: Outbox,
+        attendant: Attendant,
         pulse: Pulse,
     ) -> io::Result<Lane> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -68,13 +71,14 @@ impl Lane {
             clock,
             fast,
             shared,
-            epoll,
-            receivers: Receivers::new(),
+            receivers: Receivers::new(epoll),
             sessions: Sessions::new(seed),
             links: Links::new(),
             outbox,
+            attendant,
             pulse,
             requests: queue(),
+            opened: queue(),
             slots: (0..AT_ONCE).map(|_| Received::empty()).collect(),
             stopping: false,
         })
@@ -90,12 +94,14 @@ impl Lane {
         let mut busy = false;
         while !self.stopping {
             self.outbox.flush(&self.shared.told, now);
+            self.attendant.flush(&self.shared, now);
             if busy {
                 thread::sleep((now + ROUND).since(self.clock.now()));
             }
             let timeout = self.deadline().map(|at| at.since(self.clock.now()));
             // It did not fail at the beginning, and none of its reasons to fail can come later.
-            let ready = syscalls::wait(&self.epoll, &mut events, timeout).unwrap_or_default();
+            let ready =
+                syscalls::wait(self.receivers.epoll(), &mut events, timeout).unwrap_or_default();
             // Before the sockets are read: what is not read now came later than this.
             let begun = self.clock.now();
             busy = begun < now + 2 * ROUND;
@@ -112,7 +118,7 @@ impl Lane {
             }
             self.fast.tick(now);
             self.pulse.tick(now);
-            self.receivers.retry(&self.epoll, now, |trouble| {
+            self.receivers.retry(&mut self.attendant, now, |trouble| {
                 self.outbox.push(Message::Trouble(trouble));
             });
             self.carry_out(now);
@@ -121,8 +127,9 @@ impl Lane {
     }
 
     fn deadline(&self) -> Option<Time> {
-        let own = [self.receivers.deadline(), self.outbox.deadline(), self.pulse.deadline()];
-        own.into_iter().chain([self.fast.deadline()]).flatten().min()
+        let Lane { fast, receivers, outbox, attendant, pulse, .. } = self;
+        let own = [outbox.deadline(), attendant.deadline(), pulse.deadline()];
+        own.into_iter().chain([fast.deadline(), receivers.deadline()]).flatten().min()
     }
 
     fn receive(&mut self, endpoint: Endpoint, now: Time) {
@@ -132,7 +139,7 @@ impl Lane {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    let trouble = self.receivers.failed(endpoint, &error, now);
+                    let trouble = self.receivers.failed(endpoint, &error, &mut self.attendant, now);
                     if let Some(trouble) = trouble {
                         self.outbox.push(Message::Trouble(trouble));
                     }
@@ -153,14 +160,22 @@ impl Lane {
     fn take_requests(&mut self, now: Time) {
         // An error says that somebody else has read it, and there is nobody else.
         let _ = self.shared.wake.read();
+        self.shared.opened.try_take(&mut self.opened);
+        while let Some(opened) = self.opened.pop_front() {
+            if let Some(trouble) = self.receivers.opened(opened, &mut self.attendant, now) {
+                self.outbox.push(Message::Trouble(trouble));
+            }
+        }
         self.shared.requests.try_take(&mut self.requests);
         while let Some(request) = self.requests.pop_front() {
             match request {
                 Request::Order(order) => {
                     self.stopping |= order == Order::Stop;
                     if let Order::Link { interface, link } = &order {
-                        self.receivers.link_changed(*interface, link.is_some(), now);
-                        self.links.link_changed(*interface, link.is_some());
+                        let there = link.is_some();
+                        self.links.link_changed(*interface, there, &mut self.attendant);
+                        let attendant = &mut self.attendant;
+                        self.receivers.link_changed(*interface, there, attendant, now);
                     }
                     self.fast.handle(Event::Ordered(order), now);
                 }
@@ -193,11 +208,11 @@ impl Lane {
         match action {
             bfd::Action::Open { session, path } => {
                 let endpoint = self.sessions.open(session, path, now);
-                self.receivers.want(endpoint, &self.epoll, now)
+                self.receivers.want(endpoint, &mut self.attendant, now)
             }
             bfd::Action::Close { session } => {
                 if let Some(endpoint) = self.sessions.close(session) {
-                    self.receivers.leave(endpoint);
+                    self.receivers.leave(endpoint, &mut self.attendant);
                 }
                 None
             }
@@ -211,15 +226,15 @@ impl Lane {
         match action {
             vrrp::Action::Open { interface, ipv6 } => {
                 self.links.open(interface, ipv6);
-                self.receivers.want(Endpoint::vrrp(interface, ipv6), &self.epoll, now)
+                self.receivers.want(Endpoint::vrrp(interface, ipv6), &mut self.attendant, now)
             }
             vrrp::Action::Close { interface, ipv6 } => {
-                self.links.close(interface, ipv6);
-                self.receivers.leave(Endpoint::vrrp(interface, ipv6));
+                self.links.close(interface, ipv6, &mut self.attendant);
+                self.receivers.leave(Endpoint::vrrp(interface, ipv6), &mut self.attendant);
                 None
             }
             vrrp::Action::Send { .. } | vrrp::Action::AnnounceAddress { .. } => {
-                self.links.send(&action, now)
+                self.links.send(&action, &mut self.attendant, now)
             }
             // Fast makes reports of them.
             vrrp::Action::Changed(_) | vrrp::Action::AnotherActive { .. } => None,
