@@ -56,12 +56,12 @@ fn fewer_lost_packets_than_the_multiplier_never_drop_a_session() {
         world.wire.burst = u32::from(a.multiplier.min(b.multiplier)) - 1;
         world.want(0, a);
         world.want(1, b);
-        world.run(millis(4000));
+        world.run(millis(1200));
         assert!(world.both_up(), "seed {seed}");
         world.wire.loss = 20 + rng.below(80);
         world.wire.variation = least / 100;
         world.wire.twice = rng.chance(20);
-        world.run(millis(2000));
+        world.run(millis(1000));
         assert!(world.both_up() && world.downs() == 0, "seed {seed}");
     }
 }
@@ -115,7 +115,7 @@ fn changes_of_intervals_never_drop_a_session() {
         for (side, wish) in wishes.iter().enumerate() {
             world.want(side, wish.clone());
         }
-        world.run(millis(2500));
+        world.run(millis(1200));
         assert!(world.both_up(), "seed {seed}");
         world.wire.variation = Duration::from_micros(50);
         (world.wire.loss, world.wire.burst) = if rng.chance(50) { (30, 1) } else { (0, 0) };
@@ -134,7 +134,7 @@ fn changes_of_intervals_never_drop_a_session() {
         }
         // And in the end everything is as wished.
         world.wire.loss = 0;
-        world.run(millis(3000));
+        world.run(millis(1500));
         for (side, [mine, theirs]) in [[0, 1], [1, 0]].into_iter().enumerate() {
             let summary = world.summary(side);
             let (mine, theirs) = (&wishes[mine], &wishes[theirs]);
