@@ -297,7 +297,6 @@ impl Session {
     /// A Detection Time has passed without a packet (RFC 5880 §6.8.4; §6.8.1 of bfd.RemoteDiscr).
     fn forget(&mut self, context: &mut Context<'_>) {
         self.remote.discriminator = 0;
-        self.remote.demand = false;
         self.remote.receive = Duration::from_micros(1);
         // Who said AdminDown has left, and is not missed.
         if self.remote.state != State::AdminDown {

@@ -1,13 +1,16 @@
 //! A kernel's routing table, links and addresses. It outlives the agent.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use super::addresses::Virtual;
 use super::link::Port;
 use crate::fib::{Change, KernelError, Observed, Route};
 use crate::types::Prefix;
+use crate::vrrp::VirtualRouterId;
 
 /// Octets, of every link: that of Ethernet.
-const MTU: u32 = 1500;
+pub(super) const MTU: u32 = 1500;
 
 #[derive(Default)]
 pub(super) struct Kernel {
@@ -18,6 +21,11 @@ pub(super) struct Kernel {
     pub ports: Vec<Port>,
     /// Interfaces without carrier.
     pub down: Vec<u32>,
+    pub virtuals: BTreeMap<VirtualRouterId, Virtual>,
+    /// It takes no virtual addresses.
+    pub refuses: bool,
+    /// A default route that no daemon has made.
+    pub gateway: Option<IpAddr>,
 }
 
 impl Kernel {
@@ -36,6 +44,9 @@ impl Kernel {
                 address: port.address,
                 network: port.network,
             });
+        }
+        for (router, all) in self.virtuals.iter().filter(|(_, all)| all.assigned) {
+            lines.extend(all.observed(*router, true));
         }
         lines.extend(self.routes.values().cloned().map(Observed::Dumped));
         lines.push(Observed::DumpDone);

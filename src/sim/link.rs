@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::NodeId;
-use crate::types::{Prefix, Rng};
+use crate::types::{Mac, Prefix, Rng};
 
 /// A link's number, in the order in which links were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,10 @@ pub(super) struct Wire {
     pub cut: bool,
     /// Whose packets vanish although others' get through.
     pub mute: Vec<NodeId>,
+    /// What the switch has learned: whose port a virtual router's MAC address is behind.
+    pub ports: BTreeMap<Mac, NodeId>,
+    /// What the hosts have learned of virtual addresses: the MAC address, and who said so last. `None`: that node's own.
+    pub hosts: BTreeMap<IpAddr, (Option<Mac>, NodeId)>,
 }
 
 impl Wire {

@@ -14,14 +14,22 @@
 //!   or is cut. A reader may stop reading; then the window fills and the writer's bytes stay where they are. A killed process
 //!   resets its connections; a node without power says nothing.
 //! - **Kernel** ([`kernel`]): a table of routes that survives the agent, links and addresses; requests are answered in order.
+//! - **The lane** ([`lane`]): BFD and VRRP beside each agent, with their packets over the same links; BFD of several hops along the
+//!   routes that the kernels have. Every node's clock may run at a rate of its own.
+//! - **Virtual addresses** ([`addresses`]): kernels that take them, the guardian that takes them away, switches and hosts that learn
+//!   where they are, and the way that a packet then takes.
+//! - **Commands and what is watched** ([`outside`]).
 //! - **Disk**: the intents, written after a while; a node that dies in between has the old or the new ones.
 //!
 //! Not simulated: IP fragments, path MTU, and the time that computing takes.
 
+mod addresses;
 mod datagram;
 mod kernel;
+mod lane;
 mod link;
 mod node;
+mod outside;
 mod stream;
 mod transport;
 mod world;

@@ -1,11 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::LinkId;
 use super::kernel::Kernel;
 use super::stream::Stream;
-use crate::agent::{Agent, OrderId, PeerEndpoint, PeerId};
+use super::world::Happening;
+use crate::agent::{Agent, OrderId, PeerEndpoint, PeerId, Probe, ProbeId};
 use crate::api::v1;
+use crate::bfd::{Path, SessionId};
 use crate::bgp::ConnectionId;
+use crate::fast::Fast;
 use crate::types::Time;
 use crate::wire::bgp::Decoder;
 
@@ -26,13 +30,32 @@ pub(super) struct Node {
     pub deaf: bool,
     pub process: Option<Process>,
     pub lives: u64,
+    /// Without power: it forwards nothing either.
+    pub off: bool,
+    /// How much faster than the world's its clock runs, in millionths.
+    pub clock: i32,
+    /// Of what may be watched.
+    pub files: BTreeSet<String>,
+    pub commands_fail: bool,
 }
 
 /// A running agent and what the driver would hold for it.
 pub(super) struct Process {
     pub agent: Agent,
+    pub fast: Fast,
     /// World time at which it started: its own time zero.
     pub started: Time,
+    pub clock: i32,
+    /// SIGSTOP, with a number of its own, and what waits to be read meanwhile.
+    pub stopped: Option<u64>,
+    pub waiting: Vec<Happening>,
+    /// The lane's sockets that send for BFD.
+    pub sessions: BTreeMap<SessionId, Path>,
+    /// Interfaces and families of which the lane receives VRRP.
+    pub vrrp: BTreeSet<(u32, bool)>,
+    /// With what was told last.
+    pub probes: BTreeMap<ProbeId, (Probe, Option<bool>)>,
+    pub commands: Vec<Vec<String>>,
     pub peers: BTreeMap<PeerId, Box<PeerEndpoint>>,
     /// The dial that is under way, by its number.
     pub dials: BTreeMap<PeerId, u64>,
@@ -41,6 +64,34 @@ pub(super) struct Process {
     pub ospf: BTreeMap<u32, bool>,
     pub answers: BTreeMap<OrderId, Result<v1::OrderReply, tonic::Status>>,
     pub events: Vec<v1::Event>,
+}
+
+impl Node {
+    /// Its process is, by SIGSTOP.
+    pub fn is_stopped(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.stopped.is_some())
+    }
+}
+
+impl Process {
+    /// The process's own time.
+    pub fn local(&self, world: Time) -> Time {
+        let since = world.since(self.started);
+        let drift = since * self.clock.unsigned_abs() / 1_000_000;
+        Time::ZERO + if self.clock < 0 { since.saturating_sub(drift) } else { since + drift }
+    }
+
+    /// The first moment of the world at which the process's clock shows at least this.
+    pub fn world(&self, local: Time) -> Time {
+        let local_micros = u128::from(local.as_micros());
+        let rate = (1_000_000 + i128::from(self.clock)).unsigned_abs();
+        let micros = u64::try_from(local_micros * 1_000_000 / rate).unwrap_or(u64::MAX);
+        let mut world = self.started + Duration::from_micros(micros);
+        while self.local(world) < local {
+            world += Duration::from_micros(1);
+        }
+        world
+    }
 }
 
 /// One end of a connection, with the direction that it writes.

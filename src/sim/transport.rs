@@ -190,7 +190,7 @@ impl World {
             }
             return;
         }
-        if nodes[reader.0].deaf {
+        if nodes[reader.0].deaf || nodes[reader.0].is_stopped() {
             return;
         }
         if finished {

@@ -3,15 +3,18 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::lane::Packet;
 use super::link::{Link, LinkId, Port, Wire};
 use super::node::{Node, NodeId, Process};
-use crate::agent::{Action, Agent, Event, OrderId, Owner, PeerId, Start};
+use crate::agent::{Action, Agent, Event, OrderId, Owner, PeerId, Start, VirtualAddresses};
 use crate::api::v1;
 use crate::bgp::{self, ConnectionId};
 use crate::config;
+use crate::fast::{self, Fast};
 use crate::fib::Route;
 use crate::group::Intents;
 use crate::types::{Prefix, Rng, Time, Wall};
+use crate::vrrp::VirtualRouterId;
 
 /// Calendar time at the beginning of every world: 2026-01-01T00:00:00Z.
 const EPOCH: Wall = Wall::from_micros(1_767_225_600_000_000);
@@ -47,8 +50,37 @@ pub(super) enum Happening {
     Reset { node: NodeId, life: u64, connection: ConnectionId },
     /// Something reaches the agent.
     Event { node: NodeId, life: u64, event: Event },
+    /// An order reaches the lane.
+    Ordered { node: NodeId, life: u64, order: fast::Order },
+    /// A packet of BFD or VRRP reaches the lane.
+    Packet { node: NodeId, life: u64, packet: Packet },
+    /// The kernel is to change virtual addresses.
+    Assign {
+        node: NodeId,
+        life: u64,
+        router: VirtualRouterId,
+        wanted: Option<Box<VirtualAddresses>>,
+    },
+    /// The guardian acts if the process is dead, or stopped as it was then.
+    Guarded { node: NodeId, life: u64, router: VirtualRouterId, stopped: Option<u64> },
     /// The disk is done.
     Stored { node: NodeId, life: u64, version: u64, text: String },
+}
+
+impl Happening {
+    /// The process that has to live and run for this, if it is one.
+    fn reader(&self) -> Option<(NodeId, u64)> {
+        match *self {
+            Happening::Reset { node, life, .. }
+            | Happening::Event { node, life, .. }
+            | Happening::Ordered { node, life, .. }
+            | Happening::Packet { node, life, .. }
+            | Happening::Assign { node, life, .. }
+            | Happening::Stored { node, life, .. } => Some((node, life)),
+            // The kernel's business.
+            Happening::Dial { .. } | Happening::Arrival { .. } | Happening::Guarded { .. } => None,
+        }
+    }
 }
 
 impl World {
@@ -79,6 +111,10 @@ impl World {
             deaf: false,
             process: None,
             lives: 0,
+            off: false,
+            clock: 0,
+            files: Default::default(),
+            commands_fail: false,
         });
         NodeId(self.nodes.len() - 1)
     }
@@ -91,7 +127,8 @@ impl World {
     /// Joins any number of machines by one broadcast network.
     pub fn lan(&mut self, ends: &[(NodeId, &str)], link: Link) -> LinkId {
         let ends = ends.iter().map(|(node, address)| self.port(*node, address)).collect();
-        self.wires.push(Wire { link, ends, cut: false, mute: Vec::new() });
+        let (ports, hosts) = Default::default();
+        self.wires.push(Wire { link, ends, cut: false, mute: Vec::new(), ports, hosts });
         LinkId(self.wires.len() - 1)
     }
 
@@ -121,15 +158,18 @@ impl World {
 
     /// Starts the agent with the node's configuration and what is on its disk.
     pub fn start(&mut self, id: NodeId) {
+        self.sweep_addresses(id);
         let node = &mut self.nodes[id.0];
         let Ok(config) = parse(&node.configuration) else { return };
         node.lives += 1;
+        node.off = false;
         let intents = Intents::from_text(&node.disk).unwrap_or_default();
+        let seed = self.rng.next_u64();
         let agent = Agent::new(Start {
             config,
             intents,
             wall: EPOCH + self.now.since(Time::ZERO),
-            seed: self.rng.next_u64(),
+            seed,
             version: String::new(),
             configuration_path: String::new(),
             state_directory: String::new(),
@@ -137,7 +177,15 @@ impl World {
         });
         node.process = Some(Process {
             agent,
+            fast: Fast::new(Rng::new(!seed)),
             started: self.now,
+            clock: node.clock,
+            stopped: None,
+            waiting: Vec::new(),
+            sessions: BTreeMap::new(),
+            vrrp: Default::default(),
+            probes: BTreeMap::new(),
+            commands: Vec::new(),
             peers: BTreeMap::new(),
             dials: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -146,13 +194,22 @@ impl World {
             events: Vec::new(),
         });
         self.note(id, "starts");
+        self.start_lane(id);
         self.pump(id);
     }
 
-    /// kill -9: the process is gone, its kernel resets the connections and keeps the routes.
+    /// kill -9: the process is gone, its kernel resets the connections and keeps the routes. The guardian takes the
+    /// virtual addresses away.
     pub fn kill(&mut self, id: NodeId) {
+        if self.nodes[id.0].process.is_some() {
+            self.note(id, "is killed");
+            self.end(id);
+            self.alarm_guardian(id, None);
+        }
+    }
+
+    fn end(&mut self, id: NodeId) {
         let Some(process) = self.nodes[id.0].process.take() else { return };
-        self.note(id, "is killed");
         for end in process.connections.values().filter(|end| !end.closed) {
             let wire = &self.wires[end.link.0];
             let (arrives, cut) = (self.now + wire.link.latency, wire.cut);
@@ -166,7 +223,42 @@ impl World {
     /// The power fails: the process is gone and nobody is told.
     pub fn power_off(&mut self, id: NodeId) {
         self.nodes[id.0].process = None;
+        self.nodes[id.0].off = true;
+        self.nodes[id.0].kernel.virtuals.clear();
         self.note(id, "loses power");
+    }
+
+    /// SIGSTOP: nothing is read and no timer fires, while the kernel goes on.
+    pub fn stop_process(&mut self, id: NodeId) {
+        self.sequence += 1;
+        let number = self.sequence;
+        let Some(process) = self.nodes[id.0].process.as_mut() else { return };
+        if process.stopped.is_none() {
+            process.stopped = Some(number);
+            self.note(id, "is stopped");
+            self.alarm_guardian(id, Some(number));
+        }
+    }
+
+    /// SIGCONT: what waits in the sockets is read before the timers fire.
+    pub fn continue_process(&mut self, id: NodeId) {
+        let Some(process) = self.nodes[id.0].process.as_mut() else { return };
+        if process.stopped.take().is_none() {
+            return;
+        }
+        let waiting = std::mem::take(&mut process.waiting);
+        self.note(id, "goes on");
+        for happening in waiting {
+            self.happen(happening);
+        }
+        for (node, connection) in self.writers_to(id) {
+            self.schedule_arrival(node, connection);
+        }
+    }
+
+    /// How much faster than the world's the clock of a node runs, in millionths, from its next start on.
+    pub fn set_clock(&mut self, id: NodeId, millionths: i32) {
+        self.nodes[id.0].clock = millionths;
     }
 
     /// Packets vanish from now on.
@@ -272,8 +364,8 @@ impl World {
 
     /// Hands the agent an event of another kind.
     pub fn deliver(&mut self, id: NodeId, event: Event) {
+        let now = self.agent_now(id);
         let Some(process) = self.nodes[id.0].process.as_mut() else { return };
-        let now = Time::ZERO + self.now.since(process.started);
         process.agent.handle(event, now);
         self.pump(id);
     }
@@ -284,8 +376,7 @@ impl World {
 
     /// The agent's own time.
     pub fn agent_now(&self, id: NodeId) -> Time {
-        let started = self.nodes[id.0].process.as_ref().map_or(self.now, |p| p.started);
-        Time::ZERO + self.now.since(started)
+        self.nodes[id.0].process.as_ref().map_or(Time::ZERO, |process| process.local(self.now))
     }
 
     pub fn answer(
@@ -356,8 +447,14 @@ impl World {
         } else if let Some((_, id)) = deadline {
             let now = self.agent_now(id);
             if let Some(process) = self.nodes[id.0].process.as_mut() {
-                process.agent.tick(now);
+                if process.fast.deadline().is_some_and(|at| at <= now) {
+                    process.fast.tick(now);
+                }
+                if process.agent.deadline().is_some_and(|at| at <= now) {
+                    process.agent.tick(now);
+                }
             }
+            self.pump_lane(id);
             self.pump(id);
         }
         true
@@ -365,14 +462,21 @@ impl World {
 
     fn next_deadline(&self) -> Option<(Time, NodeId)> {
         let of = |(index, node): (usize, &Node)| {
-            let process = node.process.as_ref()?;
-            let at = process.started + process.agent.deadline()?.since(Time::ZERO);
-            Some((at.max(self.now), NodeId(index)))
+            let process = node.process.as_ref().filter(|process| process.stopped.is_none())?;
+            let agent = process.agent.deadline();
+            let next = agent.into_iter().chain(process.fast.deadline()).min()?;
+            Some((process.world(next).max(self.now), NodeId(index)))
         };
         self.nodes.iter().enumerate().filter_map(of).min()
     }
 
     fn happen(&mut self, happening: Happening) {
+        if let Some((node, life)) = happening.reader()
+            && let Some(process) = self.process(node, life)
+            && process.stopped.is_some()
+        {
+            return process.waiting.push(happening);
+        }
         match happening {
             Happening::Dial { node, life, peer, number, since } => {
                 let current = self.process(node, life).and_then(|p| p.dials.get(&peer).copied());
@@ -393,6 +497,31 @@ impl World {
             Happening::Event { node, life, event } => {
                 if self.process(node, life).is_some() {
                     self.deliver(node, event);
+                }
+            }
+            Happening::Ordered { node, life, order } => {
+                if self.process(node, life).is_some() {
+                    self.hand_to_lane(node, fast::Event::Ordered(order));
+                }
+            }
+            Happening::Packet { node, life, packet } => {
+                if self.process(node, life).is_some() {
+                    self.arrive_at_lane(node, &packet);
+                }
+            }
+            Happening::Assign { node, life, router, wanted } => {
+                if self.process(node, life).is_some() {
+                    self.assign(node, router, wanted);
+                }
+            }
+            Happening::Guarded { node, life, router, stopped } => {
+                let machine = &self.nodes[node.0];
+                let as_then = match &machine.process {
+                    None => stopped.is_none(),
+                    Some(process) => stopped.is_some() && process.stopped == stopped,
+                };
+                if machine.lives == life && as_then {
+                    self.guard(node, router);
                 }
             }
             Happening::Stored { node, life, version, text } => {
@@ -433,10 +562,10 @@ impl World {
                 }
                 Action::Peer { peer, action } => self.on_connection(id, peer, action),
                 Action::Ospf(action) => self.on_interface(id, action),
-                Action::Fast(_)
-                | Action::SetAddresses { .. }
-                | Action::Run { .. }
-                | Action::Watch { .. } => {}
+                Action::Fast(order) => self.order_lane(id, order),
+                Action::SetAddresses { router, wanted } => self.set_addresses(id, router, wanted),
+                Action::Run { command, words, .. } => self.run_command(id, command, words),
+                Action::Watch { probe, object } => self.watch(id, probe, object),
                 Action::StoreIntents { version, text } => {
                     let at = self.now + self.rng.jitter(DISK, 20, 100);
                     self.push(at, Happening::Stored { node: id, life, version, text });
@@ -465,8 +594,11 @@ impl World {
                     self.note(id, &text);
                 }
                 Action::Stopped => {
+                    // Its last words have gone the same way as this would.
+                    self.hand_to_lane(id, fast::Event::Ordered(fast::Order::Stop));
                     self.note(id, "stops");
-                    self.kill(id);
+                    self.end(id);
+                    self.sweep_addresses(id);
                 }
             }
         }

@@ -149,6 +149,11 @@ fn a_receiver_that_wants_no_packets_gets_answers_only() {
     assert!(bench.last().final_bit);
     let sends = bench.sends(|bench| bench.wait_alive(millis(100), bench.theirs()));
     assert!((10..=14).contains(&sends), "{sends}");
+    // Who comes after it has not said so.
+    bench.hear(silent);
+    bench.wait(millis(31));
+    let sends = bench.sends(|bench| bench.wait(millis(5000)));
+    assert!((5..=6).contains(&sends), "{sends}");
 }
 
 /// §6.8.9 is not for us: no echo is looped back, and none is sent whatever is offered.

@@ -1,0 +1,82 @@
+//! Commands that an agent runs, and what it watches outside.
+
+use std::time::Duration;
+
+use super::node::NodeId;
+use super::world::{Happening, World};
+use crate::agent::{CommandId, Event, Probe, ProbeId};
+
+/// A command runs for so long.
+const COMMAND: Duration = Duration::from_millis(5);
+/// From a change outside until it is told.
+const NOTICE: Duration = Duration::from_millis(1);
+
+impl World {
+    /// The commands that the node's agent has had run in its present life, each with its words.
+    pub fn commands(&self, id: NodeId) -> &[Vec<String>] {
+        self.nodes[id.0].process.as_ref().map_or(&[], |process| &process.commands)
+    }
+
+    /// Commands fail from now on, or succeed again. Those that are watched count as down while they do.
+    pub fn fail_commands(&mut self, id: NodeId, fail: bool) {
+        self.nodes[id.0].commands_fail = fail;
+        self.tell_probes(id);
+    }
+
+    /// A file that may be watched is there, or not.
+    pub fn set_file(&mut self, id: NodeId, path: &str, there: bool) {
+        let files = &mut self.nodes[id.0].files;
+        if there {
+            files.insert(path.to_owned());
+        } else {
+            files.remove(path);
+        }
+        self.tell_probes(id);
+    }
+
+    pub(super) fn run_command(&mut self, id: NodeId, command: CommandId, words: Vec<String>) {
+        self.note(id, &format!("runs {}", words.join(" ")));
+        let node = &mut self.nodes[id.0];
+        let fails = node.commands_fail;
+        if let Some(process) = node.process.as_mut() {
+            process.commands.push(words);
+        }
+        let result = if fails { Err("exit status 1".to_owned()) } else { Ok(String::new()) };
+        self.event_at(self.now + COMMAND, id, Event::CommandEnded { command, result });
+    }
+
+    pub(super) fn watch(&mut self, id: NodeId, probe: ProbeId, object: Option<Probe>) {
+        let Some(process) = self.nodes[id.0].process.as_mut() else { return };
+        match object {
+            Some(object) => {
+                process.probes.insert(probe, (object, None));
+                self.tell_probes(id);
+            }
+            None => {
+                process.probes.remove(&probe);
+            }
+        }
+    }
+
+    /// Tells what is not as it was told last.
+    fn tell_probes(&mut self, id: NodeId) {
+        let at = self.now + NOTICE;
+        let node = &mut self.nodes[id.0];
+        let Some(process) = node.process.as_mut() else { return };
+        let mut news = Vec::new();
+        for (probe, (object, told)) in &mut process.probes {
+            let up = match object {
+                Probe::File(path) => node.files.contains(path),
+                Probe::Command(_) => !node.commands_fail,
+            };
+            if told.replace(up) != Some(up) {
+                let text = if up { "as it should be" } else { "not as it should be" };
+                news.push(Event::Probed { probe: *probe, up, text: text.to_owned() });
+            }
+        }
+        let life = node.lives;
+        for event in news {
+            self.push(at, Happening::Event { node: id, life, event });
+        }
+    }
+}
