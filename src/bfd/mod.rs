@@ -172,9 +172,12 @@ impl Bfd {
     }
 
     fn set_link(&mut self, interface: u32, up: bool, now: Time) {
-        let changed =
-            if up { self.links_down.remove(&interface) } else { self.links_down.insert(interface) };
-        for slot in self.table.slots().filter(|_| changed) {
+        if up {
+            self.links_down.remove(&interface);
+        } else {
+            self.links_down.insert(interface);
+        }
+        for slot in self.table.slots() {
             self.with(slot, now, |session, context| match session.path() {
                 Path::SingleHop { interface: its, .. } if *its == interface => {
                     session.set_link(up, context);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use shunt::bfd::{Event, Hops, Order, Path, Received, SessionId, Settings, State};
+use shunt::bfd::{Bfd, Event, Hops, Order, Path, Received, SessionId, Settings, State};
+use shunt::types::{Rng, Time};
 use shunt::wire::bfd::Packet;
 use smallvec::SmallVec;
 
@@ -152,6 +153,28 @@ fn sessions_have_discriminators_and_paths_of_their_own() {
     assert_eq!(up(&bench), [2]);
     bench.hear(down());
     assert_eq!(up(&bench), [1, 2]);
+}
+
+/// Zero stands for not known. The seed is one whose first number would be zero.
+#[test]
+fn no_discriminator_is_zero() {
+    let mut bfd = Bfd::new(Rng::new(0x83c9_53d1_d0ee_9fb1));
+    let order = Order::Want { session: ID, settings: Box::new(settings()) };
+    bfd.handle(Event::Ordered(order), Time::ZERO);
+    assert_ne!(bfd.summaries(Time::ZERO)[0].local_discriminator, 0);
+}
+
+#[test]
+fn a_session_that_is_gone_leaves_no_path_behind() {
+    let mut bench = Bench::new(settings());
+    bench.leave();
+    let path = multihop().path;
+    let order = Order::Want { session: ID, settings: Box::new(multihop()) };
+    bench.handle(Event::Ordered(order));
+    bench.hear(down());
+    assert_eq!((bench.dropped("no-session"), bench.dropped("wrong-path")), (1, 0));
+    bench.path = path;
+    bench.come_up();
 }
 
 /// The path is wanted again while the session before still says AdminDown.

@@ -142,6 +142,20 @@ fn a_change_within_a_poll_sequence_needs_one_of_its_own() {
     assert_eq!(bench.summary().transmit_interval, millis(100));
 }
 
+/// Who answers nothing for long is not waited for as long.
+#[test]
+fn a_poll_sequence_waits_a_second_for_the_answers_to_another_one() {
+    let mut bench = settled();
+    bench.want(with(50, 10));
+    bench.wait_alive(millis(5000), bench.theirs());
+    bench.want(with(100, 10));
+    answer(&mut bench);
+    bench.wait_alive(millis(990), bench.theirs());
+    assert!(!bench.last().poll);
+    bench.wait_alive(millis(20), bench.theirs());
+    assert!(bench.last().poll);
+}
+
 /// To and fro before anybody has answered: what the other side may have heard last is not known.
 #[test]
 fn the_least_of_what_was_said_counts_until_all_is_answered() {

@@ -39,6 +39,9 @@ fn a_link_that_is_back_is_used_at_once() {
     assert_eq!(bench.sends(|bench| set(bench, 1, true)), 0);
     bench.come_up();
     assert_eq!(bench.diagnostic(), Diagnostic::NONE);
+    // What was said when the link went was lost with it.
+    set(&mut bench, 1, false);
+    assert_eq!(bench.sends(|bench| set(bench, 1, true)), 1);
 }
 
 #[test]
