@@ -22,3 +22,6 @@ mod real_table;
 mod refreshing;
 mod reloading;
 mod robustness;
+#[path = "bench/speaker.rs"]
+#[allow(dead_code, reason = "the benchmarks need more of it")]
+mod speaker;

@@ -16,8 +16,8 @@ use shunt::api::v1::control_client::ControlClient;
 use shunt::types::Rng;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::lab::{Net, Node};
-use crate::process::{Line, Process, command, memory, within};
+use crate::lab::{Net, Node, within};
+use crate::process::{Line, Process, command, memory};
 use crate::product::{self, Product, Scene, socket};
 use crate::speaker::{SERVICE, Speaker};
 use crate::statistics::{Spans, head, ms, row};

@@ -1,12 +1,9 @@
 //! Programs inside a namespace, started without anything in between that would count as theirs.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 
-use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -14,20 +11,6 @@ use crate::lab::Node;
 
 /// A program and its arguments.
 pub type Line = Vec<String>;
-
-/// Does `work` inside the namespace of `node`: sockets made and programs started there belong to it.
-pub fn within<T: Send>(node: &Node, work: impl FnOnce() -> T + Send) -> T {
-    let namespace = Path::new("/run/netns").join(node.namespace());
-    thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                setns(File::open(namespace).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
-                work()
-            })
-            .join()
-            .unwrap()
-    })
-}
 
 /// A daemon that ends with this value, with its children.
 pub struct Process(Child);

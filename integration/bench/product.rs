@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::lab::{Node, PATIENCE, frr_arguments, wait_for};
-use crate::process::{Line, Process, within};
+use crate::lab::{Node, PATIENCE, frr_arguments, wait_for, within};
+use crate::process::{Line, Process};
 use crate::speaker::SERVICE;
 
 /// The AS of the daemon; its neighbours have those that follow.

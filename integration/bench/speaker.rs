@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::lab::{Node, PATIENCE};
-use crate::process::within;
+use crate::lab::{Node, PATIENCE, within};
 
 /// The prefix that is announced and withdrawn in all measurements, as it stands in an UPDATE.
 pub const SERVICE: &str = "198.51.100.7/32";

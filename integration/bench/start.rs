@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use crate::lab::{Net, Node, PATIENCE, wait_for};
-use crate::process::{Process, command, within};
+use crate::lab::{Net, Node, PATIENCE, wait_for, within};
+use crate::process::{Process, command};
 use crate::product::{self, Product, Scene};
 use crate::speaker::Speaker;
 use crate::statistics::{Spans, head, ms, row};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::lab::{Net, Node};
-use crate::process::{Process, command, memory, within};
+use crate::lab::{Net, Node, within};
+use crate::process::{Process, command, memory};
 use crate::product::{self, Product, Scene};
 use crate::speaker::{LOOK_EVERY, Sink, Speaker, table};
 use crate::statistics::{Spans, head, ms, row};

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use super::bfd::{BfdSeen, bird_protocol, bird_seen};
+use super::bfd::{BfdSeen, Timers, bird_protocol, bird_seen};
 use super::bird_daemon::BirdDaemon;
 use super::node::Node;
 use super::peer::{Peer, Seen, Speaker, communities, family_of};
@@ -36,6 +36,15 @@ impl Bird {
     /// Its BFD session with an address.
     pub fn watches(&self, remote: &str) -> Result<BfdSeen, String> {
         bird_seen(&self.ask("show bfd sessions")?, remote)
+    }
+
+    /// Begins to watch all neighbours.
+    #[track_caller]
+    pub fn watch(&mut self, timers: Timers) {
+        for session in &mut self.speaker.sessions {
+            session.bfd = Some(timers);
+        }
+        self.configure();
     }
 
     #[track_caller]

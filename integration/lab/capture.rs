@@ -43,9 +43,15 @@ impl Capture {
     /// Starts capturing, and returns when frames are really being recorded.
     #[track_caller]
     pub fn start(node: &Node, interface: &str, filter: &str) -> Capture {
-        let file = node.path(&format!("{interface}.pcap"));
+        Capture::start_as(node, interface, interface, filter)
+    }
+
+    /// Under a name of its own, for a second one of the interface.
+    #[track_caller]
+    pub fn start_as(node: &Node, interface: &str, name: &str, filter: &str) -> Capture {
+        let file = node.path(&format!("{name}.pcap"));
         let daemon = node.spawn(
-            &format!("tcpdump-{interface}"),
+            &format!("tcpdump-{name}"),
             "tcpdump",
             &[
                 "-Z",

@@ -41,7 +41,7 @@ impl Conntrackd {
     }
 
     fn ask(&self, option: &str) -> Result<String, String> {
-        run("conntrackd", &["-C", &self.node.path("conntrackd.conf"), option])
+        run("conntrackd", &["-C", &Conntrackd::configuration(&self.node), option])
     }
 
     /// How many connections the other side has told of.
@@ -49,20 +49,15 @@ impl Conntrackd {
         Ok(self.ask("-e")?.lines().filter(|line| line.contains("ESTABLISHED")).count())
     }
 
-    /// The command that makes the kernel know what the other side has told of.
-    pub fn commit(node: &Node) -> [String; 4] {
-        [
-            "/usr/sbin/conntrackd".to_owned(),
-            "-C".to_owned(),
-            node.path("conntrackd.conf"),
-            "-c".to_owned(),
-        ]
+    /// The path of the configuration file.
+    pub fn configuration(node: &Node) -> String {
+        node.path("conntrackd.conf")
     }
 
     /// A script for `notify` hooks of others: told `active` or `backup`, it does what a change of roles asks for.
     #[track_caller]
     pub fn script(node: &Node) -> String {
-        let tell = format!("conntrackd -C {}", node.path("conntrackd.conf"));
+        let tell = format!("conntrackd -C {}", Conntrackd::configuration(node));
         let script = node.write(
             "roles.sh",
             &format!(

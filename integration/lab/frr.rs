@@ -27,6 +27,24 @@ impl Frr {
         frr_seen(&self.daemons.json("show bfd peers json")?, remote)
     }
 
+    /// Begins to watch all neighbours.
+    #[track_caller]
+    pub fn watch(&mut self, timers: Timers) {
+        for session in &mut self.speaker.sessions {
+            session.bfd = Some(timers);
+        }
+        self.daemons.kill();
+        self.daemons.configured(daemons_of(&self.speaker), &config(&self.speaker));
+        self.daemons.start_again();
+    }
+
+    /// All its BFD sessions say AdminDown, or come back.
+    #[track_caller]
+    pub fn shut_bfd(&self, shut: bool) {
+        let command = if shut { "shutdown" } else { "no shutdown" };
+        self.daemons.configure("bfd", &["profile fast", command]);
+    }
+
     /// Enters commands below `router bgp`.
     #[track_caller]
     fn configure(&self, commands: &[&str]) {

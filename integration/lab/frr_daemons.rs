@@ -22,13 +22,19 @@ impl FrrDaemons {
     pub fn start(node: &Node, others: &[&'static str], config: &str) -> FrrDaemons {
         must("install", &["-d", "-o", "frr", "-g", "frr", &node.path("frr")]);
         node.write("frr/zebra.conf", "");
-        for name in others {
-            node.write(&format!("frr/{name}.conf"), config);
-        }
-        let names = ["zebra"].iter().chain(others).copied().collect();
-        let mut daemons = FrrDaemons { node: node.clone(), names, daemons: Vec::new() };
+        let mut daemons = FrrDaemons { node: node.clone(), names: Vec::new(), daemons: Vec::new() };
+        daemons.configured(others, config);
         daemons.start_again();
         daemons
+    }
+
+    /// What the next start starts, and with what.
+    #[track_caller]
+    pub fn configured(&mut self, others: &[&'static str], config: &str) {
+        for name in others {
+            self.node.write(&format!("frr/{name}.conf"), config);
+        }
+        self.names = ["zebra"].iter().chain(others).copied().collect();
     }
 
     /// Runs vtysh commands.

@@ -36,7 +36,7 @@ pub use fib::Monitor;
 pub use frr::Frr;
 pub use frr_daemons::arguments as frr_arguments;
 pub use gobgp::Gobgp;
-pub use namespace::Forger;
+pub use namespace::{Forger, within};
 pub use net::Net;
 pub use node::Node;
 pub use openbgpd::Openbgpd;

@@ -73,6 +73,32 @@ impl Node {
         Daemon::spawn(name, "ip", &all, &self.path(&format!("{name}.log")))
     }
 
+    /// Everything that runs in the node stands still (SIGSTOP).
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal_all("-STOP");
+    }
+
+    /// And goes on (SIGCONT).
+    #[track_caller]
+    pub fn thaw(&self) {
+        self.signal_all("-CONT");
+    }
+
+    /// Everything that runs in the node goes before what has no real-time priority.
+    #[track_caller]
+    pub fn hasten(&self) {
+        for pid in must("ip", &["netns", "pids", &self.namespace]).split_whitespace() {
+            must("chrt", &["--all-tasks", "--fifo", "--pid", "10", pid]);
+        }
+    }
+
+    #[track_caller]
+    fn signal_all(&self, signal: &str) {
+        let pids = must("ip", &["netns", "pids", &self.namespace]);
+        must("kill", &[&[signal][..], &pids.split_whitespace().collect::<Vec<_>>()].concat());
+    }
+
     /// Adds an address with its prefix length; an IPv6 address is usable at once.
     #[track_caller]
     pub fn address(&self, interface: &str, address: &str) {

@@ -1,6 +1,7 @@
 //! Traffic: a stream of numbered datagrams from one node, and who answered which.
 
-use std::net::UdpSocket;
+use std::io::ErrorKind;
+use std::net::{TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,6 +14,19 @@ const PORT: u16 = 7007;
 const INTERVAL: Duration = Duration::from_millis(2);
 /// How long an answer may take before its probe counts as lost.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Node {
+    /// Whether anybody answers at an address: with the RST of a port where nobody listens.
+    pub fn reaches(&self, address: &str) -> Result<(), String> {
+        let address: std::net::IpAddr = address.parse().unwrap();
+        let dialled =
+            within(self, || TcpStream::connect_timeout(&(address, PORT).into(), PATIENCE));
+        match dialled {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+            other => Err(format!("{address}: {other:?}")),
+        }
+    }
+}
 
 /// Answers every datagram to an address of a node with the node's name, until it is dropped.
 pub struct Responder {

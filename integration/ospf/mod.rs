@@ -14,5 +14,5 @@ mod many;
 mod mismatches;
 mod plan;
 mod restart;
-mod scene;
+pub mod scene;
 mod switching;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use crate::lab::{Node, PATIENCE, frr_arguments, wait_for};
-use crate::process::{Line, Process, within};
+use crate::lab::{Node, PATIENCE, frr_arguments, wait_for, within};
+use crate::process::{Line, Process};
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Product {

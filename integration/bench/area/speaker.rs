@@ -14,8 +14,7 @@ use shunt::wire::ospf::{ALL_SPF_ROUTERS, Lsa};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use crate::fed::{Fed, settings};
-use crate::lab::Node;
-use crate::process::within;
+use crate::lab::{Node, within};
 
 /// How long the router's timers may have to wait.
 const LOOK_EVERY: Duration = Duration::from_millis(2);

@@ -12,8 +12,7 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
-use crate::lab::Node;
-use crate::process::within;
+use crate::lab::{Node, within};
 
 /// A change that has not come by then will not.
 const GIVE_UP: Duration = Duration::from_secs(60);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{BfdPath, BfdRouter, Timers};
+use super::{BfdPath, BfdPeer, BfdRouter, BfdSeen, Timers};
 use crate::lab::node::Node;
 use crate::lab::shuntd::Shuntd;
 
@@ -17,6 +17,45 @@ impl BfdShunt {
     pub fn start(node: &Node, router: BfdRouter) -> BfdShunt {
         let shuntd = Shuntd::start(node, &config(node, &router));
         BfdShunt { shuntd, node: node.clone(), router }
+    }
+}
+
+impl BfdPeer for BfdShunt {
+    fn session(&self, remote: &str) -> Result<BfdSeen, String> {
+        let all = self.shuntd.json(&["bfd"])?;
+        let list = all["sessions"].as_array().cloned().unwrap_or_default();
+        let one = list.iter().find(|one| one["remote"] == remote).ok_or(all.to_string())?;
+        let milliseconds = |key: &str| one[key].as_u64().unwrap_or(0) / 1000;
+        Ok(BfdSeen {
+            state: one["state"].as_str().unwrap_or_default().to_owned(),
+            transmit: milliseconds("transmit_interval"),
+            detection: milliseconds("detection_time"),
+        })
+    }
+
+    fn retime(&mut self, timers: Timers) {
+        self.router.timers = timers;
+        self.shuntd.configure(&config(&self.node, &self.router));
+        self.shuntd.order(&["reload"]);
+    }
+
+    /// As an operator would: without its sessions in the configuration.
+    fn disable(&mut self) {
+        let none = BfdRouter { sessions: Vec::new(), ..self.router.clone() };
+        self.shuntd.configure(&config(&self.node, &none));
+        self.shuntd.order(&["reload"]);
+    }
+
+    fn enable(&mut self) {
+        self.retime(self.router.timers);
+    }
+
+    fn kill(&mut self) {
+        self.shuntd.kill_alone();
+    }
+
+    fn start(&mut self) {
+        self.shuntd.start_again();
     }
 }
 

@@ -22,6 +22,13 @@ impl OspfFrr {
         frr
     }
 
+    /// All its BFD sessions say AdminDown, or come back.
+    #[track_caller]
+    pub fn shut_bfd(&self, shut: bool) {
+        let command = if shut { "shutdown" } else { "no shutdown" };
+        self.daemons.configure("bfd", &["profile fast", command]);
+    }
+
     /// Enters commands below `interface NAME`.
     #[track_caller]
     pub fn configure(&self, interface: &str, commands: &[&str]) {

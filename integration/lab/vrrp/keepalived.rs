@@ -46,6 +46,10 @@ impl Keepalived {
 fn launch(node: &Node) -> Daemon {
     let (config, pid, child) =
         (node.path("keepalived.conf"), node.path("keepalived.pid"), node.path("vrrp.pid"));
+    // A process that was killed may still have its number: it would be taken for one that runs.
+    for file in [&pid, &child] {
+        let _ = std::fs::remove_file(file);
+    }
     let arguments = ["-n", "-l", "-D", "-P", "-f", &config, "-p", &pid, "-r", &child];
     node.spawn("keepalived", "keepalived", &arguments)
 }
@@ -123,7 +127,7 @@ impl VrrpPeer for Keepalived {
         let log = self.said();
         let mark = format!("({name}) Entering ");
         let states = log.lines().filter_map(|line| line.split_once(&mark));
-        let state = states.filter_map(|(_, state)| state.split_whitespace().next()).last();
+        let state = states.filter_map(|(_, state)| state.split_whitespace().next()).next_back();
         Ok(match state.ok_or("not yet in any state")? {
             "MASTER" => "active".to_owned(),
             state => state.to_lowercase(),

@@ -36,7 +36,7 @@ fn config(node: &Node, router: &VrrpRouter, more: &str) -> String {
         name = node.name(),
     );
     if router.conntrackd {
-        write!(text, "\n[takeover]\ncommit = {:?}\n", Conntrackd::commit(node)).unwrap();
+        write!(text, "\n[takeover]\nconntrackd = {:?}\n", Conntrackd::configuration(node)).unwrap();
     }
     for instance in &router.instances {
         text.push_str(&one(instance));
