@@ -37,6 +37,7 @@ pub fn settings() -> Settings {
         mtu_ignore: false,
         address: None,
         authentication: Authentication::Null,
+        strict_bfd: false,
     };
     Settings {
         router_id: id(0),

@@ -115,10 +115,14 @@ impl Agent {
 
     fn keep_wanted(&mut self, mut wanted: BTreeMap<Path, Wanted>, now: Time) {
         let mut orders = Vec::new();
+        let mut joined = Vec::new();
         for (path, session) in &mut self.sessions.by_path {
             match wanted.remove(path) {
                 Some(wanted) => {
                     session.until = None;
+                    if session.state == State::Up {
+                        joined.extend(wanted.clients.difference(&session.clients).cloned());
+                    }
                     session.clients = wanted.clients;
                     if session.settings != wanted.settings {
                         session.settings = wanted.settings.clone();
@@ -152,6 +156,9 @@ impl Agent {
         }
         for order in orders {
             self.order_bfd(order);
+        }
+        for client in joined {
+            self.bfd_up(&client, now);
         }
     }
 

@@ -7,12 +7,17 @@ use super::neighbor::{Neighbor, NeighborEvent};
 use super::settings::{AreaKind, InterfaceSettings};
 use super::{InterfaceState, NetworkKind, Router};
 use crate::types::{RouterId, Time};
-use crate::wire::ospf::{ALL_SPF_ROUTERS, Body, Hello, Options};
+use crate::wire::ospf::{ALL_SPF_ROUTERS, Body, ExtendedOptions, Hello, Options};
 
 /// More routers on one network are not taken: what a liar can fill is bounded.
 const MOST_NEIGHBORS: usize = 256;
 
 impl InterfaceSettings {
+    /// What our Hellos say in a block behind them.
+    pub(super) fn extended_options(&self) -> ExtendedOptions {
+        if self.strict_bfd { ExtendedOptions::STRICT_BFD } else { ExtendedOptions::default() }
+    }
+
     /// HelloInterval as Hellos carry it: seconds, 0 for less than one.
     fn hello_field(&self) -> u16 {
         u16::try_from(self.hello_interval.as_secs()).unwrap_or(u16::MAX)
@@ -42,6 +47,9 @@ impl AreaKind {
 impl Interface {
     fn hello(&self, options: Options, leaving: bool) -> Hello {
         let neighbors = if leaving { Vec::new() } else { self.neighbors.keys().copied().collect() };
+        let signals = self.settings.extended_options() != ExtendedOptions::default();
+        let block = Options::LINK_LOCAL_SIGNALLING;
+        let options = if signals { options.with(block) } else { options };
         Hello {
             network_mask: self
                 .address
@@ -113,7 +121,7 @@ impl Router {
         &mut self,
         from: (u32, RouterId),
         source: Ipv4Addr,
-        hello: Hello,
+        (hello, extended_options): (Hello, ExtendedOptions),
         now: Time,
     ) {
         let (index, router_id) = from;
@@ -151,8 +159,13 @@ impl Router {
             self.neighbor_event((index, old), NeighborEvent::KillNeighbor, now);
         }
         self.agrees(index, source, Stage::Hello);
+        let hears_us = hello.neighbors.contains(&ours);
+        if let Some(neighbor) = self.neighbor_mut(from) {
+            neighbor.strict_bfd = extended_options.contains(ExtendedOptions::STRICT_BFD);
+            neighbor.hears_us = hears_us;
+        }
 
-        if !hello.neighbors.contains(&ours) {
+        if !hears_us {
             let lost = self.neighbor_event(from, NeighborEvent::OneWayReceived, now);
             // The neighbour need not wait for our next Hello to see itself.
             let helped = self.neighbor(from).is_some_and(|n| n.helped_until().is_some());
@@ -172,7 +185,7 @@ impl Router {
         if appeared {
             self.send_hello(index, now);
         }
-        let risen = self.neighbor_event(from, NeighborEvent::TwoWayReceived, now);
+        let risen = self.hears_us(from, now);
 
         let Some(interface) = self.interfaces.get(&index) else { return };
         let (designated, backup) = (hello.designated == source, hello.backup == source);
@@ -183,6 +196,22 @@ impl Router {
             }
         } else if before != after && !risen {
             self.neighbors_changed(index, now);
+        }
+    }
+
+    /// The neighbour hears us; unless both of us want BFD first, that makes it one (RFC 9355 §4).
+    pub(super) fn hears_us(&mut self, from: (u32, RouterId), now: Time) -> bool {
+        let strict = self.interfaces.get(&from.0).is_some_and(|i| i.settings.strict_bfd);
+        let waits = self.neighbor(from).is_some_and(|n| strict && n.strict_bfd && !n.bfd_up);
+        !waits && self.neighbor_event(from, NeighborEvent::TwoWayReceived, now)
+    }
+
+    /// Its BFD session is up, so there is nothing to wait for any more.
+    pub(super) fn bfd_came_up(&mut self, from: (u32, RouterId), now: Time) {
+        let Some(neighbor) = self.neighbor_mut(from) else { return };
+        neighbor.bfd_up = true;
+        if neighbor.hears_us {
+            self.hears_us(from, now);
         }
     }
 

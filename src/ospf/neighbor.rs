@@ -39,6 +39,12 @@ pub struct Neighbor {
     pub requests: BTreeMap<LsaKey, LsaHeader>,
     /// Link state retransmission list (§10).
     pub retransmissions: Retransmissions,
+    /// It wants BFD before an adjacency (RFC 9355).
+    pub strict_bfd: bool,
+    /// Its last Hello named us.
+    pub(super) hears_us: bool,
+    /// Its BFD session has come up since it is here.
+    pub(super) bfd_up: bool,
     pub(super) exchange: Exchange,
     pub(super) replay: Replay,
     /// While we help it over a restart: until when at most (RFC 3623 §3.1).
@@ -88,6 +94,9 @@ impl Neighbor {
             dead_at,
             requests: BTreeMap::new(),
             retransmissions: Retransmissions::default(),
+            strict_bfd: false,
+            hears_us: false,
+            bfd_up: false,
             exchange: Exchange::default(),
             replay: Replay::default(),
             helped: None,
@@ -233,7 +242,9 @@ impl Router {
         let mut neighbors = neighbors.into_iter().flat_map(|neighbors| neighbors.values());
         let Some(neighbor) = neighbors.find(|neighbor| neighbor.address == address) else { return };
         let from = (interface, neighbor.router_id);
-        if !up {
+        if up {
+            self.bfd_came_up(from, now);
+        } else {
             self.neighbor_event(from, NeighborEvent::BfdDown, now);
         }
     }

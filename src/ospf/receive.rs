@@ -4,7 +4,7 @@ use super::mismatch::{Difference, Stage};
 use super::neighbor::NeighborState;
 use super::{InterfaceState, Router};
 use crate::types::{RouterId, Time};
-use crate::wire::ospf::{ALL_D_ROUTERS, ALL_SPF_ROUTERS, Body, Frame};
+use crate::wire::ospf::{ALL_D_ROUTERS, ALL_SPF_ROUTERS, Body, ExtendedOptions, Frame};
 
 /// Why a packet is not taken.
 enum Refusal {
@@ -29,10 +29,10 @@ impl Router {
             return self.discard(index, "leaving");
         }
         match self.check(index, source, destination, packet, now) {
-            Ok((router_id, body)) => {
+            Ok((router_id, body, extended_options)) => {
                 let from = (index, router_id);
                 self.agrees(index, source, Stage::Authentic);
-                self.dispatch(from, source, body, now);
+                self.dispatch(from, source, (body, extended_options), now);
             }
             Err(Refusal::Counted(reason)) => self.discard(index, reason),
             Err(Refusal::Mismatch(why)) => self.refuse(index, source, why, now),
@@ -47,7 +47,7 @@ impl Router {
         destination: Ipv4Addr,
         packet: &[u8],
         now: Time,
-    ) -> Result<(RouterId, Body), Refusal> {
+    ) -> Result<(RouterId, Body, ExtendedOptions), Refusal> {
         use Refusal::{Counted, Mismatch};
         let wall = self.wall(now);
         let Some(interface) = self.interfaces.get(&index) else { return Err(Counted("interface")) };
@@ -91,16 +91,28 @@ impl Router {
             return Err(Counted("replayed"));
         }
         let body = frame.body().map_err(unreadable)?;
+        let mut extended_options = ExtendedOptions::default();
         if let Some(interface) = self.interfaces.get_mut(&index) {
             interface.counters.received.count(frame.kind);
+            match interface.extended_options(&frame, &body, source) {
+                Ok(options) => extended_options = options,
+                // The packet itself is good (RFC 5613 §2.1).
+                Err(reason) => interface.counters.discard(reason),
+            }
         }
-        Ok((frame.router_id, body))
+        Ok((frame.router_id, body, extended_options))
     }
 
-    fn dispatch(&mut self, from: (u32, RouterId), source: Ipv4Addr, body: Body, now: Time) {
+    fn dispatch(
+        &mut self,
+        from: (u32, RouterId),
+        source: Ipv4Addr,
+        (body, extended_options): (Body, ExtendedOptions),
+        now: Time,
+    ) {
         let (index, _) = from;
         if let Body::Hello(hello) = body {
-            return self.hello_received(from, source, hello, now);
+            return self.hello_received(from, source, (hello, extended_options), now);
         }
         let Some(neighbor) = self.neighbor(from).filter(|neighbor| neighbor.address == source)
         else {

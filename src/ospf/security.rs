@@ -5,7 +5,7 @@ use super::interface::Interface;
 use super::mismatch::Difference;
 use super::settings::{Authentication, Key};
 use crate::types::{RouterId, Secret, Time, Wall};
-use crate::wire::ospf::{AuthenticationField, Frame, PacketKind, Signature};
+use crate::wire::ospf::{AuthenticationField, Body, ExtendedOptions, Frame, PacketKind, Signature};
 use std::net::Ipv4Addr;
 
 /// The highest cryptographic sequence numbers that came from a neighbour, by packet type. It starts anew with the
@@ -201,6 +201,27 @@ impl Interface {
         } else {
             Err(Difference::Digest { id })
         }
+    }
+}
+
+impl Interface {
+    /// What a packet that is verified says of its sender beside the packet (RFC 5613). A block behind a packet with a
+    /// digest is believed only with one of its own.
+    pub(super) fn extended_options(
+        &self,
+        frame: &Frame<'_>,
+        body: &Body,
+        source: Ipv4Addr,
+    ) -> Result<ExtendedOptions, &'static str> {
+        let Some(block) = frame.signalling(body).map_err(|malformed| malformed.name())? else {
+            return Ok(ExtendedOptions::default());
+        };
+        if let Authentication::Cryptographic { keys, .. } = &self.settings.authentication
+            && !keys.iter().any(|key| block.verify(key.algorithm, key.secret.expose(), source))
+        {
+            return Err("bad-lls-digest");
+        }
+        Ok(block.extended_options)
     }
 }
 

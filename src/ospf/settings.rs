@@ -57,6 +57,8 @@ pub struct InterfaceSettings {
     /// The address to speak from where the interface has several; else the lowest.
     pub address: Option<Ipv4Addr>,
     pub authentication: Authentication,
+    /// A neighbour that says so as well is no neighbour before its BFD session is up (RFC 9355).
+    pub strict_bfd: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use super::interface::Interface;
 use super::{Action, NetworkKind, Router};
 use crate::types::Time;
-use crate::wire::ospf::{ALL_SPF_ROUTERS, Body, Version, emit};
+use crate::wire::ospf::{ALL_SPF_ROUTERS, Body, ExtendedOptions, Version, emit};
 
 const IP_HEADER_LENGTH: usize = 20;
 const HEADER_LENGTH: usize = 24;
@@ -39,7 +39,12 @@ impl Router {
             return;
         }
         let signature = interface.signature(wall, sequence);
-        let packet = emit(Version::V2, router_id, area, &body, &signature, source).freeze();
+        let mut packet = emit(Version::V2, router_id, area, &body, &signature, source);
+        let extended_options = interface.settings.extended_options();
+        if matches!(body, Body::Hello(_)) && extended_options != ExtendedOptions::default() {
+            extended_options.emit(&signature, source, &mut packet);
+        }
+        let packet = packet.freeze();
         interface.counters.sent.count(body.kind());
         self.actions.push_back(Action::Send { interface: index, source, destination, packet });
     }

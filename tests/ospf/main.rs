@@ -1,6 +1,7 @@
 //! The OSPF core: routers wired by links and LANs in memory, with a virtual clock ([`world`]).
 
 mod adjacency;
+mod bfd;
 mod bounds;
 mod broadcast;
 mod exchange;

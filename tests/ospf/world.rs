@@ -123,6 +123,7 @@ pub fn broadcast() -> InterfaceSettings {
         mtu_ignore: false,
         address: None,
         authentication: Authentication::Null,
+        strict_bfd: false,
     }
 }
 

@@ -83,8 +83,9 @@ pub(super) fn read(
         }
         let head = head("ospf.interface", key);
         let Some(section) = Section::open(head, value, KEYS, report) else { continue };
-        let settings = read_one(key, &section, read_secret, report);
+        let mut settings = read_one(key, &section, read_secret, report);
         if let Some(bfd) = read_bfd(&settings, &section, profiles, report) {
+            settings.strict_bfd = bfd.strict;
             interfaces.bfd.insert(key.to_owned(), bfd);
         }
         if let Some(follow) = read_follow(&settings, &section, &routers, report) {
@@ -132,6 +133,7 @@ fn read_one(
         mtu_ignore,
         address,
         authentication,
+        strict_bfd: false,
     }
 }
 
