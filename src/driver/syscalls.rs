@@ -245,7 +245,7 @@ pub fn receive<'a>(socket: &impl AsFd, into: &'a mut [Received]) -> io::Result<&
         let header = unsafe { header.assume_init_ref() };
         received.length = usize::try_from(header.msg_len).unwrap_or(0);
         received.name_length = usize::try_from(header.msg_hdr.msg_namelen).unwrap_or(0);
-        received.control_length = header.msg_hdr.msg_controllen as usize;
+        received.control_length = header.msg_hdr.msg_controllen as _;
     }
     Ok(into.get(..count).unwrap_or_default())
 }

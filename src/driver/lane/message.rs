@@ -26,7 +26,7 @@ pub enum Message {
     Report(fast::Report),
     Trouble(Trouble),
     /// What was asked for, with who asked.
-    Snapshot(oneshot::Sender<fast::Snapshot>, fast::Snapshot),
+    Snapshot(oneshot::Sender<fast::Snapshot>, Box<fast::Snapshot>),
 }
 
 /// Something of the driver's own, said once. Errors are those of the system, by number.

@@ -32,6 +32,8 @@ mod realtime;
 mod receivers;
 mod round;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -180,7 +182,7 @@ impl Told {
                 Message::Trouble(trouble) => {
                     self.journal.warn("interface", &trouble.subject(), trouble.text());
                 }
-                Message::Snapshot(answer, snapshot) => drop(answer.send(snapshot)),
+                Message::Snapshot(answer, snapshot) => drop(answer.send(*snapshot)),
             }
         }
     }
@@ -193,32 +195,5 @@ impl Told {
             }
         };
         timeout(within, ended).await.is_ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::driver::guardian::Guardian;
-
-    /// The kernel's guard against a test that hangs.
-    const LONG: Duration = Duration::from_secs(20);
-
-    #[tokio::test]
-    async fn the_lane_says_how_it_started_answers_and_ends() {
-        let (guardian, beat) = Guardian::new("/nowhere".into(), || {}).unwrap();
-        let (lane, mut told) = start(Clock::start(), 7, beat, Journal::new()).unwrap();
-        let first = timeout(LONG, told.next()).await.unwrap();
-        assert!(matches!(first, Some(agent::Event::LaneStarted { .. })));
-
-        let snapshot = tokio::select! {
-            snapshot = lane.snapshot() => snapshot.unwrap(),
-            event = told.next() => panic!("{event:?}"),
-        };
-        assert_eq!(snapshot.sessions.len(), 0);
-
-        lane.order(Order::Stop);
-        assert!(told.ended(LONG).await);
-        assert!(timeout(LONG, told.next()).await.unwrap().is_none());
     }
 }

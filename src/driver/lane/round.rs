@@ -181,7 +181,7 @@ impl Lane {
                 }
                 Request::Assigned { router, deadman } => self.pulse.set(router, deadman, now),
                 Request::Snapshot(answer) => {
-                    let snapshot = self.fast.snapshot(now);
+                    let snapshot = Box::new(self.fast.snapshot(now));
                     self.outbox.push(Message::Snapshot(answer, snapshot));
                 }
             }
