@@ -29,6 +29,8 @@ pub fn order_in_words(intent: &Intent) -> String {
     let since = moment(&intent.since);
     let mut text = match order.as_str() {
         "prefer" => format!("ordered by {owner} at {since}: prefer {preference}"),
+        // It is said of the virtual router, and nobody types this word.
+        "vrrp-release" => format!("ordered by {owner} at {since}: release"),
         order => format!("ordered by {owner} at {since}: {order}"),
     };
     if !intent.expires.is_empty() {

@@ -4,6 +4,7 @@
 //! Each daemon has addresses of its own in 127.0.0.0/8, so tests run side by side on one port.
 
 mod crash;
+mod fast;
 mod hostile;
 mod neighbours;
 mod process;

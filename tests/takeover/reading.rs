@@ -96,7 +96,7 @@ fn an_order_for_a_virtual_router_is_answered_when_the_role_has_changed() {
     let mut rig = Rig::active();
     rig.order("vrrp-release", "outside", 1800);
     assert_eq!(rig.answers().len(), 0, "the lane has not released it");
-    rig.now = rig.now + Duration::from_millis(7);
+    rig.now += Duration::from_millis(7);
     rig.lane(State::Backup, Reason::Released, Some(OTHER));
     rig.kernel(false);
     let answers = rig.answers();
