@@ -134,8 +134,11 @@ impl Agent {
         }
         for (name, config) in self.config.vrrp.clone() {
             let unit = unit_of(&name, &config);
-            self.routers.units.entry(unit.clone()).or_insert_with(|| Takeover::new(now));
             let routers = &mut self.routers;
+            // A router that gets into another sync group takes its role along.
+            let before = routers.by_name.get(&name).and_then(|r| routers.units.get(&r.unit));
+            let takeover = before.cloned().unwrap_or_else(|| Takeover::new(now));
+            routers.units.entry(unit.clone()).or_insert(takeover);
             let next = &mut routers.next_router;
             let router = routers.by_name.entry(name.clone()).or_insert_with(|| {
                 *next += 1;

@@ -236,3 +236,17 @@ fn commands_run_one_after_the_other() {
     rig.command_ends(then, Ok(""));
     assert_eq!(rig.take(), ["/sbin/release"]);
 }
+
+/// Each router alone from now on, or together again.
+#[test]
+fn another_sync_group_takes_nothing_from_an_active() {
+    let mut rig = Rig::active();
+    let mut alone = crate::rig::config();
+    for router in alone.vrrp.values_mut() {
+        router.sync_group = None;
+    }
+    for config in [alone, crate::rig::config()] {
+        rig.tell(Event::Reconfigured(Box::new(config)));
+        assert_eq!((rig.take(), rig.preference()), (Vec::<String>::new(), 200));
+    }
+}
