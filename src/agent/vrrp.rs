@@ -22,6 +22,9 @@ const ADDRESSES: Duration = Duration::from_millis(500);
 /// For neighbours to acknowledge. In a takeover the next step waits for that, and the first hop is here already.
 const TAKING: Duration = Duration::from_millis(20);
 const RELEASING: Duration = Duration::from_millis(100);
+/// Addresses that somebody has taken away are taken again after this. If it was the guardian, as we stood still, the lane
+/// says meanwhile that we are Active no more.
+const RETAKE: Duration = Duration::from_millis(20);
 /// After the kernel has refused the addresses of an Active: for so long the role is given up.
 const AFTER_FAULT: Duration = Duration::from_secs(10);
 
@@ -65,6 +68,8 @@ pub(super) struct VirtualRouter {
     pub assigned: bool,
     /// Why they are not, or are still there; empty if all is as it should be.
     pub fault: String,
+    /// They have vanished while we are Active.
+    lost_at: Option<Time>,
     /// Released because of a fault, until then.
     faulty_until: Option<Time>,
     /// For `shunt status`: when two were Active last.
@@ -93,6 +98,7 @@ impl VirtualRouter {
             addresses: None,
             assigned: false,
             fault: String::new(),
+            lost_at: None,
             faulty_until: None,
             split: None,
         }
@@ -254,7 +260,7 @@ impl Agent {
     ) {
         let found = self.routers.by_name.iter_mut().find(|(_, router)| router.id == id);
         let Some((name, router)) = found else { return };
-        let (name, unit) = (name.clone(), router.unit.clone());
+        let name = name.clone();
         let had = std::mem::replace(&mut router.assigned, assigned);
         let wanted = router.addresses.as_ref().is_some_and(|addresses| addresses.assigned);
         let fault = result.err().unwrap_or_default();
@@ -263,11 +269,7 @@ impl Agent {
         if had && wanted && !assigned {
             // Somebody has taken them away: the guardian, while we stood still, or a person.
             router.addresses = None;
-            if let Some(takeover) = self.routers.units.get_mut(&unit)
-                && takeover.phase() == Phase::Active
-            {
-                takeover.addresses_lost(now);
-            }
+            router.lost_at = Some(now);
         }
         if news {
             self.report(now, "vrrp", &name, "error", format!("virtual addresses: {fault}"));
@@ -369,8 +371,16 @@ impl Agent {
         let members = || self.routers.by_name.values().filter(|router| router.unit == unit);
         let all_active = members().all(|router| router.state == State::Active);
         let all_handed_over = members().all(|router| router.handed_over);
+        let retake = |router: &VirtualRouter| router.lost_at.is_some_and(|at| at + RETAKE <= now);
+        let retake = members().any(retake);
         let Some(takeover) = self.routers.units.get_mut(unit) else { return };
         match takeover.phase() {
+            Phase::Active if all_active && retake => {
+                takeover.addresses_lost(now);
+                for router in self.routers.by_name.values_mut().filter(|r| r.unit == unit) {
+                    router.lost_at = None;
+                }
+            }
             Phase::Backup | Phase::Releasing(Step::Addresses) if all_active => takeover.taken(now),
             // Nobody else has taken it.
             Phase::Releasing(Step::Link) if all_active && all_handed_over => takeover.taken(now),
@@ -619,6 +629,7 @@ impl Agent {
             };
             if router.addresses.as_ref() != Some(&addresses) {
                 router.addresses = Some(addresses.clone());
+                router.lost_at = None;
                 router.fault.clear();
                 wanted.push((router.id, addresses));
             }
@@ -638,7 +649,14 @@ impl Agent {
         let faults = self.routers.by_name.values().filter_map(|router| router.faulty_until);
         let start =
             (!self.routers.ready && !self.routers.by_name.is_empty()).then(|| self.start_ends());
-        steps.chain(faults).chain(start).min()
+        let lost = self.routers.by_name.values().filter(|router| self.is_active(router));
+        let lost = lost.filter_map(|router| Some(router.lost_at? + RETAKE));
+        steps.chain(faults).chain(start).chain(lost).min()
+    }
+
+    fn is_active(&self, router: &VirtualRouter) -> bool {
+        let takeover = self.routers.units.get(&router.unit);
+        takeover.is_some_and(|takeover| takeover.phase() == Phase::Active)
     }
 
     /// No unit has a role to give up any more.
