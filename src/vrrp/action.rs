@@ -21,7 +21,7 @@ pub enum Action {
     Send {
         router: VirtualRouterId,
         interface: u32,
-        /// `None`: the interface's own.
+        /// `None`: the interface's own. Always so to a unicast peer, whose address the kernel has to resolve.
         mac: Option<Mac>,
         source: IpAddr,
         destination: IpAddr,
@@ -37,7 +37,8 @@ pub enum Action {
         address: IpAddr,
     },
     Changed(Change),
-    /// Two are Active: who, with what priority, and whether it is we who yield.
+    /// Two are Active: who, with what priority, and whether it is we who yield. Told at the beginning, and then every ten
+    /// seconds. Not told by a lower priority that yields: that is what every preemption looks like.
     AnotherActive {
         router: VirtualRouterId,
         address: IpAddr,

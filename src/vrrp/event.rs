@@ -24,10 +24,11 @@ pub enum Order {
     /// That there is not: an Active says priority 0.
     Drop { router: VirtualRouterId },
     /// How much the tracked objects take from (or add to) the priority of the settings. The result is kept within
-    /// 1..=254; an owner's 255 is lowered only by a negative number.
+    /// 1..=254; an owner's 255 is lowered only by a negative number. In a sync group, the lowest one counts for all.
     Adjust { router: VirtualRouterId, by: i16 },
     /// Be Active only if nobody else is (priority 1, no preemption), or as configured again. An Active that is released
-    /// says priority 0 at once: the agent has moved everything else by then.
+    /// says priority 0 at once: the agent has moved everything else by then. In a sync group, for all as long as one is
+    /// released.
     Release { router: VirtualRouterId, released: bool },
     /// The addresses are on the interface: tell the link, now and as often as the settings say. Ends with the next state.
     Announce { router: VirtualRouterId },

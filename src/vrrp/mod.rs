@@ -1,4 +1,56 @@
 //! The VRRP core (RFC 9568; version 2 as RFC 3768 has it): all virtual routers of this node, without I/O.
+//!
+//! # Data
+//!
+//! ```text
+//! Vrrp ─┬ VirtualRouter ─┬ Settings, orders, state, priority           router.rs
+//!       │                ├ Election: when a Backup takes over          router.rs, timers.rs
+//!       │                ├ Announcer: when an Active tells the link    announcer.rs
+//!       │                └ Conflicts: who was reported                 conflicts.rs
+//!       ├ Unit: a sync group, or a virtual router alone                units.rs
+//!       └ Links: the kernel's interfaces, primary addresses, sockets   links.rs
+//! ```
+//!
+//! # States (§6.4)
+//!
+//! | state | has | leads to |
+//! |---|---|---|
+//! | Initialize | an interface that is down, gone or without an address | Backup, as soon as it can be used; an owner goes on to Active at once |
+//! | Backup | Active_Down_Timer, and who is Active | Active, when the timer of every member of its unit has fired |
+//! | Active | Adver_Timer | Backup, for a higher priority, or for the same and a greater address; when released; when it stood still |
+//!
+//! An Active that leaves for another reason than somebody else's advertisement says priority 0, so that the others wait for
+//! Skew_Time only. It is Active from the moment at which its timer fires, and advertises at once; the addresses follow
+//! when the agent has them on the interface and orders to announce them.
+//!
+//! # Preemption
+//!
+//! A Backup of higher priority discards the advertisements of the lower Active (§6.4.2), so that its timer runs out. With a
+//! delay it accepts them until it has heard such an Active for that long, and then is Active at once. Neither happens before the
+//! agent has said that we can forward, nor while we are released. With nobody Active, the timer decides in any case.
+//!
+//! # Sync groups
+//!
+//! The members of a group are Active together or not at all:
+//!
+//! - One whose interface cannot be used holds all of them.
+//! - They take over when the last of them would. As long as one of them hears the Active, the Active lives, and what is
+//!   cut is a link: to take over would leave the two segments with different Actives. When the Active leaves one of them
+//!   with priority 0, it leaves them all.
+//! - If one has to yield, all do; the others say priority 0. Two groups that each lose on one link then wait for
+//!   a random time, so that they do not go on in step.
+//! - What lowers the priority of one, lowers all.
+//!
+//! # Standing still
+//!
+//! An Active that was not scheduled for three intervals yields, as one of the others may be Active by now. A Backup whose
+//! timer fires an Active_Down_Interval late waits for another one: what it has not heard says nothing.
+//!
+//! # Two Actives
+//!
+//! The order of priority and address is total, so that one of the two yields as soon as it hears the other. That one
+//! asserts itself at once (§6.4.3), announces the addresses again, and reports the other: at once, and then every ten
+//! seconds. That a lower priority yields to a higher one is not reported, as every preemption looks like this.
 
 mod action;
 mod announcer;

@@ -62,11 +62,14 @@ impl Vrrp {
             self.active_leaves(index, unit, now);
             return;
         }
-        let lower = router.preempts && priority < router.priority;
+        let lower = router.beats(priority);
         if router.note_active(received.source, priority, now) {
             self.actions.push_back(Action::Changed(router.change(Reason::AnotherActive, now)));
         }
         let delay = router.settings.preempt_delay;
+        if lower {
+            router.election.lower = priority;
+        }
         if lower && (delay.is_zero() || router.is_owner()) {
             // Discarded: the timer runs out, and we preempt.
             router.election.reason = Reason::Preempted;

@@ -27,7 +27,7 @@ pub(super) struct VirtualRouter {
     pub released: bool,
     /// What is advertised, or would be. Follows from the settings, and from the orders for all of the unit.
     pub priority: u8,
-    /// Preempt_Mode, and we are ready, and not released. An owner always preempts.
+    /// Preempt_Mode, if we are ready. For an owner it is always set.
     pub preempts: bool,
     /// The interface's address that we send from; `None`: the interface cannot be used.
     pub primary: Option<IpAddr>,
@@ -60,6 +60,8 @@ pub(super) struct Election {
     pub down_at: Time,
     /// When we have seen the lower Active for the preemption delay.
     pub preempt_at: Option<Time>,
+    /// The priority of the lower Active that we preempt, or wait to preempt.
+    pub lower: u8,
     /// Not before this, whatever the others say: for sync groups that have just yielded.
     pub not_before: Time,
     /// What Active_Down_Timer stands for.
@@ -96,6 +98,7 @@ impl VirtualRouter {
             election: Election {
                 down_at: now,
                 preempt_at: None,
+                lower: 0,
                 not_before: now,
                 reason: Reason::ActiveDown,
             },
@@ -119,6 +122,11 @@ impl VirtualRouter {
 
     pub fn skew_time(&self) -> Duration {
         skew_time(self.settings.version, self.priority, self.active_interval)
+    }
+
+    /// Whether a Backup takes over from an Active of that priority.
+    pub fn beats(&self, priority: u8) -> bool {
+        self.preempts && priority < self.priority
     }
 
     /// When a Backup becomes Active, as far as it goes by itself.

@@ -24,9 +24,11 @@ pub struct Settings {
     /// Whole centiseconds, 1..=4095; for version 2 whole seconds.
     pub interval: Duration,
     pub preempt: bool,
-    /// How long a Backup of higher priority sees the lower Active before it takes over.
+    /// How long a Backup of higher priority sees the lower Active, while it could take over, before it does. Zero: as RFC
+    /// 9568 §6.4.2 has it, after Active_Down_Interval. Not for an owner.
     pub preempt_delay: Duration,
-    /// Source of the advertisements, where it is not the interface's first address of the family.
+    /// Source of the advertisements, where it is not the interface's first address of the family. Has to be one of the
+    /// interface's.
     pub source: Option<IpAddr>,
     /// Addressed one by one instead of by multicast. Empty: multicast. Not empty: only these are listened to.
     pub unicast_peers: Vec<IpAddr>,

@@ -45,22 +45,18 @@ impl Vrrp {
                 let priority = effective_priority(router.settings.priority, adjusted, released);
                 let could = router.is_owner() && router.preempts;
                 router.priority = priority;
-                router.preempts =
-                    self.ready && !released && (router.settings.preempt || router.is_owner());
+                router.preempts = self.ready && (router.settings.preempt || router.is_owner());
                 if router.state != State::Backup {
                     continue;
                 }
                 if router.is_owner() && router.preempts && !could {
                     router.claim(now);
-                } else if router.election.reason == Reason::Preempted
-                    && !(router.preempts
-                        && router.active.is_some_and(|other| other.priority < router.priority))
-                {
-                    // What let the timer run out is no longer so.
-                    router.restart_timer(now);
-                }
-                if !router.preempts {
+                } else if !router.beats(router.election.lower) {
                     router.election.preempt_at = None;
+                    if router.election.reason == Reason::Preempted {
+                        // What let the timer run out is no longer so.
+                        router.restart_timer(now);
+                    }
                 }
             }
         }

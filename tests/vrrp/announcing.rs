@@ -106,3 +106,37 @@ fn a_quiet_active_announces_no_more() {
     world.run(Duration::from_secs(600));
     assert_eq!(times(&world, a, now), []);
 }
+
+#[test]
+fn a_later_takeover_announces_nothing_of_the_one_before() {
+    let settings = Settings { announcements: 200, ..v3(0, 100) };
+    let (mut world, a) = active(settings);
+    world.nodes[a].announces = false;
+    let now = world.now;
+    world.hear_priority(a, 200);
+    world.run(seconds(10));
+    assert_eq!((world.state(a), times(&world, a, now)), (State::Active, vec![]));
+    world.hear_priority(a, 50);
+    assert_eq!(times(&world, a, now), [], "the addresses are not there");
+}
+
+#[test]
+fn one_packet_of_another_active_is_answered_twice() {
+    // It may tell the link once more that the addresses are its own before it yields.
+    let (mut world, a) = active(v3(0, 100));
+    let now = world.now;
+    world.hear_priority(a, 99);
+    world.run(seconds(10));
+    assert_eq!(times(&world, a, now), [0, 1000]);
+}
+
+#[test]
+fn right_after_an_announcement_another_active_is_answered_later() {
+    let (mut world, a) = active(v3(0, 100));
+    let now = world.now;
+    world.order(a, Order::Announce { router: id(1) });
+    world.run(millis(500));
+    world.hear_priority(a, 99);
+    world.run(seconds(10));
+    assert_eq!(times(&world, a, now), [0, 200, 400, 1400]);
+}

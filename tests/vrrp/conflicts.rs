@@ -123,3 +123,27 @@ fn a_backup_follows_the_better_of_two() {
     }
     assert_eq!(world.summary(a, 1).active, Some(v4(0, 9)));
 }
+
+#[test]
+fn one_more_advertisement_of_whom_we_preempt_is_no_conflict() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 150)]);
+    assert!(world.run_until(seconds(5), |world| world.state(a) == State::Active));
+    world.run(millis(999));
+    world.sent.clear();
+    world.hear_priority(a, 100);
+    assert_eq!((world.nodes[a].conflicts.len(), world.sent.len()), (0, 1));
+    world.run(millis(1));
+    world.hear_priority(a, 100);
+    assert_eq!(world.nodes[a].conflicts.len(), 1);
+}
+
+#[test]
+fn an_owner_that_has_yielded_claims_nothing() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 255)]);
+    let b = world.add(&[v3(0, 255)]);
+    world.run(seconds(3));
+    world.adjust(a, 5);
+    assert_eq!(world.active(0), [b]);
+}

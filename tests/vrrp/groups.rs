@@ -302,3 +302,37 @@ fn groups_do_not_know_each_other() {
     // For b, somebody is Active on segment 1.
     assert_eq!(states(&world, b), [State::Backup; 2]);
 }
+
+#[test]
+fn groups_that_yield_in_step_come_apart() {
+    // As before, on segments that are exactly alike: what each hears of the other comes at the same moment.
+    for seed in 0..20 {
+        let mut world = World::new(seed, 2);
+        world.segments.iter_mut().for_each(|segment| segment.variation = millis(0));
+        let a = world.add_off(&members(100));
+        let b = world.add_off(&members(100));
+        world.nodes[a].links[1].addresses = vec![v4(1, 50)];
+        world.boot(a);
+        world.boot(b);
+        world.run(seconds(3));
+        let active = both(&world);
+        assert!(active == [[a], [a]] || active == [[b], [b]], "seed {seed}: {active:?}");
+        let takeovers = [a, b].map(|node| world.summary(node, 1).takeovers);
+        assert!(takeovers.iter().sum::<u64>() < 20, "seed {seed}: {takeovers:?}");
+    }
+}
+
+#[test]
+fn a_held_group_is_held_whatever_else_happens() {
+    let mut world = World::new(1, 2);
+    let other = Settings { vrid: 77, addresses: vec![v4(1, 77)], ..v3(1, 255) };
+    let a = world.add(&[members(150)[0].clone(), members(150)[1].clone(), other]);
+    world.set_link(a, 0, false);
+    for _ in 0..50 {
+        world.run(millis(100));
+        world.adjust(a, 0);
+    }
+    assert_eq!(states(&world, a), [State::Initialize, State::Backup]);
+    assert_eq!(world.summary(a, 2).takeovers, 0);
+    assert_eq!(world.summary(a, 3).state, State::Active);
+}

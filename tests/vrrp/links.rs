@@ -142,3 +142,24 @@ fn links_that_nobody_is_on_do_no_harm() {
     world.nodes[a].vrrp.handle(Event::LinkChanged { interface: 77, link }, now);
     assert_eq!(world.nodes[a].vrrp.poll(), None);
 }
+
+#[test]
+fn what_is_known_already_is_not_told_again() {
+    let mut world = World::new(1, 2);
+    let a = world.add(&[v3(0, 100)]);
+    world.set_link(a, 0, false);
+    let changes = world.nodes[a].changes.len();
+    world.set_link(a, 1, false);
+    world.adjust(a, -5);
+    world.order(a, shunt::vrrp::Order::Ready { ready: true });
+    world.stop(a);
+    assert_eq!(world.nodes[a].changes.len(), changes);
+}
+
+#[test]
+fn an_address_that_is_virtual_elsewhere_may_be_the_source() {
+    let mut world = World::new(1, 2);
+    let elsewhere = Settings { addresses: vec![v4(0, 0)], ..v3(1, 100) };
+    let a = world.add(&[v3(0, 100), elsewhere]);
+    assert_eq!(world.state(a), State::Backup);
+}

@@ -2,7 +2,9 @@
 
 mod announcing;
 mod conflicts;
+mod counting;
 mod groups;
+mod hostile;
 mod links;
 mod orders;
 mod preemption;

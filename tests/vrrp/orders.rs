@@ -213,3 +213,19 @@ fn a_stop_ends_everything() {
     it.handle(shunt::vrrp::Event::Ordered(order), now);
     assert_eq!((it.poll(), it.deadline()), (None, None));
 }
+
+#[test]
+fn who_leaves_forgets_what_it_knew_of_an_active_before() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 100)]);
+    let faster =
+        shunt::wire::vrrp::Advertisement { interval: 10, ..super::world::advertisement(200) };
+    world.hear(a, &packet(&faster, v4(0, 9)));
+    world.run(seconds(2));
+    assert_eq!(world.state(a), State::Active);
+    world.release(a, true);
+    let summary = world.summary(a, 1);
+    assert_eq!((summary.active, summary.active_interval), (None, seconds(1)));
+    world.run(millis(3900));
+    assert_eq!(world.state(a), State::Backup);
+}

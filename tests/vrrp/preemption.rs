@@ -181,3 +181,38 @@ fn equal_priorities_do_not_preempt() {
     assert_eq!(world.active(0), [a]);
     assert!(b > a, "the greater address does not count before both are Active");
 }
+
+#[test]
+fn the_delay_ends_before_the_next_advertisement_too() {
+    for order in [
+        Order::Adjust { router: super::world::id(1), by: -60 },
+        Order::Release { router: super::world::id(1), released: true },
+        Order::Ready { ready: false },
+    ] {
+        let mut world = World::new(1, 1);
+        let a = world.add(&[delayed(150, millis(4500))]);
+        for _ in 0..4 {
+            world.hear_priority(a, 100);
+            world.run(seconds(1));
+        }
+        world.hear_priority(a, 100);
+        world.run(millis(400));
+        world.order(a, order.clone());
+        world.run(millis(500));
+        assert_eq!(world.state(a), State::Backup, "{order:?}");
+    }
+}
+
+#[test]
+fn orders_do_not_prolong_the_wait_for_an_active_that_is_gone() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 150)]);
+    world.hear_priority(a, 200);
+    world.run(seconds(1));
+    world.hear(a, &super::world::packet(&super::world::advertisement(100), v4(0, 8)));
+    for _ in 0..5 {
+        world.run(millis(500));
+        world.adjust(a, -5);
+    }
+    assert_eq!(world.state(a), State::Active);
+}

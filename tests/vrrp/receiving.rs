@@ -147,3 +147,11 @@ fn a_packet_is_for_one_virtual_router() {
     let received: Vec<u64> = (1..=4).map(|id| world.summary(a, id).received).collect();
     assert_eq!(received, [1, 0, 0, 0]);
 }
+
+#[test]
+fn an_owner_elsewhere_is_as_it_should_be() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 100)]);
+    world.hear_priority(a, 255);
+    assert!(world.summary(a, 1).mismatches.is_empty());
+}

@@ -112,3 +112,35 @@ fn a_stalled_member_takes_its_group_along() {
     assert_eq!((world.active(0), world.active(1)), (vec![a], vec![a]));
     let _ = b;
 }
+
+#[test]
+fn an_owner_that_stood_still_is_back_without_a_delay() {
+    let mut world = World::new(1, 1);
+    let owner = every(v3(0, 255), 10);
+    let a = world.add(&[shunt::vrrp::Settings { preempt_delay: seconds(100), ..owner }]);
+    let b = world.add(&[every(v3(0, 100), 10)]);
+    world.run(seconds(5));
+    world.freeze(a, seconds(2));
+    assert_eq!(world.active(0), [b]);
+    world.run(millis(302));
+    assert_eq!(world.active(0), [a]);
+}
+
+#[test]
+fn a_delay_that_ran_while_we_stood_still_begins_anew() {
+    let mut world = World::new(1, 1);
+    let settings = every(v3(0, 150), 10);
+    let a = world.add(&[shunt::vrrp::Settings { preempt_delay: seconds(2), ..settings }]);
+    for _ in 0..10 {
+        world.hear_priority(a, 100);
+        world.run(millis(100));
+    }
+    world.freeze(a, seconds(10));
+    world.run(millis(200));
+    assert_eq!(world.state(a), State::Backup);
+    for _ in 0..19 {
+        world.hear_priority(a, 100);
+        world.run(millis(100));
+    }
+    assert_eq!(world.state(a), State::Backup);
+}

@@ -280,3 +280,25 @@ fn a_clean_stop_costs_skew_time() {
     assert!(took >= millis(60) && took <= millis(63), "{took:?}");
     assert_eq!(world.last(b), (State::Active, Reason::ActiveLeft));
 }
+
+#[test]
+fn priority_zero_sets_the_timer_even_if_it_would_have_fired_before() {
+    // §6.4.2.
+    let (mut world, a) = backup();
+    world.run(millis(3500));
+    world.hear_priority(a, 0);
+    world.run(micros(609_370));
+    assert_eq!(world.state(a), State::Backup);
+    world.run(micros(10));
+    assert_eq!(world.state(a), State::Active);
+}
+
+#[test]
+fn priority_zero_of_somebody_else_does_not_hide_the_active() {
+    let (mut world, a) = backup();
+    world.hear(a, &packet(&advertisement(200), v4(0, 8)));
+    world.hear_priority(a, 0);
+    assert_eq!(world.summary(a, 1).active, Some(v4(0, 8)));
+    world.hear(a, &packet(&advertisement(0), v4(0, 8)));
+    assert_eq!(world.summary(a, 1).active, None);
+}

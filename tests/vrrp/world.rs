@@ -46,6 +46,8 @@ pub struct Node {
     pub stopped: bool,
     /// It can forward from the start.
     pub ready: bool,
+    /// Its addresses are there as soon as it is Active.
+    pub announces: bool,
     /// World time.
     pub changes: Vec<(Time, Change)>,
     /// Of its virtual routers, as the changes have it.
@@ -69,6 +71,8 @@ pub struct Conflict {
 
 pub struct Segment {
     pub latency: Duration,
+    /// Up to this much is added.
+    pub variation: Duration,
     /// Per cent of the packets that are lost, for each receiver on its own.
     pub loss: u64,
     /// From the first, nothing arrives at the second.
@@ -191,7 +195,12 @@ pub fn packet(advertisement: &Advertisement, source: IpAddr) -> Packet {
 
 impl World {
     pub fn new(seed: u64, segments: usize) -> World {
-        let segment = |_| Segment { latency: micros(300), loss: 0, cut: BTreeSet::new() };
+        let segment = |_| Segment {
+            latency: micros(300),
+            variation: micros(200),
+            loss: 0,
+            cut: BTreeSet::new(),
+        };
         World {
             now: Time::ZERO + seconds(1),
             nodes: Vec::new(),
@@ -228,6 +237,7 @@ impl World {
             on: false,
             stopped: false,
             ready: true,
+            announces: true,
             changes: Vec::new(),
             states: BTreeMap::new(),
             conflicts: Vec::new(),
@@ -395,7 +405,7 @@ impl World {
                     let (router, state) = (change.router, change.state);
                     it.changes.push((now, change));
                     it.states.insert(router, state);
-                    if state == State::Active {
+                    if state == State::Active && self.nodes[node].announces {
                         let local = self.local(node);
                         let event = Event::Ordered(Order::Announce { router });
                         self.nodes[node].vrrp.handle(event, local);
@@ -414,7 +424,7 @@ impl World {
             return;
         }
         for to in 0..self.nodes.len() {
-            let Segment { latency, loss, cut } = &self.segments[segment];
+            let Segment { latency, variation, loss, cut } = &self.segments[segment];
             let link = &self.nodes[to].links[segment];
             let addressed = packet.destination == group(packet.destination.is_ipv6())
                 || link.addresses.contains(&packet.destination);
@@ -424,7 +434,7 @@ impl World {
             if self.rng.chance(*loss) {
                 continue;
             }
-            let at = self.now + *latency + micros(self.rng.below(200));
+            let at = self.now + *latency + self.rng.jitter(*variation, 0, 100);
             self.number += 1;
             self.flying.insert((at, self.number), (to, packet.clone()));
         }
