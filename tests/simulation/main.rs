@@ -3,8 +3,11 @@
 
 mod announcing;
 mod area;
+mod bfd;
 mod determinism;
 mod faults;
+mod firewalls;
+mod gateway;
 mod ospf;
 mod reading;
 mod refresh;
