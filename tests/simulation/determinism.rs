@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use shunt::sim::Link;
 
+use crate::firewalls;
 use crate::topology::*;
 
 /// Some life: loss, a switch, a death, a cut.
@@ -28,6 +29,15 @@ fn the_same_seed_gives_the_same_transcript() {
     for seed in 0..20 {
         assert_eq!(story(seed), story(seed), "seed {seed}");
     }
+}
+
+/// With a lane beside each agent, virtual routers, and clocks that disagree.
+#[test]
+fn a_pair_of_firewalls_does_the_same_again() {
+    for seed in 0..3 {
+        assert_eq!(firewalls::story(seed), firewalls::story(seed), "seed {seed}");
+    }
+    assert_ne!(firewalls::story(1), firewalls::story(2));
 }
 
 #[test]

@@ -11,6 +11,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use shunt::agent::Event;
 use shunt::api::v1;
 use shunt::sim::{Link, LinkId, NodeId, World};
 use shunt::types::Rng;
@@ -77,7 +78,7 @@ impl Site {
             world.set_clock(node, 10_000 - clocks.below(20_001) as i32);
             world.start(node);
         }
-        world.run_for(millis(20_000));
+        world.run_for(millis(12_000));
         let site = Site { world, core, host, firewalls, inside, outside };
         assert_eq!(site.ways(), [Some(fw1), Some(fw1)], "{}", site.world.transcript());
         site
@@ -94,14 +95,25 @@ impl Site {
         let from = self.world.now();
         fault(&mut self.world);
         let both = |world: &World| ways(world, host, core) == [wanted, wanted];
-        let reached = self.world.run_until(millis(10_000), both);
+        let reached = self.world.run_until(millis(20_000), both);
         assert!(reached, "{:?}\n{}", self.ways(), self.world.transcript());
         self.world.now().since(from)
     }
 
+    /// The longest time without a way in one of the directions, looked at every millisecond.
+    fn longest_gap(&mut self, span: Duration) -> Duration {
+        let (mut longest, mut gap) = (0, 0);
+        for _ in 0..span.as_millis() {
+            self.world.run_for(millis(1));
+            gap = if self.ways().contains(&None) { gap + 1 } else { 0 };
+            longest = longest.max(gap);
+        }
+        millis(longest)
+    }
+
     /// Nothing moves any more, and one has the address.
     fn assert_settled(&mut self, firewall: usize) {
-        self.world.run_for(millis(20_000));
+        self.world.run_for(millis(6000));
         let wanted = self.firewalls[firewall];
         assert_eq!(self.ways(), [Some(wanted); 2], "{}", self.world.transcript());
         assert_eq!(self.world.holders(self.inside, gateway()), [wanted]);
@@ -121,12 +133,41 @@ fn ways(world: &World, host: NodeId, core: NodeId) -> [Option<NodeId>; 2] {
     [first(host, "10.1.1.1").or_else(|| first(host, "10.1.2.1")), first(core, "10.0.0.10")]
 }
 
+/// The commit, and what the kernel takes for the addresses.
+const HANDOVER: Duration = Duration::from_millis(7);
+
+fn release() -> v1::OrderRequest {
+    v1::OrderRequest {
+        order: "vrrp-release".to_owned(),
+        target: "inside".to_owned(),
+        ..Default::default()
+    }
+}
+
+/// What becomes of a pair that loses packets and is stopped, killed and cut.
+pub fn story(seed: u64) -> String {
+    let mut site = Site::up(seed);
+    let [fw1, fw2] = site.firewalls;
+    site.world.set_loss(site.inside, 20);
+    site.world.stop_process(fw1);
+    site.world.run_for(millis(1000));
+    site.world.continue_process(fw1);
+    site.world.cut(site.outside[1]);
+    site.world.run_for(millis(1000));
+    site.world.kill(fw2);
+    site.world.run_for(millis(1000));
+    site.world.start(fw2);
+    site.world.mend(site.outside[1]);
+    site.world.run_for(millis(5000));
+    site.world.transcript().to_owned()
+}
+
 /// Three intervals, the skew of priority 100, the commit's 5 ms, the kernel's time, clocks 1 % slow, and what OSPF takes.
 const SILENT: Duration = Duration::from_millis(300 + 61 + 10 + 30);
 
 #[test]
 fn a_killed_firewall_is_replaced_by_the_other_one() {
-    for seed in 0..5 {
+    for seed in 0..3 {
         let mut site = Site::up(seed);
         let fw1 = site.firewalls[0];
         let taken = site.until_both(1, |world| world.kill(fw1));
@@ -142,7 +183,7 @@ fn a_killed_firewall_is_replaced_by_the_other_one() {
 /// The kernel of a stopped process forwards and answers; its guardian takes the address away.
 #[test]
 fn a_stopped_firewall_is_replaced_and_comes_back_as_backup() {
-    for seed in 10..15 {
+    for seed in 10..13 {
         let mut site = Site::up(seed);
         let fw1 = site.firewalls[0];
         let taken = site.until_both(1, |world| world.stop_process(fw1));
@@ -159,7 +200,7 @@ fn a_stopped_firewall_is_replaced_and_comes_back_as_backup() {
 
 #[test]
 fn a_firewall_without_power_is_replaced() {
-    for seed in 20..25 {
+    for seed in 20..23 {
         let mut site = Site::up(seed);
         let fw1 = site.firewalls[0];
         let taken = site.until_both(1, |world| world.power_off(fw1));
@@ -171,7 +212,7 @@ fn a_firewall_without_power_is_replaced() {
 /// Without the link to the core it is no gateway: what it tracks lowers its priority at once.
 #[test]
 fn a_firewall_without_its_core_gives_the_gateway_away() {
-    for seed in 30..35 {
+    for seed in 30..33 {
         let mut site = Site::up(seed);
         let link = site.outside[0];
         site.until_both(1, |world| world.cut(link));
@@ -181,14 +222,14 @@ fn a_firewall_without_its_core_gives_the_gateway_away() {
     }
 }
 
-/// A clean stop: the role is handed over before the daemon ends, and there is no moment without a way.
+/// The role is handed over before the daemon ends.
 #[test]
 fn a_clean_stop_hands_over() {
-    for seed in 40..45 {
+    for seed in 40..43 {
         let mut site = Site::up(seed);
         let fw1 = site.firewalls[0];
         let taken = site.until_both(1, |world| {
-            world.deliver(fw1, shunt::agent::Event::StopWanted);
+            world.deliver(fw1, Event::StopWanted);
         });
         assert!(taken <= millis(200), "{taken:?}");
         site.assert_settled(1);
@@ -196,24 +237,35 @@ fn a_clean_stop_hands_over() {
     }
 }
 
+/// The old firewall has a way until the new one says that it is Active: from then on frames come to that one, which has the
+/// commit of 5 ms to do before it takes them.
+#[test]
+fn a_clean_stop_and_a_release_leave_no_gap() {
+    let mut site = Site::up(45);
+    let [fw1, fw2] = site.firewalls;
+    site.world.request(fw1, release());
+    let gap = site.longest_gap(millis(1000));
+    assert!(gap <= HANDOVER, "release {gap:?}");
+    site.assert_settled(1);
+    site.world.deliver(fw2, Event::StopWanted);
+    let gap = site.longest_gap(millis(1000));
+    assert!(gap <= HANDOVER, "stop {gap:?}\n{}", site.world.transcript());
+    site.assert_settled(0);
+}
+
 #[test]
 fn a_released_firewall_keeps_out_until_it_is_resumed() {
-    for seed in 50..55 {
+    for seed in 50..53 {
         let mut site = Site::up(seed);
         let fw1 = site.firewalls[0];
-        let request = |order: &str| v1::OrderRequest {
-            order: order.to_owned(),
-            target: "inside".to_owned(),
-            ..Default::default()
-        };
         let taken = site.until_both(1, |world| {
-            world.request(fw1, request("vrrp-release"));
+            world.request(fw1, release());
         });
         assert!(taken <= millis(200), "{taken:?}");
         site.assert_settled(1);
         assert_eq!(site.commands(0).last(), Some(&"/bin/release"));
         site.until_both(0, |world| {
-            world.request(fw1, request("vrrp-resume"));
+            world.request(fw1, v1::OrderRequest { order: "vrrp-resume".to_owned(), ..release() });
         });
         site.assert_settled(0);
     }
@@ -224,13 +276,8 @@ fn a_released_firewall_keeps_out_until_it_is_resumed() {
 fn a_released_firewall_is_better_than_none() {
     let mut site = Site::up(60);
     let [fw1, fw2] = site.firewalls;
-    let release = v1::OrderRequest {
-        order: "vrrp-release".to_owned(),
-        target: "inside".to_owned(),
-        ..Default::default()
-    };
     site.until_both(1, |world| {
-        world.request(fw1, release);
+        world.request(fw1, release());
     });
     site.until_both(0, |world| world.power_off(fw2));
     site.assert_settled(0);

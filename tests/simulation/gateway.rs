@@ -151,6 +151,69 @@ fn the_highest_priority_has_the_addresses() {
     lan.assert_one(1);
 }
 
+/// Two routers between two LANs, with a virtual router on each: a sync group.
+#[test]
+fn a_sync_group_is_active_in_one_place() {
+    for seed in 3000..3020 {
+        let mut rng = Rng::new(seed ^ 0x5ec);
+        let mut world = World::new(seed);
+        let section = |lan: u32, priority: u8| {
+            format!(
+                "[vrrp.lan{lan}]\ninterface = \"e{lan}\"\nid = 10\naddresses = [\"10.0.{lan}.100\"]\n\
+                 priority = {priority}\ninterval = \"100ms\"\nsync-group = \"both\"\n"
+            )
+        };
+        let routers = [(1, 150), (2, 100)].map(|(number, priority)| {
+            let second = section(2, priority);
+            let text = configuration(number, priority, "sync-group = \"both\"");
+            // The first section is that of the LAN of the other tests.
+            world.node(&(text + &second))
+        });
+        let [a, b] = routers;
+        let lans = [
+            world.lan(&[(a, "10.0.0.1/24"), (b, "10.0.0.2/24")], Link::default()),
+            world.lan(&[(a, "10.0.2.1/24"), (b, "10.0.2.2/24")], Link::default()),
+        ];
+        let addresses = [GATEWAY, "10.0.2.100".parse().unwrap()];
+        for router in routers {
+            world.set_clock(router, 10_000 - rng.below(20_001) as i32);
+            world.start(router);
+        }
+        world.run_for(millis(3000));
+        for _ in 0..10 {
+            for _ in 0..1 + rng.below(5) {
+                let (lan, router) = (lans[rng.below(2) as usize], routers[rng.below(2) as usize]);
+                match rng.below(7) {
+                    0 => world.kill(router),
+                    1 => world.stop_process(router),
+                    2 => world.continue_process(router),
+                    3 => world.mute(lan, router),
+                    4 => world.unplug(lan),
+                    5 => world.mend(lan),
+                    _ => world.set_loss(lan, rng.below(60)),
+                }
+                world.run_for(millis(rng.below(500)));
+            }
+            for lan in lans {
+                world.mend(lan);
+                world.set_loss(lan, 0);
+            }
+            for router in routers {
+                world.continue_process(router);
+                if world.agent(router).is_none() {
+                    world.start(router);
+                }
+            }
+            world.run_for(millis(2500));
+            for (lan, address) in lans.into_iter().zip(addresses) {
+                let holders = world.holders(lan, address);
+                assert_eq!(holders, [a], "seed {seed}:\n{}", tail(&world));
+                assert_eq!(world.first_hop(lan, address), Some(a), "seed {seed}");
+            }
+        }
+    }
+}
+
 /// Schedules of faults, each followed by quiet.
 fn schedules(seeds: Range<u64>, rounds: u64, priorities: &[u8], more: &str) {
     for seed in seeds {
