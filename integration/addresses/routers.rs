@@ -1,6 +1,6 @@
 //! What is made in the kernel, and what stays of it.
 
-use shunt::driver::addresses::{Change, Netlink};
+use shunt::driver::addresses::{Change, LinkAddress, Netlink};
 
 use super::*;
 
@@ -111,13 +111,37 @@ fn with_the_physical_mac_the_addresses_come_to_the_interface() {
             addresses_of("lan"),
             ["10.0.0.1/32", "10.0.0.2/24", "2001:db8::1/128", "2001:db8::2/64"]
         );
-        assert!(ip("address show dev lan").contains("fe80::10/64"));
+        assert!(ip("address show dev lan").contains("fe80::10/128"));
         assert_eq!((interfaces(), sysctl("ipv4/conf/lan/arp_ignore")), (links, "0".to_owned()));
         assert_eq!(watched.set(GATE, physical(&["10.0.0.1"], false)), Ok(false));
         assert!(!addresses_of("lan").contains(&"10.0.0.1/32".to_owned()));
         drop(watched);
         assert_eq!(addresses_of("lan"), own);
-        assert!(!ip("address show dev lan").contains("fe80::10/64"));
+        assert!(!ip("address show dev lan").contains("fe80::10/128"));
+    });
+}
+
+#[test]
+fn what_the_owner_has_by_itself_stays_as_it_is() {
+    in_namespace(|| {
+        eventually(|| !ip("-6 address show tentative").contains("inet6"));
+        let all = || {
+            let state = ["address show dev lan", "-4 route show dev lan", "-6 route show dev lan"];
+            state.map(ip)
+        };
+        let before = all();
+        let text = ip("-oneline -6 address show dev lan scope link");
+        let link_local = text.split([' ', '/']).find(|word| word.starts_with("fe80::")).unwrap();
+        let owner = |addresses: &[&str], assigned| {
+            Some(VirtualAddresses { mac: None, ..wanted(addresses, assigned) })
+        };
+        let watched = Watched::new();
+        assert_eq!(watched.set(GATE6, owner(&[link_local, "2001:db8::2"], true)), Ok(true));
+        assert_eq!(watched.set(GATE, owner(&["10.0.0.2"], true)), Ok(true));
+        assert_eq!(all()[1..], before[1..]);
+        assert_eq!(watched.set(GATE6, owner(&[link_local, "2001:db8::2"], false)), Ok(false));
+        assert_eq!(watched.set(GATE, owner(&["10.0.0.2"], false)), Ok(false));
+        assert_eq!(all(), before);
     });
 }
 
@@ -134,7 +158,9 @@ fn what_an_earlier_life_has_left_is_removed_at_the_start() {
         set_sysctl("ipv4/conf/lan/arp_ignore", "1");
         set_sysctl("ipv4/conf/lan/arp_announce", "2");
         let left = ["10.0.0.7", "2001:db8::7"]
-            .map(|text| Change::Add { index: index("lan"), address: text.parse().unwrap() });
+            .map(|text| text.parse().unwrap())
+            .map(|address| LinkAddress { index: index("lan"), is_macvlan: false, address })
+            .map(Change::Add);
         Netlink::open().unwrap().apply(&left).unwrap();
         assert_eq!(addresses_of("lan").len(), before.1.len() + 2);
         // Not ours.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope,
 };
@@ -42,16 +42,49 @@ pub enum Change {
     Down {
         index: u32,
     },
-    /// Adds it, or leaves it as it is. A link-local one comes with the route to fe80::/64, or nothing that is addressed
-    /// to it could be answered on this link.
-    Add {
-        index: u32,
-        address: IpAddr,
-    },
-    Remove {
-        index: u32,
-        address: IpAddr,
-    },
+    /// Adds it, unless the link has it: then it is the owner's own and stays as it is.
+    Add(LinkAddress),
+    Remove(LinkAddress),
+}
+
+/// A virtual address on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkAddress {
+    /// The link.
+    pub index: u32,
+    pub is_macvlan: bool,
+    pub address: IpAddr,
+}
+
+impl LinkAddress {
+    fn is_link_local(self) -> bool {
+        matches!(self.address, IpAddr::V6(address) if address.is_unicast_link_local())
+    }
+
+    /// Only that of the address itself, so that all routes to other addresses stay as they are. But a link-local one on a
+    /// macvlan takes a route to fe80::/64 there, or nothing that is addressed to it could be answered.
+    fn prefix_length(self) -> u8 {
+        match self.address {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) if self.is_macvlan && self.is_link_local() => 64,
+            IpAddr::V6(_) => 128,
+        }
+    }
+
+    fn message(self) -> AddressMessage {
+        let mut message = AddressMessage::default();
+        message.header.family = match self.address {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
+        message.header.prefix_len = self.prefix_length();
+        message.header.scope = AddressScope::Universe;
+        message.header.index = self.index;
+        let address = self.address;
+        message.attributes =
+            vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+        message
+    }
 }
 
 impl Change {
@@ -91,20 +124,18 @@ impl Change {
                 }
                 (0, RouteNetlinkMessage::SetLink(link))
             }
-            Change::Add { index, address: new } => {
-                let mut message = address(*index, *new);
+            Change::Add(new) => {
+                let mut message = new.message();
                 let mut flags = AddressFlags::Nodad;
-                if !is_link_local(*new) {
+                if new.prefix_length() != 64 {
                     flags |= AddressFlags::Noprefixroute;
                 }
                 message.attributes.push(AddressAttribute::Flags(flags));
                 let protocol = AddressProtocol::Other(PROTOCOL);
                 message.attributes.push(AddressAttribute::Protocol(protocol));
-                (NLM_F_CREATE | NLM_F_REPLACE, RouteNetlinkMessage::NewAddress(message))
+                (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewAddress(message))
             }
-            Change::Remove { index, address: old } => {
-                (0, RouteNetlinkMessage::DelAddress(address(*index, *old)))
-            }
+            Change::Remove(old) => (0, RouteNetlinkMessage::DelAddress(old.message())),
         };
         (flags | NLM_F_ACK, request)
     }
@@ -112,7 +143,8 @@ impl Change {
     /// Whether the kernel's refusal only says that there is nothing to do.
     pub fn is_done_by(&self, errno: i32) -> bool {
         match self {
-            Change::Remove { .. } => matches!(errno, libc::EADDRNOTAVAIL | libc::ENODEV),
+            Change::Add(_) => errno == libc::EEXIST,
+            Change::Remove(_) => matches!(errno, libc::EADDRNOTAVAIL | libc::ENODEV),
             Change::Delete { .. } | Change::Down { .. } => errno == libc::ENODEV,
             _ => false,
         }
@@ -129,8 +161,8 @@ impl fmt::Display for Change {
             Change::Delete { .. } => f.write_str("remove the macvlan"),
             Change::Up { .. } => f.write_str("set the macvlan up"),
             Change::Down { .. } => f.write_str("set the macvlan down"),
-            Change::Add { address, .. } => write!(f, "add {address}"),
-            Change::Remove { address, .. } => write!(f, "remove {address}"),
+            Change::Add(new) => write!(f, "add {}", new.address),
+            Change::Remove(old) => write!(f, "remove {}", old.address),
         }
     }
 }
@@ -138,24 +170,5 @@ impl fmt::Display for Change {
 fn link(index: u32) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = index;
-    message
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
-}
-
-fn address(index: u32, address: IpAddr) -> AddressMessage {
-    let mut message = AddressMessage::default();
-    message.header.family =
-        if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    message.header.prefix_len = match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) if is_link_local(address) => 64,
-        IpAddr::V6(_) => 128,
-    };
-    message.header.scope = AddressScope::Universe;
-    message.header.index = index;
-    message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
     message
 }

@@ -31,13 +31,14 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
-pub use change::Change;
+pub use change::{Change, LinkAddress};
 pub use netlink::Netlink;
 
 use super::guardian::{Beat, Guardian, Kept};
 use crate::agent::{Event, VirtualAddresses};
 use crate::vrrp::VirtualRouterId;
 use filter::Filter;
+use netlink::Held;
 use sysctl::Arp;
 
 /// The way to the thread. Dropped, it waits until nothing of ours is left in the kernel.
@@ -140,6 +141,10 @@ impl Router {
         self.macvlan.as_ref().map_or(self.wanted.interface, |macvlan| macvlan.index)
     }
 
+    fn on_link(&self, address: IpAddr) -> LinkAddress {
+        LinkAddress { index: self.index(), is_macvlan: self.macvlan.is_some(), address }
+    }
+
     fn is_assigned(&self) -> bool {
         !self.assigned.is_empty()
     }
@@ -224,8 +229,9 @@ impl Worker {
             let name = links.iter().find(|other| Some(other.index) == link.parent);
             below.extend(name.map(|other| other.name.clone()).zip(before));
         }
-        for held in held.iter().filter(|held| held.ours) {
-            changes.push(Change::Remove { index: held.index, address: held.address });
+        // Those of the macvlans go with them.
+        for &Held { index, address, .. } in held.iter().filter(|held| held.ours) {
+            changes.push(Change::Remove(LinkAddress { index, is_macvlan: false, address }));
         }
         if changes.is_empty() {
             return Ok(());
@@ -354,8 +360,8 @@ impl Worker {
             changes.push(Change::Up { index });
         }
         let stale = router.assigned.iter().filter(|old| !wanted.addresses.contains(old));
-        changes.extend(stale.map(|&address| Change::Remove { index, address }));
-        changes.extend(wanted.addresses.iter().map(|&address| Change::Add { index, address }));
+        changes.extend(stale.map(|&old| Change::Remove(router.on_link(old))));
+        changes.extend(wanted.addresses.iter().map(|&new| Change::Add(router.on_link(new))));
         router.assigned.clone_from(&wanted.addresses);
         if let Err(refusal) = self.netlink.apply(&changes) {
             // All or nothing: the others of the segment must not get answers from half a virtual router.
@@ -377,8 +383,7 @@ impl Worker {
         if !router.is_assigned() {
             return Ok(());
         }
-        let index = router.index();
-        let removed = router.assigned.iter().map(|&address| Change::Remove { index, address });
+        let removed = router.assigned.iter().map(|&old| Change::Remove(router.on_link(old)));
         self.netlink.apply(&removed.collect::<Vec<_>>()).map_err(|refusal| refusal.text)?;
         router.assigned.clear();
         if router.macvlan.is_none() {

@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::line::{Kept, Line};
-use crate::driver::addresses::{Change, Netlink};
+use crate::driver::addresses::{Change, LinkAddress, Netlink};
 use crate::vrrp::VirtualRouterId;
 
 /// The guardian itself, from start to end.
@@ -115,10 +115,10 @@ impl Watch {
         let (mut changes, mut down) = (Vec::new(), Vec::new());
         self.assigned.retain(|id, Assigned { kept, .. }| {
             if is_due(id) {
-                let index = kept.index;
-                let addresses = kept.addresses.iter();
-                changes.extend(addresses.map(|&address| Change::Remove { index, address }));
-                down.extend(kept.is_macvlan.then_some(Change::Down { index }));
+                let Kept { index, is_macvlan, ref addresses, .. } = *kept;
+                let on_link = |&address| LinkAddress { index, is_macvlan, address };
+                changes.extend(addresses.iter().map(on_link).map(Change::Remove));
+                down.extend(is_macvlan.then_some(Change::Down { index }));
             }
             !is_due(id)
         });
