@@ -3,10 +3,11 @@
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::epoll::{Epoll, EpollEvent};
 use socket2::{SockAddr, SockAddrStorage, SockRef, Socket};
 use tokio::io::unix::AsyncFd;
@@ -150,6 +151,13 @@ pub fn wait<'a>(
             error => Err(error),
         },
     }
+}
+
+/// The same file under another number, `least` or more. Not inherited by other programs.
+pub fn duplicate(file: &impl AsFd, least: i32) -> io::Result<OwnedFd> {
+    let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(least))?;
+    // SAFETY: the kernel has just opened it, and nobody else knows the number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Makes the calling thread one of real time (SCHED_FIFO), which runs before all others of lower priority. What it starts

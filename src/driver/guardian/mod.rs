@@ -26,6 +26,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 pub use child::run;
 pub use line::Kept;
 
+use super::syscalls;
 use crate::vrrp::VirtualRouterId;
 use line::Line;
 
@@ -34,6 +35,10 @@ pub const ARGUMENT: &str = "guardian";
 
 /// A guardian that ends earlier is not started again before.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
+
+/// The kernel closes the files of a process that was killed from the highest number down, and needs milliseconds for each raw
+/// socket. So the pipe's number is a high one, within the 1024 that are always permitted.
+const CLOSED_FIRST: i32 = 1000;
 
 /// Says that the lane lives. May be called from everywhere and never waits.
 #[derive(Clone, Debug)]
@@ -68,7 +73,11 @@ impl Guardian {
         for end in [input.as_fd(), output.as_fd()] {
             fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
-        let output = Arc::new(output);
+        let output = Arc::new(match syscalls::duplicate(&output, CLOSED_FIRST) {
+            Ok(high) => high.into(),
+            // Fewer are permitted. It takes a little longer then.
+            Err(_) => output,
+        });
         let beat = Beat(output.clone());
         let ended = Arc::new(ended);
         Ok((Guardian { program, input, output, is_running: false, ended }, beat))
