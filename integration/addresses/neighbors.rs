@@ -79,7 +79,12 @@ fn ask(source: &str, address: &str) -> bool {
     let socket = UdpSocket::bind((source.parse::<IpAddr>().unwrap(), 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     socket.send_to(b"?", to).unwrap();
-    match socket.recv_from(&mut [0; 8]) {
+    let mut answer = socket.recv_from(&mut [0; 8]);
+    // A socket with a timeout may be woken by anything.
+    while matches!(&answer, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+        answer = socket.recv_from(&mut [0; 8]);
+    }
+    match answer {
         Ok((_, from)) => from.ip() == to.ip(),
         Err(error) => {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
