@@ -71,16 +71,15 @@ pub async fn run(
     let problem = |what: String| format!("`{}` {what}", words.join(" "));
     let not_started = |error: io::Error| problem(format!("does not start: {error}"));
     let (command, output) = prepare(words, environment).map_err(not_started)?;
-    // It is read from a disk, which may be slow.
+    // It is read from a disk, which may be slow. If nobody waits any more when it has started, it is killed as well.
     let started = spawn_blocking(move || {
         let mut command = command;
-        command.spawn()
+        command.spawn().map(|child| (Group::of(&child), child))
     });
-    let mut child = match started.await {
+    let (mut group, mut child) = match started.await {
         Ok(started) => started.map_err(not_started)?,
         Err(_) => return Err(problem("does not start: the daemon ends".to_owned())),
     };
-    let mut group = Group::of(&child);
     let mut written = Tail::default();
     let ended = timeout_at(deadline, finish(&mut child, &output, &mut written)).await;
     let what = match ended {
