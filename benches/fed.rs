@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shunt::ospf::{
     Address, Area, AreaKind, Authentication, Event, InterfaceSettings, Link as Port, NetworkKind,
-    Router, Settings, SpfDelays,
+    Router, Settings, SpfDelays, Watch,
 };
 use shunt::types::{Rng, RouterId, Time, Wall};
 use shunt::wire::ospf::{
@@ -37,7 +37,7 @@ pub fn settings() -> Settings {
         mtu_ignore: false,
         address: None,
         authentication: Authentication::Null,
-        strict_bfd: false,
+        bfd: Watch::Off,
     };
     Settings {
         router_id: id(0),

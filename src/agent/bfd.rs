@@ -3,27 +3,33 @@
 //! There is one session for each path, whoever wants it (RFC 5882 §2): a BGP neighbour, an OSPF neighbour on an interface,
 //! a section of the configuration. If they want different profiles, the one that detects soonest counts.
 //!
-//! A session that was up and fails takes its clients down at once. One that never was up takes nothing down (§3.1 of
-//! RFC 5882: the other side need not have it), and neither does one that the other side shuts down on purpose
-//! (AdminDown, §3.2). What a failure took away may come back before the session does, unless `bfd-strict` says no.
+//! A session that was up and fails takes its clients down at once. One that never was up takes nothing down, as the other
+//! side need not have BFD (§4.1), and neither does one that the other side shuts down on purpose (AdminDown, §3.2). What a
+//! failure took away may come back before the session does, as with FRR and BIRD, unless `bfd-strict` says no.
 //!
-//! A session whose last client has gone is kept for [`LINGER`]: it says Down, or AdminDown, until the other side has heard.
+//! A client with `bfd-strict` has to know whether it may begin. That is not told when it changes but compared: whoever
+//! knows something else than what is the case is told (`tell_clients`), so it does not matter in which order
+//! sessions and clients come and go.
+//!
+//! An OSPF neighbour that was lost by BFD is no longer there to want its session. It counts as wanted for [`LINGER`]: the
+//! session says Down, from which the other side learns of a failure that it may not see itself (AdminDown would tell it
+//! to do nothing), and the path is watched again before the next Hello.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::neighbor::Neighbor;
 use super::{Action, Agent, PeerId};
 use crate::bfd::{Change, Diagnostic, Order, Path, SessionId, Settings, State};
 use crate::bgp;
-use crate::config::{BfdSession, BfdUse};
+use crate::config::BfdSession;
 use crate::fast;
-use crate::ospf::{self, NeighborState};
+use crate::ospf::{self, Bfd};
 use crate::types::Time;
-use crate::vrrp;
 
-/// A failure that the other side did not see by itself has to reach it before the session is forgotten.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long the session of a neighbour that it has taken down is kept: for three Hellos at the usual interval.
+const LINGER: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
@@ -31,22 +37,21 @@ pub(super) struct Sessions {
     next: u32,
     /// Who may want another session than before.
     pub stale: bool,
-    /// As the lane knows them.
-    links: BTreeMap<u32, vrrp::Link>,
+    /// OSPF neighbours that a failure took down, with our address, and until when their sessions are kept.
+    lost: BTreeMap<(u32, Ipv4Addr), (Ipv4Addr, Time)>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub id: SessionId,
     pub settings: Settings,
+    /// Never empty.
     pub clients: BTreeSet<Client>,
     pub state: State,
-    /// Whether it has been up since it was made.
-    pub was_up: bool,
+    /// The other side has shut the session down on purpose.
+    pub off: bool,
     /// Its last failure, for who asks after it: the diagnostic, unless the failure was of our own link.
     pub failed: Option<Diagnostic>,
-    /// Nobody wants it any more: forgotten then.
-    until: Option<Time>,
 }
 
 /// Who wants a session.
@@ -66,99 +71,85 @@ struct Wanted {
     detection_time: Duration,
 }
 
-impl Agent {
-    /// Tells the lane of links as the kernel has them now.
-    pub(super) fn tell_links(&mut self) {
-        let links: BTreeMap<u32, vrrp::Link> = self
-            .fib
-            .interfaces()
-            .links()
-            .map(|(index, link)| {
-                let addresses = link.addresses.iter().map(|(address, _)| *address).collect();
-                (index, vrrp::Link { up: link.up, addresses })
-            })
-            .collect();
-        let before = std::mem::replace(&mut self.sessions.links, links.clone());
-        for interface in before.keys().filter(|index| !links.contains_key(*index)) {
-            let order = fast::Order::Link { interface: *interface, link: None };
-            self.actions.push_back(Action::Fast(order));
-        }
-        for (interface, link) in links {
-            if before.get(&interface) != Some(&link) {
-                let order = fast::Order::Link { interface, link: Some(link) };
-                self.actions.push_back(Action::Fast(order));
-            }
-        }
-        self.sessions.stale = true;
+impl Session {
+    /// Whether it keeps nobody from beginning (RFC 5882 §4.1).
+    fn allows(&self) -> bool {
+        self.state == State::Up || self.off
     }
+}
 
+impl Agent {
     /// Orders the sessions that are wanted and not there, and gives up those that nobody wants.
     pub(super) fn settle_bfd(&mut self, now: Time) {
+        let lost = self.sessions.lost.len();
+        self.sessions.lost.retain(|_, (_, until)| *until > now);
+        self.sessions.stale |= self.sessions.lost.len() != lost;
         if std::mem::take(&mut self.sessions.stale) {
             let wanted = self.wanted_sessions();
-            self.keep_wanted(wanted, now);
-        }
-        let over = |session: &Session| session.until.is_some_and(|until| until <= now);
-        let over: Vec<Path> = self
-            .sessions
-            .by_path
-            .iter()
-            .filter(|(_, session)| over(session))
-            .map(|(path, _)| *path)
-            .collect();
-        for path in over {
-            if let Some(session) = self.sessions.by_path.remove(&path) {
-                self.order_bfd(Order::Drop { session: session.id });
-            }
+            self.keep_wanted(wanted);
+            self.tell_clients(now);
         }
     }
 
-    fn keep_wanted(&mut self, mut wanted: BTreeMap<Path, Wanted>, now: Time) {
+    fn keep_wanted(&mut self, mut wanted: BTreeMap<Path, Wanted>) {
         let mut orders = Vec::new();
-        let mut joined = Vec::new();
-        for (path, session) in &mut self.sessions.by_path {
-            match wanted.remove(path) {
-                Some(wanted) => {
-                    session.until = None;
-                    if session.state == State::Up {
-                        joined.extend(wanted.clients.difference(&session.clients).cloned());
-                    }
-                    session.clients = wanted.clients;
-                    if session.settings != wanted.settings {
-                        session.settings = wanted.settings.clone();
-                        let settings = Box::new(wanted.settings);
-                        orders.push(Order::Want { session: session.id, settings });
-                    }
-                }
-                None => {
-                    session.clients.clear();
-                    // Who is up is told AdminDown by the lane; who has failed says so for a while.
-                    let linger = if session.state == State::Up { Duration::ZERO } else { LINGER };
-                    session.until.get_or_insert(now + linger);
-                }
+        self.sessions.by_path.retain(|path, session| {
+            let Some(wanted) = wanted.remove(path) else {
+                orders.push(Order::Drop { session: session.id });
+                return false;
+            };
+            session.clients = wanted.clients;
+            if session.settings != wanted.settings {
+                session.settings = wanted.settings.clone();
+                let settings = Box::new(wanted.settings);
+                orders.push(Order::Want { session: session.id, settings });
             }
-        }
-        for (path, wanted) in wanted {
+            true
+        });
+        for (path, Wanted { clients, settings, .. }) in wanted {
             self.sessions.next += 1;
             let id = SessionId(self.sessions.next);
-            let settings = Box::new(wanted.settings.clone());
-            orders.push(Order::Want { session: id, settings });
-            let session = Session {
-                id,
-                settings: wanted.settings,
-                clients: wanted.clients,
-                state: State::Down,
-                was_up: false,
-                failed: None,
-                until: None,
-            };
+            orders.push(Order::Want { session: id, settings: Box::new(settings.clone()) });
+            let state = State::Down;
+            let session = Session { id, settings, clients, state, off: false, failed: None };
             self.sessions.by_path.insert(path, session);
         }
         for order in orders {
             self.order_bfd(order);
         }
-        for client in joined {
-            self.bfd_up(&client, now);
+    }
+
+    /// Tells everybody whether BFD allows it to begin, also who has no session any more.
+    fn tell_clients(&mut self, now: Time) {
+        let mut allowed = BTreeMap::new();
+        for neighbor in self.neighbors.keys() {
+            allowed.insert(Client::Neighbor(*neighbor), false);
+        }
+        for session in self.sessions.by_path.values() {
+            let clients = session.clients.iter().cloned();
+            allowed.extend(clients.map(|client| (client, session.allows())));
+        }
+        for (client, allows) in allowed {
+            self.tell_client(&client, allows, now);
+        }
+    }
+
+    /// Says nothing new to whoever knows it.
+    fn tell_client(&mut self, client: &Client, allows: bool, now: Time) {
+        match client {
+            Client::Neighbor(peer) => {
+                let knows = |neighbor: &Neighbor| neighbor.peer.bfd_up() == allows;
+                if self.neighbors.get(peer).is_some_and(|neighbor| !knows(neighbor)) {
+                    let event = if allows { bgp::Event::BfdUp } else { bgp::Event::BfdUnknown };
+                    self.session_event(*peer, event, now);
+                }
+            }
+            Client::Ospf(interface, neighbor) => {
+                let (interface, neighbor) = (*interface, *neighbor);
+                let bfd = if allows { Bfd::Up } else { Bfd::Unknown };
+                self.ospf_event(ospf::Event::BfdChanged { interface, neighbor, bfd }, now);
+            }
+            Client::Configured(_) => {}
         }
     }
 
@@ -173,10 +164,11 @@ impl Agent {
             let path = self.neighbor_path(neighbor);
             self.want(&mut all, path, Client::Neighbor(neighbor.id), &wish.profile);
         }
-        for (interface, wish, address, local) in self.watched_by_ospf() {
+        for (interface, local, address) in self.watched_by_ospf() {
+            let Some(profile) = self.ospf_profile(interface) else { continue };
             let (local, remote) = (IpAddr::V4(local), IpAddr::V4(address));
             let path = Path::SingleHop { interface, local, remote };
-            self.want(&mut all, Some(path), Client::Ospf(interface, address), &wish.profile);
+            self.want(&mut all, Some(path), Client::Ospf(interface, address), profile);
         }
         for (name, session) in &self.config.bfd_sessions {
             let path = self.configured_path(session);
@@ -208,7 +200,7 @@ impl Agent {
     }
 
     /// The way to a BGP neighbour; `None` as long as our own end is not known.
-    pub(super) fn neighbor_path(&self, neighbor: &super::neighbor::Neighbor) -> Option<Path> {
+    pub(super) fn neighbor_path(&self, neighbor: &Neighbor) -> Option<Path> {
         let config = &neighbor.config;
         let remote = config.address;
         let near = self.fib.interfaces().toward(remote);
@@ -240,22 +232,22 @@ impl Agent {
         Some(Path::SingleHop { interface, local: session.local_address.or(local)?, remote })
     }
 
-    /// OSPF neighbours on interfaces that use BFD: index, use, their address and ours. In strict mode they have a session
-    /// from the first Hello on, as the adjacency waits for it (RFC 9355 §3); else once both hear each other.
-    fn watched_by_ospf(&self) -> Vec<(u32, &BfdUse, Ipv4Addr, Ipv4Addr)> {
-        let Some((config, ospf)) = self.config.ospf.as_ref().zip(self.ospf.as_ref()) else {
-            return Vec::new();
-        };
-        let mut watched = Vec::new();
-        for interface in ospf.router.interfaces() {
-            let Some(wish) = config.bfd.get(&interface.name) else { continue };
-            let Some((local, _)) = interface.address else { continue };
-            let least = if wish.strict { NeighborState::Init } else { NeighborState::TwoWay };
-            for neighbor in interface.neighbors.values().filter(|n| n.state >= least) {
-                watched.push((interface.link.index, wish, neighbor.address, local));
-            }
+    /// OSPF neighbours that have a session, and those that one has just taken down: interface, our address, theirs.
+    fn watched_by_ospf(&self) -> BTreeSet<(u32, Ipv4Addr, Ipv4Addr)> {
+        let lost = self.sessions.lost.iter();
+        let mut all: BTreeSet<_> =
+            lost.map(|((interface, theirs), (ours, _))| (*interface, *ours, *theirs)).collect();
+        for (interface, ours, neighbor) in self.ospf.iter().flat_map(|ospf| ospf.router.watched()) {
+            all.insert((interface.link.index, ours, neighbor.address));
         }
-        watched
+        all
+    }
+
+    /// The profile of an interface, as long as neighbours there are watched.
+    fn ospf_profile(&self, interface: u32) -> Option<&str> {
+        let (config, ospf) = self.config.ospf.as_ref().zip(self.ospf.as_ref())?;
+        let interface = ospf.router.interfaces().find(|one| one.link.index == interface)?;
+        config.bfd.get(&interface.name).map(|wish| wish.profile.as_str())
     }
 
     /// The lane's word about a session.
@@ -264,109 +256,56 @@ impl Agent {
         let Some((path, session)) = all.find(|(_, session)| session.id == change.session) else {
             return;
         };
-        let (path, was) = (*path, session.state);
+        let path = *path;
+        let (was_up, was_off) = (session.state == State::Up, session.off);
         session.state = change.state;
-        let clients = session.clients.clone();
-        let subject = self.path_text(&path);
-        if change.state == State::Up {
-            if let Some(session) = self.sessions.by_path.get_mut(&path) {
-                session.was_up = true;
-                session.failed = None;
-            }
-            self.report(now, "bfd", &subject, "info", "up".to_owned());
-            for client in clients {
-                self.bfd_up(&client, now);
-            }
-            return;
-        }
-        if was != State::Up {
-            return;
-        }
-        let on_purpose = change.remote_state == State::AdminDown
-            || change.diagnostic == Diagnostic::ADMINISTRATIVELY_DOWN;
-        let why = if change.diagnostic == Diagnostic::NEIGHBOR_SIGNALED_DOWN {
-            format!("{}: {}", change.diagnostic, change.remote_diagnostic)
-        } else {
-            change.diagnostic.to_string()
-        };
-        if on_purpose {
-            let text = "the other side has shut it down; what uses it goes on without".to_owned();
-            return self.report(now, "bfd", &subject, "info", text);
-        }
-        if let Some(session) = self.sessions.by_path.get_mut(&path) {
+        session.off = change.remote_state == State::AdminDown;
+        let is_up = change.state == State::Up;
+        let failed = was_up && !is_up && !session.off;
+        if is_up {
+            session.failed = None;
+        } else if failed {
             // Our own link is no fault of theirs.
-            session.failed =
-                Some(change.diagnostic).filter(|diagnostic| *diagnostic != Diagnostic::PATH_DOWN);
+            let why = Some(change.diagnostic);
+            session.failed = why.filter(|diagnostic| *diagnostic != Diagnostic::PATH_DOWN);
         }
-        self.report(now, "bfd", &subject, "warning", format!("down: {why}"));
-        for client in clients {
-            self.bfd_failed(&client, now);
+        let (clients, off, allows) = (session.clients.clone(), session.off, session.allows());
+        let (severity, text) = match () {
+            () if failed => ("warning", format!("down: {}", why_down(change))),
+            () if is_up && !was_up => ("info", "up".to_owned()),
+            () if off && !was_off => {
+                let text = "the other side has shut it down; what uses it goes on without";
+                ("info", text.to_owned())
+            }
+            () => ("", String::new()),
+        };
+        if !text.is_empty() {
+            let subject = self.session_text(&path, &clients);
+            self.report(now, "bfd", &subject, severity, text);
+        }
+        for client in &clients {
+            if failed {
+                self.bfd_failed(&path, client, now);
+            } else {
+                self.tell_client(client, allows, now);
+            }
         }
     }
 
     /// A failure takes down what uses the session.
-    fn bfd_failed(&mut self, client: &Client, now: Time) {
+    fn bfd_failed(&mut self, path: &Path, client: &Client, now: Time) {
         match client {
-            Client::Neighbor(peer) => {
-                self.session_event(*peer, bgp::Event::BfdDown, now);
-                if self.is_strict(*peer) {
-                    self.hold_back(*peer, now);
+            Client::Neighbor(peer) => self.session_event(*peer, bgp::Event::BfdDown, now),
+            Client::Ospf(interface, neighbor) => {
+                let (interface, neighbor) = (*interface, *neighbor);
+                if let IpAddr::V4(ours) = path.local() {
+                    self.sessions.lost.insert((interface, neighbor), (ours, now + LINGER));
                 }
-            }
-            Client::Ospf(interface, address) => {
-                let (interface, neighbor) = (*interface, *address);
-                let event = ospf::Event::BfdChanged { interface, neighbor, up: false };
-                self.ospf_event(event, now);
+                let bfd = Bfd::Failed;
+                self.ospf_event(ospf::Event::BfdChanged { interface, neighbor, bfd }, now);
             }
             Client::Configured(_) => {}
         }
-    }
-
-    fn bfd_up(&mut self, client: &Client, now: Time) {
-        match client {
-            Client::Neighbor(peer) if self.is_strict(*peer) => {
-                self.session_event(*peer, bgp::Event::Started, now);
-            }
-            Client::Ospf(interface, address) => {
-                let (interface, neighbor) = (*interface, *address);
-                let event = ospf::Event::BfdChanged { interface, neighbor, up: true };
-                self.ospf_event(event, now);
-            }
-            Client::Neighbor(_) | Client::Configured(_) => {}
-        }
-    }
-
-    fn is_strict(&self, peer: PeerId) -> bool {
-        let neighbor = self.neighbors.get(&peer);
-        neighbor.and_then(|neighbor| neighbor.config.bfd.as_ref()).is_some_and(|wish| wish.strict)
-    }
-
-    /// Begins to connect, unless the neighbour's BFD session has to be up first.
-    pub(super) fn start_session(&mut self, peer: PeerId, now: Time) {
-        if !self.is_strict(peer) || self.neighbor_bfd(peer) == Some(State::Up) {
-            self.session_event(peer, bgp::Event::Started, now);
-        }
-    }
-
-    fn hold_back(&mut self, peer: PeerId, now: Time) {
-        let communication = "waiting for BFD".to_owned();
-        self.session_event(peer, bgp::Event::Stopped { communication }, now);
-    }
-
-    /// `bfd-strict` may have been switched on or off.
-    pub(super) fn strictness_changed(&mut self, peer: PeerId, was_strict: bool, now: Time) {
-        match (was_strict, self.is_strict(peer)) {
-            (true, false) => self.session_event(peer, bgp::Event::Started, now),
-            (false, true) if self.neighbor_bfd(peer) != Some(State::Up) => {
-                self.hold_back(peer, now);
-            }
-            _ => {}
-        }
-    }
-
-    /// The state of a BGP neighbour's session; `None` if it has none.
-    pub(super) fn neighbor_bfd(&self, peer: PeerId) -> Option<State> {
-        self.session_of(&Client::Neighbor(peer)).map(|session| session.state)
     }
 
     fn session_of(&self, client: &Client) -> Option<&Session> {
@@ -384,23 +323,39 @@ impl Agent {
         session.is_some_and(|session| session.failed.is_some())
     }
 
-    /// When a session is forgotten.
+    /// When a session may no longer be wanted.
     pub(super) fn bfd_due(&self) -> Option<Time> {
-        self.sessions.by_path.values().filter_map(|session| session.until).min()
+        self.sessions.lost.values().map(|(_, until)| *until).min()
     }
 
-    /// The sessions of neighbours on a link that has gone end at once: there is nothing to wait for.
-    pub(super) fn neighbors_on_dead_links(&mut self, now: Time) {
-        let interfaces = self.fib.interfaces();
-        let lost = |neighbor: &super::neighbor::Neighbor| {
-            let session = neighbor.peer.session()?;
-            let link = interfaces.holder(session.local.ip())?;
-            let is_near = link.toward(neighbor.config.address).is_some();
-            (is_near && !link.up).then_some(neighbor.id)
-        };
-        let lost: Vec<PeerId> = self.neighbors.values().filter_map(lost).collect();
-        for peer in lost {
-            self.session_event(peer, bgp::Event::LinkLost, now);
+    /// Neighbours that cannot be watched, a sentence each.
+    pub(super) fn unwatched(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for neighbor in self.neighbors.values().filter(|n| n.config.shutdown.is_none()) {
+            if neighbor.config.bfd.is_some() && self.neighbor_path(neighbor).is_none() {
+                warnings.push(format!(
+                    "neighbor {} is not watched by BFD: {} is in no network of a link; over several hops it needs \
+                     `bfd-multihop`",
+                    neighbor.name, neighbor.config.address,
+                ));
+            }
+        }
+        warnings
+    }
+
+    /// `isp-a (10.0.0.2 on eth1)`: the names it is known by, if it has any.
+    fn session_text(&self, path: &Path, clients: &BTreeSet<Client>) -> String {
+        let names = clients.iter().filter_map(|client| match client {
+            Client::Neighbor(peer) => {
+                self.neighbors.get(peer).map(|neighbor| neighbor.name.as_str())
+            }
+            Client::Configured(name) => Some(name.as_str()),
+            Client::Ospf(..) => None,
+        });
+        let names: Vec<&str> = names.collect();
+        match names.as_slice() {
+            [] => self.path_text(path),
+            names => format!("{} ({})", names.join(", "), self.path_text(path)),
         }
     }
 
@@ -412,5 +367,16 @@ impl Agent {
             }
             Path::MultiHop { local, remote, .. } => format!("{remote} from {local}"),
         }
+    }
+}
+
+/// `detection time expired`, `neighbor signaled session down: detection time expired`.
+fn why_down(change: &Change) -> String {
+    let Change { diagnostic, remote_diagnostic, .. } = change;
+    let signaled = *diagnostic == Diagnostic::NEIGHBOR_SIGNALED_DOWN;
+    if signaled && *remote_diagnostic != Diagnostic::NONE {
+        format!("{diagnostic}: {remote_diagnostic}")
+    } else {
+        diagnostic.to_string()
     }
 }

@@ -21,7 +21,7 @@ impl Agent {
         let endpoint = Box::new(neighbor.endpoint());
         self.neighbors.insert(id, neighbor);
         self.actions.push_back(Action::AddPeer { peer: id, endpoint });
-        self.start_session(id, now);
+        self.session_event(id, bgp::Event::Started, now);
         self.sessions.stale = true;
     }
 
@@ -201,6 +201,7 @@ impl Agent {
             Note::NoAnswer
             | Note::DialFailed { .. }
             | Note::Ended { .. }
+            | Note::AwaitsBfd
             | Note::Refused { .. } => {
                 neighbor.last_error.clone_from(&text);
             }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Action, Agent};
 use crate::config::{Config, Import};
 use crate::fib::{self, Fib, Hop, Hops, KernelError, Observed};
-use crate::rib::Connected;
 use crate::types::{Prefix, Time};
 
 /// Between two scans of the kernel's table when nothing else asks for one.
@@ -63,16 +62,6 @@ impl Agent {
     }
 
     pub(super) fn settle_kernel(&mut self, now: Time) {
-        if self.fib.take_interfaces_changed() {
-            let interfaces = self.fib.interfaces();
-            let connected = Connected::new(interfaces.connected(), interfaces.addresses());
-            self.rib.set_connected(connected);
-            // What that changed is the next portion of bulk work.
-            self.neighbors_on_dead_links(now);
-            self.links_changed(now);
-            self.tell_links();
-            self.routers_changed(now);
-        }
         if !self.converged && self.has_converged() {
             self.converged = true;
             self.report(

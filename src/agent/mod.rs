@@ -34,6 +34,7 @@ mod event;
 mod exports;
 mod imports;
 mod kernel;
+mod links;
 mod lsa_text;
 mod neighbor;
 mod orders;
@@ -62,6 +63,7 @@ pub use event::{
     Action, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId, Probe,
     ProbeId, VirtualAddresses,
 };
+use links::Links;
 use neighbor::Neighbor;
 use orders::{Durable, Orders};
 use ospf::{Ospf, Withholding};
@@ -133,6 +135,7 @@ pub struct Agent {
     /// The neighbours have sent what they had after our start, so what they did not send may go.
     converged: bool,
     withholding: Withholding,
+    links: Links,
     sessions: Sessions,
     routers: VirtualRouters,
     probes: Probes,
@@ -197,6 +200,7 @@ impl Agent {
             groups_stale: true,
             converged: false,
             withholding: Withholding::Over,
+            links: Links::default(),
             sessions: Sessions::default(),
             routers: VirtualRouters::default(),
             probes: Probes::default(),
@@ -319,6 +323,7 @@ impl Agent {
     }
 
     fn settle(&mut self, now: Time) {
+        self.settle_links(now);
         self.settle_leave(now);
         self.settle_bfd(now);
         loop {

@@ -175,6 +175,7 @@ pub(super) fn settings(config: &Config, neighbor: &config::Neighbor) -> Settings
         role: neighbor.role,
         role_strict: neighbor.role_strict,
         graceful_restart_helper: neighbor.graceful_restart == GracefulRestart::Helper,
+        bfd_strict: neighbor.bfd.as_ref().is_some_and(|bfd| bfd.strict),
         shutdown: neighbor.shutdown.clone(),
     }
 }

@@ -59,12 +59,13 @@ impl Agent {
     pub(super) fn ospf_event(&mut self, event: Event, now: Time) {
         let Some(ospf) = &mut self.ospf else { return };
         ospf.router.handle(event, now);
-        self.sessions.stale |= self.config.ospf.as_ref().is_some_and(|ospf| !ospf.bfd.is_empty());
         self.run_ospf(now);
     }
 
     /// Does what the router wants, until it wants nothing more.
     pub(super) fn run_ospf(&mut self, now: Time) {
+        let router = self.ospf.as_mut().map(|ospf| &mut ospf.router);
+        self.sessions.stale |= router.is_some_and(ospf::Router::take_watch_stale);
         while let Some(action) = self.ospf.as_mut().and_then(|ospf| ospf.router.poll()) {
             let on_interface = match action {
                 ospf::Action::Open { interface } => {

@@ -94,6 +94,7 @@ impl Agent {
                 warnings.push(format!("neighbor {name} is not established{why}"));
             }
         }
+        warnings.extend(self.unwatched());
         for intent in self.orders.in_force().iter() {
             let is_configured = match &intent.target {
                 Target::Node => true,

@@ -65,8 +65,6 @@ impl Agent {
                 self.actions.insert(queued, Action::AddPeer { peer, endpoint });
             }
         }
-        let was_strict = before.bfd.as_ref().is_some_and(|wish| wish.strict);
-        self.strictness_changed(peer, was_strict, now);
         self.policy_changed(peer, &before, now);
     }
 

@@ -49,8 +49,8 @@ pub enum DownReason {
     Received(Notification),
     /// TCP ended it, without a NOTIFICATION.
     Closed(String),
-    /// The link to the neighbour went down.
-    LinkLost,
+    /// The link to the neighbour, of this name, went down.
+    LinkLost(String),
     /// The neighbour restarted: it opened a new connection over an established one
     /// (RFC 4724 §5).
     Restarted,
@@ -67,6 +67,8 @@ pub enum Note {
     Ended { slot: Slot, reason: DownReason },
     /// A connection from the neighbour was refused at once with this NOTIFICATION.
     Refused { remote: SocketAddr, notification: Notification },
+    /// A connection from the neighbour was closed again: BFD has to be up first.
+    AwaitsBfd,
     /// The neighbour cannot be asked for its routes: it did not offer route refresh, or the
     /// family is not part of the session.
     CannotRefresh { family: Family },
@@ -91,7 +93,7 @@ impl DownReason {
             DownReason::Sent(notification) | DownReason::Received(notification) => {
                 (notification.code, notification.subcode) == (6, 7)
             }
-            DownReason::Closed(_) | DownReason::LinkLost | DownReason::Restarted => false,
+            DownReason::Closed(_) | DownReason::LinkLost(_) | DownReason::Restarted => false,
         }
     }
 }
@@ -102,7 +104,7 @@ impl fmt::Display for DownReason {
             DownReason::Sent(notification) => write!(f, "we sent {notification}"),
             DownReason::Received(notification) => write!(f, "the neighbour sent {notification}"),
             DownReason::Closed(reason) => write!(f, "the connection was lost: {reason}"),
-            DownReason::LinkLost => f.write_str("the link is down"),
+            DownReason::LinkLost(link) => write!(f, "the link {link} is down"),
             DownReason::Restarted => {
                 f.write_str("the neighbour restarted: it opened a new connection")
             }
@@ -122,6 +124,7 @@ impl fmt::Display for Note {
                 // Without the port, which differs each time: what repeats is to be seen as the same.
                 write!(f, "a connection from {} was refused: {notification}", remote.ip())
             }
+            Note::AwaitsBfd => f.write_str("the neighbour has to wait: BFD is not up (bfd-strict)"),
             Note::CannotRefresh { family } => {
                 write!(f, "the neighbour cannot be asked for its {family} routes again")
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::connection::Phase;
 use super::peer::encode;
-use super::timer::{SHORTEST_DIAL, STABLE, Timer};
+use super::timer::{HASTE_PAUSE, SHORTEST_DIAL, STABLE, Timer};
 use super::{Action, ConnectionId, DownReason, Note, Peer, Settings, Slot, State};
 use crate::types::Time;
 use crate::wire::bgp::{Message, Notification};
@@ -88,7 +88,7 @@ impl Peer {
             (None, None) => {
                 if !old.keeps_session(new) {
                     self.renew(Notification::other_configuration_change(), now);
-                } else if old.passive != new.passive
+                } else if (old.passive, old.bfd_strict) != (new.passive, new.bfd_strict)
                     && matches!(self.dialler, Dialler::Dialling | Dialler::Waiting)
                 {
                     self.stop_dialling();
@@ -98,10 +98,10 @@ impl Peer {
         }
     }
 
-    /// Begins to seek a connection: dials, or waits for the neighbour if we are passive.
+    /// Begins to seek a connection: dials, or waits for the neighbour if we are passive, or for BFD.
     pub(super) fn begin(&mut self, now: Time) {
         self.timers.clear(Timer::IdleHold);
-        if self.settings.passive {
+        if self.settings.passive || self.awaits_bfd() {
             self.dialler = Dialler::Waiting;
             self.timers.clear(Timer::ConnectRetry);
         } else {
@@ -131,8 +131,50 @@ impl Peer {
     /// Accepts connections, and dials after `wait`.
     fn wait(&mut self, wait: Duration, now: Time) {
         self.dialler = Dialler::Waiting;
-        if !self.settings.passive {
+        if !self.settings.passive && !self.awaits_bfd() {
             self.timers.set(Timer::ConnectRetry, now + wait);
+        }
+    }
+
+    /// Whether there must be no connection yet.
+    fn awaits_bfd(&self) -> bool {
+        self.settings.bfd_strict && !self.bfd_up
+    }
+
+    /// Seeks no connection while there must be none.
+    pub(super) fn hold_back(&mut self) {
+        if self.awaits_bfd() && matches!(self.dialler, Dialler::Dialling | Dialler::Waiting) {
+            self.stop_dialling();
+            self.dialler = Dialler::Waiting;
+        }
+    }
+
+    /// The way to the neighbour is good again: a wait, or a dial that went into the void, begins anew. Not more often than
+    /// once a second, as it is the network that says so.
+    pub(super) fn hasten(&mut self, now: Time) {
+        let connected = Slot::BOTH.into_iter().any(|slot| self.connection(slot).is_some());
+        if connected || !matches!(self.dialler, Dialler::Dialling | Dialler::Waiting) {
+            return;
+        }
+        match self.hastened.map(|at| at + HASTE_PAUSE).filter(|at| now < *at) {
+            None => {
+                self.hastened = Some(now);
+                self.stop_dialling();
+                self.backoff.reset();
+                self.begin(now);
+            }
+            Some(at) if self.dialler == Dialler::Waiting => self.wait(at.since(now), now),
+            Some(_) => {}
+        }
+    }
+
+    /// Ends each connection, since what it needs is gone.
+    pub(super) fn path_failed(&mut self, now: Time, why: impl Fn(&Peer, Slot) -> DownReason) {
+        for slot in Slot::BOTH {
+            if self.connection(slot).is_some() {
+                let reason = why(self, slot);
+                self.fail(slot, reason, now);
+            }
         }
     }
 
@@ -182,6 +224,11 @@ impl Peer {
         if matches!(self.dialler, Dialler::Off | Dialler::Idle) {
             self.refuse(id, remote, Notification::connection_rejected());
             return;
+        }
+        if self.awaits_bfd() {
+            // Without a NOTIFICATION, after which FRR and BIRD would stay away for a while.
+            self.actions.push_back(Action::Close { connection: id });
+            return self.note(Note::AwaitsBfd);
         }
         if let Some((slot, session)) = self.up() {
             // An established connection wins (RFC 4271 §6.8), unless the neighbour's restarts are

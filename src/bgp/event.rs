@@ -42,11 +42,18 @@ pub enum Event {
     DialFailed { reason: String },
     /// The neighbour dialled us \[17\].
     Accepted { connection: ConnectionId, local: SocketAddr, remote: SocketAddr },
-    /// The BFD session with the neighbour was up and has failed: Cease / BFD Down (RFC 9384). What it announced is not kept,
-    /// although it may only be restarting: it does not forward either (RFC 5882 §4.3.2.2).
+    /// BFD sees the neighbour, or one of both sides has shut BFD down on purpose, which must not keep a session from coming
+    /// up (RFC 5882 §4.1). Whoever waits for the neighbour need not any longer.
+    BfdUp,
+    /// Whether BFD sees the neighbour is not known (any more), and not because the path has failed. What is up stays up.
+    BfdUnknown,
+    /// BFD saw the neighbour and no longer does: Cease / BFD Down (RFC 9384). What it announced is not kept, although it
+    /// may only be restarting: it does not forward either (RFC 5882 §4.3.2.2).
     BfdDown,
-    /// The link to the neighbour is down. Nobody can be told.
-    LinkLost,
+    /// The link to the neighbour, of this name, is down. Nobody can be told.
+    LinkLost { link: String },
+    /// That link is back. Whoever waits for the neighbour need not any longer.
+    LinkBack,
     /// A connection ended, by the neighbour or an error \[18\].
     Closed { connection: ConnectionId, reason: String },
     /// A message came in \[19, 24–27\].

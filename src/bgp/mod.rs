@@ -38,6 +38,10 @@
 //! wait (DampPeerOscillations); otherwise it is Active, so a neighbour that comes back and
 //! dials us is up at once. DelayOpen (RFC 4271 §8.1.1, optional) is not implemented.
 //!
+//! What sees the path itself says more than these waits. When BFD comes up, or the link is back, the next dial is at
+//! once. When either is lost, all connections end and nothing of the neighbour's is kept. With `bfd_strict` there is no
+//! connection before BFD is up: nothing is dialled, and what the neighbour dials is closed without a word.
+//!
 //! # Timers
 //!
 //! Hold: four minutes until the neighbour's OPEN is there, then the negotiated time from each

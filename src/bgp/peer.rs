@@ -26,6 +26,10 @@ pub struct Peer {
     pub(super) accepted: Option<Connection>,
     pub(super) timers: Deadlines<Timer>,
     pub(super) stale: BTreeMap<Family, Stale>,
+    /// Whether BFD sees the neighbour, or is off on purpose.
+    pub(super) bfd_up: bool,
+    /// When a wait was last ended early.
+    pub(super) hastened: Option<Time>,
     pub(super) counters: Counters,
     pub(super) last_down: Option<(Time, DownReason)>,
     pub(super) actions: VecDeque<Action>,
@@ -55,6 +59,8 @@ impl Peer {
             accepted: None,
             timers: Deadlines::new(),
             stale: BTreeMap::new(),
+            bfd_up: false,
+            hastened: None,
             counters: Counters::default(),
             last_down: None,
             actions: VecDeque::new(),
@@ -94,17 +100,27 @@ impl Peer {
             Event::RefreshWanted { family } => self.ask_refresh(family, now),
             Event::RefreshStarted { family } => self.mark_refresh(family, true, now),
             Event::RefreshFinished { family } => self.mark_refresh(family, false, now),
+            Event::BfdUp => {
+                self.bfd_up = true;
+                self.hasten(now);
+            }
+            Event::BfdUnknown => {
+                self.bfd_up = false;
+                self.hold_back();
+            }
             Event::BfdDown => {
-                if let Some((slot, _)) = self.up() {
-                    let last = self.final_word(slot, Notification::bfd_down());
-                    self.fail(slot, DownReason::Sent(last), now);
-                }
+                self.bfd_up = false;
+                self.path_failed(now, |peer, slot| {
+                    DownReason::Sent(peer.final_word(slot, Notification::bfd_down()))
+                });
+                self.hold_back();
             }
-            Event::LinkLost => {
-                for slot in Slot::BOTH {
-                    self.fail(slot, DownReason::LinkLost, now);
-                }
+            Event::LinkLost { link } => {
+                self.path_failed(now, |_, _| DownReason::LinkLost(link.clone()));
+                // Kept for a neighbour that restarts; but no packet reaches it.
+                self.sweep_all();
             }
+            Event::LinkBack => self.hasten(now),
             Event::Closed { connection, reason } => {
                 if let Some(slot) = self.find(connection) {
                     self.fail(slot, DownReason::Closed(reason), now);
@@ -193,6 +209,11 @@ impl Peer {
             Phase::Established { since, .. } => Some(since),
             _ => None,
         })
+    }
+
+    /// As last told.
+    pub fn bfd_up(&self) -> bool {
+        self.bfd_up
     }
 
     pub fn counters(&self) -> &Counters {

@@ -66,8 +66,14 @@ impl Restart {
     pub(super) fn retained(&self, reason: &DownReason) -> Vec<Family> {
         let keeps = match reason {
             DownReason::Closed(_) | DownReason::Restarted => true,
-            // It would be kept as long as nobody can reach it.
-            DownReason::LinkLost => false,
+            // What ended is the path, not the neighbour's life: routes over it lead nowhere. BFD notices before a restart
+            // could be announced, so what it notices is a failure (RFC 5882 §4.3.2.2), whoever tells of it.
+            DownReason::LinkLost(_) => false,
+            DownReason::Sent(notification) | DownReason::Received(notification)
+                if notification.is_bfd_down() =>
+            {
+                false
+            }
             DownReason::Sent(notification) | DownReason::Received(notification) => {
                 const CEASE_HARD_RESET: (u8, u8) = (6, 9);
                 self.notification && (notification.code, notification.subcode) != CEASE_HARD_RESET

@@ -30,6 +30,9 @@ pub struct Settings {
     pub role_strict: bool,
     /// Keep the routes of a restarting neighbour (RFC 4724 §4.2). We never ask others to keep ours.
     pub graceful_restart_helper: bool,
+    /// No connection before BFD sees the neighbour. It is not told of that: the capability for it
+    /// (draft-ietf-idr-bgp-bfd-strict-mode) would be news to FRR and BIRD.
+    pub bfd_strict: bool,
     /// Keeps the session down; the text goes to the neighbour (RFC 9003).
     pub shutdown: Option<String>,
 }

@@ -26,6 +26,8 @@ pub(super) enum Timer {
 pub(super) const LARGE_HOLD: Duration = Duration::from_secs(240);
 /// A dial is given at least this long: TCP repeats a lost SYN after a second.
 pub(super) const SHORTEST_DIAL: Duration = Duration::from_secs(2);
+/// Between two waits that end early.
+pub(super) const HASTE_PAUSE: Duration = Duration::from_secs(1);
 /// Enough for a lost segment of the other connection to be repeated.
 pub(super) const COLLISION_WAIT: Duration = Duration::from_secs(5);
 /// A session that was up for less counts as one more failed attempt: the waits go on growing. Nor

@@ -20,11 +20,11 @@ pub enum Event {
         destination: Ipv4Addr,
         packet: Bytes,
     },
-    /// The BFD session with the neighbour that has this address came up, or was up and has failed.
+    /// What is known of the BFD session with the neighbour that has this address.
     BfdChanged {
         interface: u32,
         neighbor: Ipv4Addr,
-        up: bool,
+        bfd: Bfd,
     },
     /// What we announce for a prefix from now on; `None`: nothing.
     AnnouncementChanged {
@@ -40,6 +40,17 @@ pub enum Event {
     Reconfigured(Box<Settings>),
     /// Flush what is ours and take leave. Done when [`super::Router::has_left`].
     Stopped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bfd {
+    /// It is up, or one of both sides has shut it down on purpose, which must not keep an adjacency from coming up
+    /// (RFC 5882 §4.1).
+    Up,
+    /// It is not up (any more), and not because the path has failed.
+    Unknown,
+    /// It was up, and the path has failed.
+    Failed,
 }
 
 /// An interface as the kernel has it.

@@ -108,7 +108,7 @@ impl Router {
         }
         if neighbor.state == NeighborState::Init {
             // It lists us, or it would not begin.
-            self.hears_us(from, now);
+            self.neighbor_event(from, NeighborEvent::TwoWayReceived, now);
         }
         let Some(neighbor) = self.neighbor(from) else { return };
         let seen = Seen::of(&description);

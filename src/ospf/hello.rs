@@ -5,7 +5,7 @@ use super::interface::Interface;
 use super::mismatch::{Difference, Stage};
 use super::neighbor::{Neighbor, NeighborEvent};
 use super::settings::{AreaKind, InterfaceSettings};
-use super::{InterfaceState, NetworkKind, Router};
+use super::{InterfaceState, NetworkKind, Router, Watch};
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{ALL_SPF_ROUTERS, Body, ExtendedOptions, Hello, Options};
 
@@ -15,7 +15,11 @@ const MOST_NEIGHBORS: usize = 256;
 impl InterfaceSettings {
     /// What our Hellos say in a block behind them.
     pub(super) fn extended_options(&self) -> ExtendedOptions {
-        if self.strict_bfd { ExtendedOptions::STRICT_BFD } else { ExtendedOptions::default() }
+        if self.bfd == Watch::Strict {
+            ExtendedOptions::STRICT_BFD
+        } else {
+            ExtendedOptions::default()
+        }
     }
 
     /// HelloInterval as Hellos carry it: seconds, 0 for less than one.
@@ -46,7 +50,7 @@ impl AreaKind {
 
 impl Interface {
     fn hello(&self, options: Options, leaving: bool) -> Hello {
-        let neighbors = if leaving { Vec::new() } else { self.neighbors.keys().copied().collect() };
+        let neighbors = if leaving { Vec::new() } else { self.named() };
         let signals = self.settings.extended_options() != ExtendedOptions::default();
         let block = Options::LINK_LOCAL_SIGNALLING;
         let options = if signals { options.with(block) } else { options };
@@ -161,8 +165,10 @@ impl Router {
         self.agrees(index, source, Stage::Hello);
         let hears_us = hello.neighbors.contains(&ours);
         if let Some(neighbor) = self.neighbor_mut(from) {
-            neighbor.strict_bfd = extended_options.contains(ExtendedOptions::STRICT_BFD);
+            let strict = extended_options.contains(ExtendedOptions::STRICT_BFD);
+            let was_strict = std::mem::replace(&mut neighbor.strict_bfd, strict);
             neighbor.hears_us = hears_us;
+            self.watch_stale |= was_strict != strict;
         }
 
         if !hears_us {
@@ -185,7 +191,7 @@ impl Router {
         if appeared {
             self.send_hello(index, now);
         }
-        let risen = self.hears_us(from, now);
+        let risen = self.neighbor_event(from, NeighborEvent::TwoWayReceived, now);
 
         let Some(interface) = self.interfaces.get(&index) else { return };
         let (designated, backup) = (hello.designated == source, hello.backup == source);
@@ -196,22 +202,6 @@ impl Router {
             }
         } else if before != after && !risen {
             self.neighbors_changed(index, now);
-        }
-    }
-
-    /// The neighbour hears us; unless both of us want BFD first, that makes it one (RFC 9355 §4).
-    pub(super) fn hears_us(&mut self, from: (u32, RouterId), now: Time) -> bool {
-        let strict = self.interfaces.get(&from.0).is_some_and(|i| i.settings.strict_bfd);
-        let waits = self.neighbor(from).is_some_and(|n| strict && n.strict_bfd && !n.bfd_up);
-        !waits && self.neighbor_event(from, NeighborEvent::TwoWayReceived, now)
-    }
-
-    /// Its BFD session is up, so there is nothing to wait for any more.
-    pub(super) fn bfd_came_up(&mut self, from: (u32, RouterId), now: Time) {
-        let Some(neighbor) = self.neighbor_mut(from) else { return };
-        neighbor.bfd_up = true;
-        if neighbor.hears_us {
-            self.hears_us(from, now);
         }
     }
 

@@ -159,6 +159,7 @@ impl Router {
         }
         let Some(interface) = self.interfaces.get_mut(&index) else { return };
         let priority = interface.settings.priority;
+        self.watch_stale = true;
         interface.link = link;
         interface.settings = settings;
         interface.address = address;

@@ -118,12 +118,13 @@ mod table;
 #[cfg(test)]
 mod topology;
 mod transmit;
+mod watch;
 
 pub use action::{Action, Note, Route, RouteKind};
 pub use announcement::{Announced, How};
 pub use counters::{Counters, Packets};
 pub use database::{Database, Entry};
-pub use event::{Address, Event, Link};
+pub use event::{Address, Bfd, Event, Link};
 pub use flooding::RefusedLsas;
 pub use interface::{Interface, InterfaceState};
 pub use mismatch::{Difference, Mismatch};
@@ -134,5 +135,5 @@ pub use plan::{Plan, PlannedRouter, Way};
 pub use retransmission::Retransmissions;
 pub use router::Router;
 pub use settings::{
-    Area, AreaKind, Authentication, InterfaceSettings, Key, NetworkKind, Settings, SpfDelays,
+    Area, AreaKind, Authentication, InterfaceSettings, Key, NetworkKind, Settings, SpfDelays, Watch,
 };

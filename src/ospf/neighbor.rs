@@ -43,8 +43,10 @@ pub struct Neighbor {
     pub strict_bfd: bool,
     /// Its last Hello named us.
     pub(super) hears_us: bool,
-    /// Its BFD session has come up since it is here.
+    /// BFD does not keep it in Init: as last told.
     pub(super) bfd_up: bool,
+    /// There was to be an adjacency, and it has not been out of the question since.
+    pub(super) watched: bool,
     pub(super) exchange: Exchange,
     pub(super) replay: Replay,
     /// While we help it over a restart: until when at most (RFC 3623 §3.1).
@@ -97,6 +99,7 @@ impl Neighbor {
             strict_bfd: false,
             hears_us: false,
             bfd_up: false,
+            watched: false,
             exchange: Exchange::default(),
             replay: Replay::default(),
             helped: None,
@@ -150,6 +153,7 @@ impl Router {
                 self.remove_neighbor(from, event, now);
                 return true;
             }
+            (TwoWayReceived, Init) if self.awaits_bfd(from) => return false,
             (TwoWayReceived, Init) if self.wants_adjacency(from) => ExStart,
             (TwoWayReceived, Init) => TwoWay,
             // A neighbour that restarts gracefully has forgotten us for a while.
@@ -204,12 +208,15 @@ impl Router {
         let (old, was_adjacent) = (neighbor.state, neighbor.is_adjacent());
         neighbor.state = state;
         neighbor.since = now;
+        neighbor.watched |= state >= NeighborState::ExStart;
+        neighbor.watched &= state != NeighborState::TwoWay;
         if state < NeighborState::Exchange {
             neighbor.requests.clear();
             neighbor.retransmissions.clear();
             neighbor.exchange.reset();
         }
         let is_adjacent = neighbor.is_adjacent();
+        self.watch_stale = true;
         if is_adjacent != was_adjacent {
             let subject = self.neighbor_name(from);
             if is_adjacent {
@@ -235,24 +242,11 @@ impl Router {
         }
     }
 
-    /// A failure is as if nothing had been heard for the dead interval (RFC 5882 §4.1): whoever is still there begins
-    /// anew with its next Hello.
-    pub(super) fn bfd_changed(&mut self, interface: u32, address: Ipv4Addr, up: bool, now: Time) {
-        let neighbors = self.interfaces.get(&interface).map(|interface| &interface.neighbors);
-        let mut neighbors = neighbors.into_iter().flat_map(|neighbors| neighbors.values());
-        let Some(neighbor) = neighbors.find(|neighbor| neighbor.address == address) else { return };
-        let from = (interface, neighbor.router_id);
-        if up {
-            self.bfd_came_up(from, now);
-        } else {
-            self.neighbor_event(from, NeighborEvent::BfdDown, now);
-        }
-    }
-
     fn remove_neighbor(&mut self, from: (u32, RouterId), event: NeighborEvent, now: Time) {
         let subject = self.neighbor_name(from);
         let Some(interface) = self.interfaces.get_mut(&from.0) else { return };
         let Some(neighbor) = interface.neighbors.remove(&from.1) else { return };
+        self.watch_stale = true;
         if neighbor.is_adjacent() {
             self.note(subject, format!("adjacency is lost: {event}"), true);
             self.adjacency_changed(from.0, now);

@@ -32,6 +32,8 @@ pub struct Router {
     pub(super) flooding: Flooding,
     pub(super) origination: Origination,
     pub(super) calculation: Calculation,
+    /// Whether [`Router::watched`] may have changed.
+    pub(super) watch_stale: bool,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -52,6 +54,7 @@ impl Router {
             flooding: Flooding::default(),
             origination: Origination::default(),
             calculation: Calculation::default(),
+            watch_stale: false,
             actions: VecDeque::new(),
         }
     }
@@ -63,8 +66,8 @@ impl Router {
             Event::PacketReceived { interface, source, destination, packet } => {
                 self.packet_received(interface, source, destination, &packet, now);
             }
-            Event::BfdChanged { interface, neighbor, up } => {
-                self.bfd_changed(interface, neighbor, up, now);
+            Event::BfdChanged { interface, neighbor, bfd } => {
+                self.bfd_changed(interface, neighbor, bfd, now);
             }
             Event::AnnouncementChanged { prefix, announced } => {
                 self.announcement_changed(prefix, announced, now);

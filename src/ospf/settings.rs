@@ -57,8 +57,7 @@ pub struct InterfaceSettings {
     /// The address to speak from where the interface has several; else the lowest.
     pub address: Option<Ipv4Addr>,
     pub authentication: Authentication,
-    /// A neighbour that says so as well is no neighbour before its BFD session is up (RFC 9355).
-    pub strict_bfd: bool,
+    pub bfd: Watch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +66,15 @@ pub enum NetworkKind {
     PointToPoint,
     /// Each address is announced as a host route; nothing is sent.
     Loopback,
+}
+
+/// Whether BFD watches the neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    Off,
+    On,
+    /// One that says so as well is no neighbour before its BFD session is up (RFC 9355).
+    Strict,
 }
 
 /// RFC 2328 Appendix D, RFC 5709, RFC 7474.

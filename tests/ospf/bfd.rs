@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use shunt::ospf::{Authentication, Event, InterfaceSettings, Key, NeighborState};
+use shunt::ospf::{Authentication, Bfd, Event, InterfaceSettings, Key, NeighborState, Watch};
 use shunt::types::Secret;
 use shunt::wire::ospf::{Algorithm, ExtendedOptions, Frame, Options, PacketKind};
 
@@ -18,14 +18,14 @@ fn pair(interfaces: [InterfaceSettings; 2]) -> (World, usize, usize) {
 }
 
 fn strict(settings: InterfaceSettings) -> InterfaceSettings {
-    InterfaceSettings { strict_bfd: true, ..settings }
+    InterfaceSettings { bfd: Watch::Strict, ..settings }
 }
 
 /// Tells a router of the session with the other one.
-fn bfd(world: &mut World, node: usize, other: usize, up: bool) {
+fn bfd(world: &mut World, node: usize, other: usize, bfd: Bfd) {
     let interface = world.link(node, "eth0").index;
     let address = world.link(other, "eth0").addresses[0].address;
-    world.handle(node, Event::BfdChanged { interface, neighbor: address, up });
+    world.handle(node, Event::BfdChanged { interface, neighbor: address, bfd });
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_failure_ends_the_adjacency_at_once_and_a_hello_brings_it_back() {
     for kind in [point_to_point, broadcast] {
         let (mut world, a, b) = pair([kind(), kind()]);
         assert!(world.run_until(seconds(60), |world| world.are_full(a, b)));
-        bfd(&mut world, a, b, false);
+        bfd(&mut world, a, b, Bfd::Failed);
         assert_eq!(world.state(a, b), None, "gone");
         assert!(
             world.notes(a).contains("adjacency is lost: its BFD session has failed"),
@@ -52,10 +52,10 @@ fn news_of_nobody_are_ignored() {
     let interface = world.link(a, "eth0").index;
     let neighbor = Ipv4Addr::new(10, 0, 0, 99);
     for (interface, neighbor) in [(interface, neighbor), (interface + 1, neighbor)] {
-        world.handle(a, Event::BfdChanged { interface, neighbor, up: false });
+        world.handle(a, Event::BfdChanged { interface, neighbor, bfd: Bfd::Failed });
     }
     assert!(world.are_full(a, b));
-    bfd(&mut world, a, b, true);
+    bfd(&mut world, a, b, Bfd::Up);
     assert!(world.are_full(a, b));
 }
 
@@ -69,21 +69,22 @@ fn two_that_are_strict_wait_for_bfd() {
             assert_eq!(world.state(node, other), Some(NeighborState::Init));
             assert!(world.neighbor(node, other).unwrap().strict_bfd);
         }
-        bfd(&mut world, a, b, true);
+        bfd(&mut world, a, b, Bfd::Up);
+        world.run(seconds(100));
+        assert_eq!(world.state(a, b), Some(NeighborState::Init), "b does not name it yet");
+        bfd(&mut world, b, a, Bfd::Up);
         world.run(seconds(1));
         assert!(world.state(a, b) > Some(NeighborState::Init), "at once, not with the next Hello");
-        assert_eq!(world.state(b, a), Some(NeighborState::Init));
-        bfd(&mut world, b, a, true);
         assert!(world.run_until(seconds(60), |world| world.are_full(a, b)));
 
         // And again after a failure.
         for (node, other) in [(a, b), (b, a)] {
-            bfd(&mut world, node, other, false);
+            bfd(&mut world, node, other, Bfd::Failed);
         }
         world.run(seconds(100));
         assert_eq!(world.state(a, b), Some(NeighborState::Init));
         for (node, other) in [(a, b), (b, a)] {
-            bfd(&mut world, node, other, true);
+            bfd(&mut world, node, other, Bfd::Up);
         }
         assert!(world.run_until(seconds(60), |world| world.are_full(a, b)));
     }
@@ -104,11 +105,11 @@ fn strictness_changes_while_they_talk() {
     world.run(seconds(30));
     assert_eq!(world.state(a, b), Some(NeighborState::Init));
     world.reconfigure(b, |settings| {
-        settings.interfaces.get_mut("eth0").unwrap().strict_bfd = false;
+        settings.interfaces.get_mut("eth0").unwrap().bfd = Watch::On;
     });
     assert!(world.run_until(seconds(30), |world| world.are_full(a, b)), "b says so no more");
     world.reconfigure(b, |settings| {
-        settings.interfaces.get_mut("eth0").unwrap().strict_bfd = true;
+        settings.interfaces.get_mut("eth0").unwrap().bfd = Watch::Strict;
     });
     world.run(seconds(100));
     assert!(world.are_full(a, b), "what is there is not taken down");

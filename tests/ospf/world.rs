@@ -20,7 +20,7 @@ use bytes::Bytes;
 use ipnet::Ipv4Net;
 use shunt::ospf::{
     Action, Address, Area, AreaKind, Authentication, Event, Interface, InterfaceSettings, Link,
-    Neighbor, NeighborState, NetworkKind, Note, Route, Router, Settings, SpfDelays,
+    Neighbor, NeighborState, NetworkKind, Note, Route, Router, Settings, SpfDelays, Watch,
 };
 use shunt::types::{Rng, RouterId, Time, Wall};
 use shunt::wire::ospf::AreaId;
@@ -123,7 +123,7 @@ pub fn broadcast() -> InterfaceSettings {
         mtu_ignore: false,
         address: None,
         authentication: Authentication::Null,
-        strict_bfd: false,
+        bfd: Watch::Off,
     }
 }
 

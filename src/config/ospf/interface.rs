@@ -12,7 +12,7 @@ use crate::config::reference::{self, ROUTER, ReadSecret};
 use crate::config::report::Report;
 use crate::config::section::{Entry, Section, entries, head};
 use crate::config::value::{self, Wrong};
-use crate::ospf::{InterfaceSettings, NetworkKind};
+use crate::ospf::{InterfaceSettings, NetworkKind, Watch};
 
 pub(in crate::config) const KEYS: &[&str] = &[
     "network",
@@ -85,7 +85,7 @@ pub(super) fn read(
         let Some(section) = Section::open(head, value, KEYS, report) else { continue };
         let mut settings = read_one(key, &section, read_secret, report);
         if let Some(bfd) = read_bfd(&settings, &section, profiles, report) {
-            settings.strict_bfd = bfd.strict;
+            settings.bfd = if bfd.strict { Watch::Strict } else { Watch::On };
             interfaces.bfd.insert(key.to_owned(), bfd);
         }
         if let Some(follow) = read_follow(&settings, &section, &routers, report) {
@@ -133,7 +133,7 @@ fn read_one(
         mtu_ignore,
         address,
         authentication,
-        strict_bfd: false,
+        bfd: Watch::Off,
     }
 }
 

@@ -31,12 +31,13 @@ mod code {
     pub const SEND_HOLD_TIMER: u8 = 8;
 }
 
-/// Subcodes of Cease whose data is read.
+/// Subcodes of Cease whose data is read, or on which more depends than a name.
 mod cease {
     pub const MAX_PREFIXES: u8 = 1;
     pub const SHUTDOWN: u8 = 2;
     pub const RESET: u8 = 4;
     pub const HARD_RESET: u8 = 9;
+    pub const BFD_DOWN: u8 = 10;
 }
 
 /// The state named in a Finite State Machine Error (RFC 6608).
@@ -179,7 +180,7 @@ impl Notification {
 
     /// 6/10 (RFC 9384).
     pub fn bfd_down() -> Notification {
-        Notification::bare(code::CEASE, 10)
+        Notification::bare(code::CEASE, cease::BFD_DOWN)
     }
 
     /// 6/6.
@@ -234,6 +235,13 @@ impl Notification {
             }
             _ => None,
         }
+    }
+
+    /// Whether BFD lost the path (RFC 9384), within a Hard Reset or not.
+    pub fn is_bfd_down(&self) -> bool {
+        let inner = self.hard_reset_reason();
+        let reason = inner.as_ref().unwrap_or(self);
+        (reason.code, reason.subcode) == (code::CEASE, cease::BFD_DOWN)
     }
 
     /// The shutdown communication (RFC 9003 §2): text that the neighbour's operator sent with an
@@ -313,7 +321,7 @@ impl Notification {
                     7 => Some("Connection Collision Resolution"),
                     8 => Some("Out of Resources"),
                     cease::HARD_RESET => Some("Hard Reset"),
-                    10 => Some("BFD Down"),
+                    cease::BFD_DOWN => Some("BFD Down"),
                     _ => None,
                 },
             ),
