@@ -198,7 +198,7 @@ fn as_backup_nothing_is_taken_and_nobody_is_answered() {
 }
 
 #[test]
-fn another_active_with_the_same_mac_is_heard() {
+fn another_active_with_the_same_mac_and_address_is_heard() {
     in_namespace(|| {
         let host = Host::new();
         let watched = Watched::new();
@@ -211,14 +211,14 @@ fn another_active_with_the_same_mac_is_heard() {
         host.run(move || {
             ip("link add twin link lan-far address 00:00:5e:00:01:0a type macvlan mode bridge");
             ip("link set twin up");
-            ip("address add 10.0.0.60/32 dev twin");
-            let socket = UdpSocket::bind("10.0.0.60:0").unwrap();
-            let twin = Ipv4Addr::new(10, 0, 0, 60);
+            ip("address add 10.0.0.1/32 dev twin");
+            let socket = UdpSocket::bind("10.0.0.1:0").unwrap();
+            let twin = Ipv4Addr::new(10, 0, 0, 1);
             socket2::SockRef::from(&socket).set_multicast_if_v4(&twin).unwrap();
             socket.send_to(b"advertisement", (group, 9)).unwrap();
         });
         let (_, from) = socket.recv_from(&mut [0; 32]).expect("it was heard on the interface");
-        assert_eq!(from.ip().to_string(), "10.0.0.60");
+        assert_eq!(from.ip().to_string(), "10.0.0.1");
     });
 }
 

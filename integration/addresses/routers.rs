@@ -27,6 +27,7 @@ fn a_macvlan_is_made_goes_up_with_its_addresses_and_leaves_nothing() {
         for (path, value) in [
             ("ipv4/conf/lan/arp_ignore", "1"),
             ("ipv4/conf/lan/arp_announce", "2"),
+            ("ipv4/conf/lan/accept_local", "1"),
             ("ipv4/conf/vrrp4.10/rp_filter", "2"),
             ("ipv4/conf/vrrp4.10/arp_ignore", "1"),
             ("ipv6/conf/vrrp6.10/accept_dad", "0"),
@@ -67,6 +68,7 @@ fn a_macvlan_is_made_goes_up_with_its_addresses_and_leaves_nothing() {
         assert_eq!(watched.set(GATE, None), Ok(false));
         assert_eq!(sysctl("ipv4/conf/lan/arp_ignore"), "0");
         assert_eq!(sysctl("ipv4/conf/lan/arp_announce"), "1");
+        assert_eq!(sysctl("ipv4/conf/lan/accept_local"), "0");
         drop(watched);
         assert_eq!(interfaces(), before, "vrrp6.10 was still assigned");
     });
@@ -113,9 +115,11 @@ fn with_the_physical_mac_the_addresses_come_to_the_interface() {
         );
         assert!(ip("address show dev lan").contains("fe80::10/128"));
         assert_eq!((interfaces(), sysctl("ipv4/conf/lan/arp_ignore")), (links, "0".to_owned()));
+        assert_eq!(sysctl("ipv4/conf/lan/accept_local"), "1");
         assert_eq!(watched.set(GATE, physical(&["10.0.0.1"], false)), Ok(false));
         assert!(!addresses_of("lan").contains(&"10.0.0.1/32".to_owned()));
         drop(watched);
+        assert_eq!(sysctl("ipv4/conf/lan/accept_local"), "0");
         assert_eq!(addresses_of("lan"), own);
         assert!(!ip("address show dev lan").contains("fe80::10/128"));
     });
@@ -152,11 +156,12 @@ fn what_an_earlier_life_has_left_is_removed_at_the_start() {
         ip("link add vrrp4.9 link lan type macvlan mode bridge");
         ip("address add 10.0.0.9/32 dev vrrp4.9");
         ip("link set vrrp4.9 up");
-        let alias = "shunt vrrp gate (before: arp_ignore=0 arp_announce=1)";
+        let alias = "shunt vrrp gate (before: arp_ignore=0 arp_announce=1 accept_local=0)";
         let status = Command::new("ip").args(["link", "set", "vrrp4.9", "alias", alias]).status();
         assert!(status.unwrap().success());
         set_sysctl("ipv4/conf/lan/arp_ignore", "1");
         set_sysctl("ipv4/conf/lan/arp_announce", "2");
+        set_sysctl("ipv4/conf/lan/accept_local", "1");
         let left = ["10.0.0.7", "2001:db8::7"]
             .map(|text| text.parse().unwrap())
             .map(|address| LinkAddress { index: index("lan"), is_macvlan: false, address })
@@ -172,6 +177,7 @@ fn what_an_earlier_life_has_left_is_removed_at_the_start() {
         assert_eq!(links, before.0);
         assert_eq!(sysctl("ipv4/conf/lan/arp_ignore"), "0");
         assert_eq!(sysctl("ipv4/conf/lan/arp_announce"), "1");
+        assert_eq!(sysctl("ipv4/conf/lan/accept_local"), "0");
         assert!(interfaces().contains(&"vrrp4.8".to_owned()));
     });
 }
@@ -188,7 +194,9 @@ fn settings_of_the_interface_stay_until_its_last_virtual_router_has_left() {
         assert_eq!(sysctl("ipv4/conf/lan/arp_announce"), "2");
         assert_eq!(watched.set(GATE, None), Ok(false));
         assert_eq!(sysctl("ipv4/conf/lan/arp_announce"), "2");
-        assert!(ip("link show dev vrrp4.11").contains("arp_ignore=2 arp_announce=0"));
+        assert!(
+            ip("link show dev vrrp4.11").contains("arp_ignore=2 arp_announce=0 accept_local=0")
+        );
         assert_eq!(watched.set(VirtualRouterId(3), None), Ok(false));
         assert_eq!(sysctl("ipv4/conf/lan/arp_announce"), "0");
         assert_eq!(sysctl("ipv4/conf/lan/arp_ignore"), "2");

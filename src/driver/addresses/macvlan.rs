@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::sysctl::{self, Arp, Net};
+use super::sysctl::{self, Before, Net};
 use crate::agent::VirtualAddresses;
 
 /// Longest name of an interface, in octets (IFNAMSIZ without its zero).
@@ -25,25 +25,31 @@ pub fn is_ipv6(wanted: &VirtualAddresses) -> bool {
     wanted.addresses.first().is_some_and(IpAddr::is_ipv6)
 }
 
-/// The alias also keeps what the interface below did by ARP before: after a crash nothing else knows it.
-pub fn alias(router: &str, before: Option<Arp>) -> String {
+/// The alias also keeps what the interface below was like before: after a crash nothing else knows it.
+pub fn alias(router: &str, before: Option<Before>) -> String {
     match before {
-        Some(Arp { ignore, announce }) => {
-            format!("{MARK}{router} (before: arp_ignore={ignore} arp_announce={announce})")
-        }
+        Some(Before { arp_ignore, arp_announce, accept_local }) => format!(
+            "{MARK}{router} (before: arp_ignore={arp_ignore} arp_announce={arp_announce} accept_local={accept_local})"
+        ),
         None => format!("{MARK}{router}"),
     }
 }
 
 /// Whether an alias is one of ours, and what it keeps.
-pub fn read_alias(alias: &str) -> Option<Option<Arp>> {
+pub fn read_alias(alias: &str) -> Option<Option<Before>> {
     let rest = alias.strip_prefix(MARK)?;
     let value = |key: &str| {
         let (_, value) = rest.rsplit_once(key)?;
         value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
     };
-    let arp = value("arp_ignore=").zip(value("arp_announce="));
-    Some(arp.map(|(ignore, announce)| Arp { ignore, announce }))
+    let before = || {
+        Some(Before {
+            arp_ignore: value("arp_ignore=")?,
+            arp_announce: value("arp_announce=")?,
+            accept_local: value("accept_local=")?,
+        })
+    };
+    Some(before())
 }
 
 /// Sets what a new macvlan on the interface `below` needs.
@@ -107,10 +113,12 @@ mod tests {
 
     #[test]
     fn an_alias_is_known_again_with_what_it_keeps() {
-        let arp = Arp { ignore: 0, announce: 1 };
+        let before = Before { arp_ignore: 0, arp_announce: 1, accept_local: 0 };
         // A name can look like anything.
-        for name in ["gate", "arp_ignore=7", "a (before: arp_ignore=5 arp_announce=6)", ""] {
-            assert_eq!(read_alias(&alias(name, Some(arp))), Some(Some(arp)), "{name}");
+        for name in
+            ["gate", "arp_ignore=7", "a (before: arp_ignore=5 arp_announce=6 accept_local=1)", ""]
+        {
+            assert_eq!(read_alias(&alias(name, Some(before))), Some(Some(before)), "{name}");
         }
         assert_eq!(read_alias(&alias("gate", None)), Some(None));
         assert_eq!(read_alias("uplink"), None);

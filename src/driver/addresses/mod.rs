@@ -39,7 +39,7 @@ use crate::agent::{Event, VirtualAddresses};
 use crate::vrrp::VirtualRouterId;
 use filter::Filter;
 use netlink::Held;
-use sysctl::Arp;
+use sysctl::Before;
 
 /// The way to the thread. Dropped, it waits until nothing of ours is left in the kernel.
 pub struct Addresses {
@@ -111,7 +111,7 @@ struct Worker {
     guardian: Guardian,
     filter: Filter,
     routers: BTreeMap<VirtualRouterId, Router>,
-    /// What interfaces that carry IPv4 macvlans of ours did by ARP before, by index.
+    /// What interfaces with IPv4 virtual routers were like before, by index.
     below: BTreeMap<u32, Below>,
     tell: Box<dyn FnMut(Event) + Send>,
 }
@@ -132,7 +132,7 @@ struct Macvlan {
 
 struct Below {
     name: String,
-    before: Arp,
+    before: Before,
 }
 
 impl Router {
@@ -279,7 +279,9 @@ impl Worker {
     }
 
     fn make(&mut self, id: VirtualRouterId, router: &mut Router) -> Result<(), String> {
-        self.ensure_macvlan(router)?;
+        let before = self.before(&router.wanted)?;
+        self.ensure_macvlan(router, before)?;
+        self.prepare_below(&router.wanted, before)?;
         if !router.wanted.assigned {
             return self.unassign(id, router);
         }
@@ -288,25 +290,48 @@ impl Worker {
                 // Somebody else has removed the macvlan.
                 router.macvlan = None;
                 router.assigned.clear();
-                self.ensure_macvlan(router)?;
+                self.ensure_macvlan(router, before)?;
                 self.assign(id, router).map_err(|refused| refused.text)
             }
             result => result.map_err(|refused| refused.text),
         }
     }
 
+    /// What the interface was like before its first IPv4 virtual router.
+    fn before(&self, wanted: &VirtualAddresses) -> Result<Option<Before>, String> {
+        if macvlan::is_ipv6(wanted) {
+            return Ok(None);
+        }
+        let known = self.below.get(&wanted.interface).map(|below| Ok(below.before));
+        let before = known.unwrap_or_else(|| Before::of(&wanted.interface_name));
+        before.map(Some).map_err(|error| format!("{}: {error}", wanted.interface_name))
+    }
+
+    /// After the macvlan was made, whose alias keeps what was before. With a physical MAC a crash leaves the little that is
+    /// changed.
+    fn prepare_below(
+        &mut self,
+        wanted: &VirtualAddresses,
+        before: Option<Before>,
+    ) -> Result<(), String> {
+        let Some(before) = before else { return Ok(()) };
+        let name = wanted.interface_name.clone();
+        before.prepare(&name, wanted.mac.is_some())?;
+        self.below.entry(wanted.interface).or_insert(Below { name, before });
+        Ok(())
+    }
+
     /// Makes the macvlan, if there is to be one and is none.
-    fn ensure_macvlan(&mut self, router: &mut Router) -> Result<(), String> {
+    fn ensure_macvlan(
+        &mut self,
+        router: &mut Router,
+        before: Option<Before>,
+    ) -> Result<(), String> {
         let wanted = &router.wanted;
         let (Some(mac), None) = (wanted.mac, &router.macvlan) else { return Ok(()) };
         let (parent, below) = (wanted.interface, wanted.interface_name.as_str());
         let problem = |text: String| format!("{below}: {text}");
         let ipv6 = macvlan::is_ipv6(wanted);
-        let before = match self.below.get(&parent) {
-            _ if ipv6 => None,
-            Some(known) => Some(known.before),
-            None => Some(Arp::of(below).map_err(|error| problem(error.to_string()))?),
-        };
         let alias = macvlan::alias(&wanted.name, before);
         let mut made = Err(String::new());
         for name in macvlan::names(wanted) {
@@ -328,13 +353,7 @@ impl Worker {
         let name = made.map_err(problem)?;
         let index = nix::net::if_::if_nametoindex(name.as_str())
             .map_err(|error| problem(format!("{name}: {error}")))?;
-        let prepared = macvlan::prepare(&name, below, ipv6).and_then(|()| match before {
-            Some(before) => {
-                self.below.entry(parent).or_insert(Below { name: below.to_owned(), before });
-                before.prepare(below)
-            }
-            None => Ok(()),
-        });
+        let prepared = macvlan::prepare(&name, below, ipv6);
         router.macvlan = Some(Macvlan { index, name, is_up: false });
         if prepared.is_err() {
             // To be made anew when it is wanted again.
@@ -397,28 +416,24 @@ impl Worker {
         let unassigned = self.unassign(id, router);
         let deleted = self.delete_macvlan(router);
         self.guardian.forget(id);
-        unassigned.and(deleted)
+        unassigned.and(deleted).and(self.leave_below(&router.wanted))
     }
 
-    /// And restores the settings of the interface below after the last one.
     fn delete_macvlan(&mut self, router: &mut Router) -> Result<(), String> {
         let Some(macvlan) = router.macvlan.take() else { return Ok(()) };
         let deleted = self.netlink.apply(&[Change::Delete { index: macvlan.index }]);
-        let parent = router.wanted.interface;
-        let is_used = self.routers.values().any(|other| {
-            other.macvlan.is_some()
-                && other.wanted.interface == parent
-                && !macvlan::is_ipv6(&other.wanted)
-        });
-        let restored = match self.below.remove(&parent) {
-            Some(below) if is_used => {
-                self.below.insert(parent, below);
-                Ok(())
-            }
-            Some(below) => below.before.restore(&netlink::name_of(parent).unwrap_or(below.name)),
-            None => Ok(()),
-        };
-        deleted.map_err(|refusal| refusal.text).and(restored)
+        deleted.map_err(|refusal| refusal.text)
+    }
+
+    /// Restores the settings of the interface after the last one.
+    fn leave_below(&mut self, left: &VirtualAddresses) -> Result<(), String> {
+        let index = left.interface;
+        let mut others = self.routers.values().map(|router| &router.wanted);
+        if others.any(|other| other.interface == index && !macvlan::is_ipv6(other)) {
+            return Ok(());
+        }
+        let Some(Below { name, before }) = self.below.remove(&index) else { return Ok(()) };
+        before.restore(&netlink::name_of(index).unwrap_or(name))
     }
 
     /// Tells of virtual routers that have lost their addresses.
