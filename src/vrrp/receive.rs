@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::router::{VirtualRouter, centiseconds, group_address};
-use super::{Action, Reason, Received, State, Version, Vrrp};
+use super::{Action, MacKind, Reason, Received, State, Version, Vrrp};
 use crate::types::Time;
 use crate::wire::vrrp::Advertisement;
 
@@ -63,13 +63,19 @@ impl Vrrp {
             return;
         }
         let lower = router.beats(priority);
+        let before = router.active.filter(|known| known.address == received.source);
         if router.note_active(received.source, priority, now) {
             self.actions.push_back(Action::Changed(router.change(Reason::AnotherActive, now)));
         }
-        let delay = router.settings.preempt_delay;
         if lower {
             router.election.lower = priority;
+            // The Active was better and has become worse: it cannot do its work, and we can. That is no return of ours
+            // that a delay would be for. As with priority 0, the best Backup is the first.
+            if before.is_some_and(|known| !router.beats(known.priority)) {
+                router.election.preempt_at = Some(now + router.skew_time());
+            }
         }
+        let delay = router.settings.preempt_delay;
         if lower && (delay.is_zero() || router.is_owner()) {
             // Discarded: the timer runs out, and we preempt.
             router.election.reason = Reason::Preempted;
@@ -110,7 +116,8 @@ impl Vrrp {
         let Some(router) = self.routers.get_mut(index) else { return };
         let (address, priority) = (received.source, advertisement.priority);
         if priority == 0 {
-            router.assert_role(now, &mut self.actions);
+            // It was Active, so that the link may still believe it.
+            router.reclaim(now, &mut self.actions);
             return;
         }
         let yields = (priority, Some(address)) > (router.priority, router.primary);
@@ -126,13 +133,15 @@ impl Vrrp {
             self.actions.push_back(Action::AnotherActive { router, address, priority, yields });
         }
         if !yields {
-            router.assert_role(now, &mut self.actions);
-            if router.announcer.disturbed(now) {
-                router.announce(&mut self.actions);
-            }
+            router.reclaim(now, &mut self.actions);
             return;
         }
         router.note_active(address, priority, now);
+        if router.settings.mac == MacKind::Physical {
+            // What the link has learned from us is wrong now, and the other one does not know of us if it has not heard us
+            // before. A virtual MAC address has moved with its advertisement, and must not move back.
+            router.advertise(now, &mut self.actions);
+        }
         let (id, unit) = (router.id, router.unit);
         self.give_up(unit, Some(id), Reason::HigherPriority, now);
         if let Some(router) = self.routers.get_mut(index) {

@@ -58,7 +58,7 @@ pub(super) struct OtherActive {
 pub(super) struct Election {
     /// Active_Down_Timer.
     pub down_at: Time,
-    /// When we have seen the lower Active for the preemption delay.
+    /// When we have seen the lower Active for the preemption delay, or a Skew_Time after it has become lower.
     pub preempt_at: Option<Time>,
     /// The priority of the lower Active that we preempt, or wait to preempt.
     pub lower: u8,
@@ -261,9 +261,17 @@ impl VirtualRouter {
         self.advertise_at = now + self.settings.interval;
     }
 
-    /// Sends an advertisement at once, for somebody who believes to be Active. Two that disagree on which of them is better
-    /// must not answer each other without a pause.
-    pub fn assert_role(&mut self, now: Time, actions: &mut VecDeque<Action>) {
+    /// Somebody else is, or was, Active: tells it and the link who has the addresses.
+    pub fn reclaim(&mut self, now: Time, actions: &mut VecDeque<Action>) {
+        self.assert_role(now, actions);
+        if self.announcer.disturbed(now) {
+            self.announce(actions);
+        }
+    }
+
+    /// Sends an advertisement at once. Two that disagree on which of them is better must not answer each other without
+    /// a pause.
+    fn assert_role(&mut self, now: Time, actions: &mut VecDeque<Action>) {
         let earliest = self.advertised + CENTISECOND;
         if now >= earliest {
             self.advertise(now, actions);

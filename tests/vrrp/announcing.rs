@@ -91,12 +91,13 @@ fn another_active_is_answered_once_a_second_and_once_more_at_the_end() {
 }
 
 #[test]
-fn priority_zero_of_somebody_is_no_claim() {
+fn who_leaves_was_active_so_the_link_is_told_again() {
     let (mut world, a) = active(v3(0, 100));
     let now = world.now;
     world.hear_priority(a, 0);
     world.run(seconds(5));
-    assert_eq!(times(&world, a, now), []);
+    assert_eq!(times(&world, a, now), [0, 1000]);
+    assert_eq!(world.nodes[a].conflicts, []);
 }
 
 #[test]

@@ -147,3 +147,32 @@ fn an_owner_that_has_yielded_claims_nothing() {
     world.adjust(a, 5);
     assert_eq!(world.active(0), [b]);
 }
+
+#[test]
+fn with_the_physical_mac_a_loser_lets_the_winner_know() {
+    let physical = |priority| shunt::vrrp::Settings {
+        mac: shunt::vrrp::MacKind::Physical,
+        ..every(v3(0, priority), 10)
+    };
+    let mut world = World::new(1, 1);
+    let a = world.add(&[physical(100)]);
+    let b = world.add(&[physical(150)]);
+    world.cut(0, a, b);
+    world.run(seconds(5));
+    assert_eq!(world.active(0), [a, b]);
+    // The next one to pass is b's.
+    world.run(millis(10));
+    let sent = world.sent.len();
+    let a_was_last =
+        |world: &World| world.sent.len() > sent && world.sent.last().unwrap().from == a;
+    assert!(world.run_until(seconds(1), a_was_last));
+    let begin = world.now;
+    world.heal();
+    world.run(seconds(3));
+    assert_eq!(world.active(0), [b]);
+    let last = world.said(a, begin).pop().unwrap();
+    assert_eq!(last.1, 100, "not 0: b is to know that there was another one");
+    assert_eq!(world.nodes[b].conflicts.len(), 1);
+    let announced = world.nodes[b].announced.iter().filter(|(at, ..)| *at >= last.0);
+    assert_eq!(announced.count(), 2);
+}

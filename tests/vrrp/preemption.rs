@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shunt::vrrp::{Order, Reason, Settings, State};
 
-use super::world::{World, every, millis, seconds, v3, v4};
+use super::world::{World, advertisement, every, millis, packet, seconds, v3, v4};
 
 fn delayed(priority: u8, delay: Duration) -> Settings {
     Settings { preempt_delay: delay, ..v3(0, priority) }
@@ -60,7 +60,8 @@ fn the_delay_begins_anew_after_somebody_better_was_active() {
     let a = world.add(&[delayed(150, seconds(5))]);
     for priority in [100, 100, 100, 100, 200, 100, 100, 100, 100, 100] {
         assert_eq!(world.state(a), State::Backup);
-        world.hear_priority(a, priority);
+        let sender = if priority == 200 { 8 } else { 9 };
+        world.hear(a, &packet(&advertisement(priority), v4(0, sender)));
         world.run(millis(999));
         assert_eq!(world.state(a), State::Backup);
         world.run(millis(1));
@@ -209,10 +210,64 @@ fn orders_do_not_prolong_the_wait_for_an_active_that_is_gone() {
     let a = world.add(&[v3(0, 150)]);
     world.hear_priority(a, 200);
     world.run(seconds(1));
-    world.hear(a, &super::world::packet(&super::world::advertisement(100), v4(0, 8)));
+    world.hear(a, &packet(&advertisement(100), v4(0, 8)));
     for _ in 0..5 {
         world.run(millis(500));
         world.adjust(a, -5);
+    }
+    assert_eq!(world.state(a), State::Active);
+}
+
+#[test]
+fn an_active_that_becomes_lower_is_not_waited_for() {
+    for delay in [0, 30] {
+        let mut world = World::new(1, 1);
+        let a = world.add(&[v3(0, 150)]);
+        let b = world.add(&[delayed(100, seconds(delay))]);
+        let c = world.add(&[delayed(90, seconds(delay))]);
+        world.run(seconds(10));
+        world.adjust(a, -80);
+        let heard = world.sent.len();
+        assert!(world.run_until(seconds(2), |world| world.sent.len() > heard));
+        // Skew_Time, as if it had left: b is before c.
+        world.run(millis(608));
+        assert_eq!(world.active(0), [a], "{delay}");
+        world.run(millis(5));
+        assert_eq!(world.active(0), [b], "{delay}");
+        assert_eq!(world.last(b), (State::Active, Reason::Preempted));
+        assert_eq!(world.summary(c, 1).takeovers, 0);
+        world.run(seconds(60));
+        assert_eq!(world.active(0), [b], "{delay}");
+    }
+}
+
+#[test]
+fn who_has_become_better_itself_waits_for_the_delay() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[delayed(100, seconds(5))]);
+    world.hear_priority(a, 150);
+    world.run(seconds(1));
+    world.adjust(a, 60);
+    for _ in 0..5 {
+        world.hear_priority(a, 150);
+        world.run(millis(999));
+        assert_eq!(world.state(a), State::Backup);
+        world.run(millis(1));
+    }
+    assert_eq!(world.state(a), State::Active);
+}
+
+#[test]
+fn another_active_that_is_lower_has_not_become_lower() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[delayed(100, seconds(5))]);
+    world.hear_priority(a, 150);
+    let other = packet(&advertisement(90), v4(0, 8));
+    for _ in 0..5 {
+        world.hear(a, &other);
+        world.run(millis(999));
+        assert_eq!(world.state(a), State::Backup);
+        world.run(millis(1));
     }
     assert_eq!(world.state(a), State::Active);
 }
