@@ -8,10 +8,13 @@ mod announce;
 #[path = "../lab/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the interop tests need more of it")]
 mod lab;
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod process;
 mod product;
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod speaker;
 mod start;
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod statistics;
 mod table;
 

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -27,6 +28,11 @@ impl Process {
             .stderr(log)
             .spawn();
         Process(child.unwrap_or_else(|error| panic!("{line:?}: {error}")))
+    }
+
+    /// Sends a signal to it and its children.
+    pub fn signal(&self, signal: Signal) {
+        killpg(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), signal).unwrap();
     }
 }
 
@@ -55,4 +61,18 @@ pub fn memory(node: &Node, field: &str) -> f64 {
         line.split_whitespace().next()?.parse().ok()
     };
     pids.split_whitespace().filter_map(kib).sum::<f64>() / 1024.0
+}
+
+/// The processor time that all processes in a node have used.
+pub fn processor(node: &Node) -> Duration {
+    let pids = node.run("ip", &["netns", "pids", node.namespace()]).unwrap_or_default();
+    let of_task = |task: std::fs::DirEntry| -> Option<u64> {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    let nanos = pids.split_whitespace().flat_map(|pid| {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+        tasks.flatten().filter_map(of_task).collect::<Vec<_>>()
+    });
+    Duration::from_nanos(nanos.sum())
 }

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::lab::{Node, PATIENCE, within};
 
-/// The prefix that is announced and withdrawn in all measurements, as it stands in an UPDATE.
+/// The prefix that is announced and withdrawn where there is one only.
 pub const SERVICE: &str = "198.51.100.7/32";
-const SERVICE_NLRI: [u8; 5] = [32, 198, 51, 100, 7];
+/// How a service's prefix begins in an UPDATE.
+const SERVICES: [u8; 4] = [32, 198, 51, 100];
 
 const OPEN: u8 = 1;
 const UPDATE: u8 = 2;
@@ -32,10 +33,17 @@ pub struct Speaker {
 pub enum Event {
     /// The session is up.
     Established(Sink),
-    /// The service prefix was announced.
-    Announced(Instant),
-    /// The service prefix was withdrawn.
-    Withdrawn(Instant),
+    /// A service was announced.
+    Announced(Change),
+    /// A service was withdrawn.
+    Withdrawn(Change),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    pub at: Instant,
+    /// The last octet of the service's prefix, a /32 of 198.51.100.0/24.
+    pub service: u8,
 }
 
 /// The way to the neighbour. Whole messages only: the session answers keepalives in between.
@@ -100,22 +108,27 @@ impl Speaker {
         })
     }
 
-    /// When the service prefix was announced next.
+    /// When a service was announced next.
     #[track_caller]
     pub fn announced(&self) -> Instant {
         self.wait("announcement", |event| match event {
-            Event::Announced(at) => Some(at),
+            Event::Announced(change) => Some(change.at),
             _ => None,
         })
     }
 
-    /// When the service prefix was withdrawn next.
+    /// When a service was withdrawn next.
     #[track_caller]
     pub fn withdrawn(&self) -> Instant {
         self.wait("withdrawal", |event| match event {
-            Event::Withdrawn(at) => Some(at),
+            Event::Withdrawn(change) => Some(change.at),
             _ => None,
         })
+    }
+
+    /// What comes next, if anything does within `patience`.
+    pub fn next(&self, patience: Duration) -> Option<Event> {
+        self.events.recv_timeout(patience).ok()
     }
 
     pub fn counts(&self) -> Counts {
@@ -177,15 +190,15 @@ impl Session<'_> {
         let (withdrawn, rest) = prefixed_by_length(body);
         let (_attributes, announced) = prefixed_by_length(rest);
         for nlri in prefixes(withdrawn) {
-            if nlri == SERVICE_NLRI {
-                let _ = self.events.send(Event::Withdrawn(now));
+            if let Some(service) = service_of(nlri) {
+                let _ = self.events.send(Event::Withdrawn(Change { at: now, service }));
             }
         }
         let mut count = 0;
         for nlri in prefixes(announced) {
             count += 1;
-            if nlri == SERVICE_NLRI {
-                let _ = self.events.send(Event::Announced(now));
+            if let Some(service) = service_of(nlri) {
+                let _ = self.events.send(Event::Announced(Change { at: now, service }));
             }
         }
         count
@@ -212,6 +225,10 @@ fn prefixes(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
         list = rest;
         Some(first)
     })
+}
+
+fn service_of(nlri: &[u8]) -> Option<u8> {
+    nlri.strip_prefix(&SERVICES)?.first().copied()
 }
 
 fn message_of(kind: u8, body: &[u8]) -> Vec<u8> {

@@ -11,6 +11,10 @@ impl Spans {
         self.0.push(span);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The span that `percent` of all do not exceed (nearest rank); zero if there is none.
     pub fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.0.clone();

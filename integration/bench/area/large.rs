@@ -8,7 +8,7 @@ use shunt::wire::ospf::{ExternalLsa, Link, LinkKind, Lsa, LsaBody, LsaType, Rout
 
 use crate::fed::{externals, id, lsa, routers};
 use crate::lab::{Net, Node};
-use crate::process::memory;
+use crate::process::{memory, processor};
 use crate::product::{Product, Role, Router};
 use crate::speaker::Speaker;
 use crate::statistics::{Spans, head, ms, row};
@@ -132,20 +132,6 @@ impl Scene {
 }
 
 const GATEWAY: Option<Ipv4Addr> = Some(Ipv4Addr::new(10, 99, 0, 2));
-
-/// The processor time that all processes in a node have used.
-fn processor(node: &Node) -> Duration {
-    let pids = node.run("ip", &["netns", "pids", node.namespace()]).unwrap_or_default();
-    let of_task = |task: std::fs::DirEntry| -> Option<u64> {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    let nanos = pids.split_whitespace().flat_map(|pid| {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
-        tasks.flatten().filter_map(of_task).collect::<Vec<_>>()
-    });
-    Duration::from_nanos(nanos.sum())
-}
 
 /// Waits until a node's processes have no more to do.
 #[track_caller]

@@ -14,14 +14,17 @@ mod fed;
 mod lab;
 mod large;
 #[path = "../process.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod process;
 mod product;
 mod restart;
 mod sites;
 mod speaker;
 #[path = "../statistics.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod statistics;
 mod switch;
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod watch;
 
 use clap::{Parser, ValueEnum};

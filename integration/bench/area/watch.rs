@@ -59,6 +59,20 @@ impl Watch {
         Watch { changes, latest: HashMap::new() }
     }
 
+    /// Takes what has been told, and nobody has waited for.
+    pub fn catch_up(&mut self) {
+        while let Ok(change) = self.changes.try_recv() {
+            self.note(change);
+        }
+    }
+
+    fn note(&mut self, Change { at, to, gateway }: Change) {
+        // It may be told again without a change.
+        if self.latest.get(&to).is_none_or(|(_, before)| *before != gateway) {
+            self.latest.insert(to, (at, gateway));
+        }
+    }
+
     /// Waits until the route goes there, and tells since when; `None`: until there is none.
     #[track_caller]
     pub fn goes(&mut self, to: Ipv4Addr, gateway: Option<Ipv4Addr>) -> Instant {
@@ -67,13 +81,7 @@ impl Watch {
             match self.latest.get(&to) {
                 Some((at, now)) if *now == gateway => return *at,
                 now => match self.changes.recv_timeout(end - Instant::now()) {
-                    Ok(change) => {
-                        let Change { at, to, gateway } = change;
-                        // Told again without a change.
-                        if self.latest.get(&to).is_none_or(|(_, before)| *before != gateway) {
-                            self.latest.insert(to, (at, gateway));
-                        }
-                    }
+                    Ok(change) => self.note(change),
                     Err(RecvTimeoutError::Timeout) => {
                         panic!("{to} does not go to {gateway:?}: {now:?}")
                     }
