@@ -246,6 +246,12 @@ fn one_of_three_is_active_after_any_faults() {
     schedules(1000..1100, 10, &[100, 100, 150], "preempt-delay = \"300ms\"");
 }
 
+/// The hosts' caches follow, though only who has the address can correct them.
+#[test]
+fn one_of_three_is_found_by_its_own_mac_address_after_any_faults() {
+    schedules(4000..4040, 10, &[100, 100, 150], "mac = \"physical\"");
+}
+
 /// With preemption it is the one that it should be.
 #[test]
 fn the_best_of_three_is_active_after_any_faults() {
