@@ -2,6 +2,7 @@
 //! with a virtual clock.
 
 mod bench;
+mod bfd;
 mod life;
 mod open;
 mod random;

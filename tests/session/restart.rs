@@ -66,7 +66,7 @@ fn which_ends_of_a_session_keep_routes() {
         let message = Message::Notification(notification.clone());
         Box::new(move |connection| Event::Received { connection, message: message.clone() })
     };
-    let cases: [(&str, End, [bool; 2]); 7] = [
+    let cases: [(&str, End, [bool; 2]); 10] = [
         (
             "TCP ends",
             Box::new(|connection| Event::Closed { connection, reason: String::new() }),
@@ -90,6 +90,10 @@ fn which_ends_of_a_session_keep_routes() {
             [false, false],
         ),
         ("it is removed", Box::new(|_| Event::Removed), [false, false]),
+        // What is lost is the path: nothing that it forwards could get there.
+        ("BFD loses it", Box::new(|_| Event::BfdDown), [false, false]),
+        ("its BFD loses us", received(&Notification::bfd_down()), [false, false]),
+        ("the link is lost", Box::new(|_| Event::LinkLost { link: String::new() }), [false, false]),
     ];
     for (what, event, kept) in &cases {
         for (n_bit, kept) in [false, true].into_iter().zip(kept) {
@@ -127,6 +131,12 @@ fn an_end_that_is_meant_is_a_hard_reset_for_those_who_know_it() {
         let (mut bench, connection) = up(restarter(60, n_bit, true));
         let actions = bench.handle(Event::Stopped { communication: "bye".to_owned() });
         assert_ended(&actions, connection, &told);
+    }
+    // RFC 9384 §4.
+    let lost = Notification::bfd_down();
+    for (n_bit, told) in [(false, lost.clone()), (true, Notification::hard_reset(&lost))] {
+        let (mut bench, connection) = up(restarter(60, n_bit, true));
+        assert_ended(&bench.handle(Event::BfdDown), connection, &told);
     }
 }
 
