@@ -153,7 +153,8 @@ impl Peer {
     /// once a second, as it is the network that says so.
     pub(super) fn hasten(&mut self, now: Time) {
         let connected = Slot::BOTH.into_iter().any(|slot| self.connection(slot).is_some());
-        if connected || !matches!(self.dialler, Dialler::Dialling | Dialler::Waiting) {
+        let seeks = matches!(self.dialler, Dialler::Dialling | Dialler::Waiting);
+        if connected || !seeks || self.awaits_bfd() {
             return;
         }
         match self.hastened.map(|at| at + HASTE_PAUSE).filter(|at| now < *at) {
