@@ -102,13 +102,14 @@ impl<P: VrrpPeer> Pair<P> {
     }
 }
 
-/// Lets begin only what begins with a SYN from inside, and through only what connection tracking knows.
+/// Lets begin only what begins with a SYN from inside, and through only what connection tracking knows. What is sent to
+/// a virtual MAC address comes in by a macvlan, so a rule that names the interface would not match.
 fn strict(node: &Node) {
     let file = node.write(
         "strict.nft",
         "table inet strict {\n  chain forward {\n    type filter hook forward priority 0; policy drop;\n    \
          ct state established,related accept\n    ct state invalid counter drop\n    \
-         iifname inside ct state new tcp flags & (fin | syn | rst | ack) == syn accept\n  }\n}\n",
+         ip saddr 10.98.1.0/24 ct state new tcp flags & (fin | syn | rst | ack) == syn accept\n  }\n}\n",
     );
     node.must("nft", &["-f", &file]);
     node.must("sh", &["-c", "echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose"]);

@@ -22,7 +22,7 @@ pub fn within<T: Send>(node: &Node, work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// A raw socket that sends OSPF packets from a node, beside the daemon there and under its address.
+/// A raw socket that sends packets of one protocol from a node, beside the daemon there and under its address.
 pub struct Forger {
     socket: Socket,
 }
@@ -30,10 +30,17 @@ pub struct Forger {
 impl Forger {
     #[track_caller]
     pub fn new(node: &Node, interface: &str) -> Forger {
+        Forger::of_protocol(node, interface, 89, 1)
+    }
+
+    #[track_caller]
+    pub fn of_protocol(node: &Node, interface: &str, protocol: i32, ttl: u32) -> Forger {
         let socket = within(node, || {
-            let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(89))).unwrap();
+            let socket =
+                Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(protocol))).unwrap();
             socket.bind_device(Some(interface.as_bytes())).unwrap();
             socket.set_multicast_loop_v4(false).unwrap();
+            socket.set_multicast_ttl_v4(ttl).unwrap();
             socket
         });
         Forger { socket }

@@ -7,6 +7,7 @@ use crate::lab::bird_daemon::BirdDaemon;
 use crate::lab::node::Node;
 
 pub struct BfdBird {
+    node: Node,
     router: BfdRouter,
     daemon: BirdDaemon,
 }
@@ -15,7 +16,9 @@ impl BfdBird {
     #[track_caller]
     pub fn start(node: &Node, router: BfdRouter) -> BfdBird {
         let daemon = BirdDaemon::start(node, &config(&router));
-        BfdBird { router, daemon }
+        // On a busy machine it would be late by itself.
+        node.hasten();
+        BfdBird { node: node.clone(), router, daemon }
     }
 
     pub fn log(&self) -> String {
@@ -92,6 +95,7 @@ impl BfdPeer for BfdBird {
 
     fn start(&mut self) {
         self.daemon.start_again();
+        self.node.hasten();
     }
 }
 

@@ -7,6 +7,7 @@ use crate::lab::frr_daemons::FrrDaemons;
 use crate::lab::node::Node;
 
 pub struct BfdFrr {
+    node: Node,
     router: BfdRouter,
     daemons: FrrDaemons,
 }
@@ -24,7 +25,9 @@ impl BfdFrr {
             }
         }
         let daemons = FrrDaemons::start(node, &["bfdd"], &text);
-        BfdFrr { router, daemons }
+        // On a busy machine it would be late by itself.
+        node.hasten();
+        BfdFrr { node: node.clone(), router, daemons }
     }
 
     /// Enters a command below every session.
@@ -79,6 +82,7 @@ impl BfdPeer for BfdFrr {
 
     fn start(&mut self) {
         self.daemons.start_again();
+        self.node.hasten();
     }
 }
 

@@ -24,12 +24,12 @@ impl BfdPeer for BfdShunt {
     fn session(&self, remote: &str) -> Result<BfdSeen, String> {
         let all = self.shuntd.json(&["bfd"])?;
         let list = all["sessions"].as_array().cloned().unwrap_or_default();
-        let one = list.iter().find(|one| one["remote"] == remote).ok_or(all.to_string())?;
+        let one = list.iter().find(|one| one["address"] == remote).ok_or(all.to_string())?;
         let milliseconds = |key: &str| one[key].as_u64().unwrap_or(0) / 1000;
         Ok(BfdSeen {
             state: one["state"].as_str().unwrap_or_default().to_owned(),
-            transmit: milliseconds("transmit_interval"),
-            detection: milliseconds("detection_time"),
+            transmit: milliseconds("transmit_us"),
+            detection: milliseconds("detection_us"),
         })
     }
 

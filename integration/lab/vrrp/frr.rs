@@ -9,6 +9,7 @@ use crate::lab::frr_daemons::FrrDaemons;
 use crate::lab::node::Node;
 
 pub struct VrrpFrr {
+    node: Node,
     router: VrrpRouter,
     daemons: FrrDaemons,
 }
@@ -24,7 +25,9 @@ impl VrrpFrr {
             text.push_str(&one(instance));
         }
         let daemons = FrrDaemons::start(node, &["vrrpd"], &text);
-        VrrpFrr { router, daemons }
+        // On a busy machine it would lose its role by itself.
+        node.hasten();
+        VrrpFrr { node: node.clone(), router, daemons }
     }
 
     fn instance(&self, name: &str) -> &Instance {
@@ -112,5 +115,6 @@ impl VrrpPeer for VrrpFrr {
 
     fn start(&mut self) {
         self.daemons.start_again();
+        self.node.hasten();
     }
 }

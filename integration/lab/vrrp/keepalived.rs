@@ -55,8 +55,9 @@ fn launch(node: &Node) -> Daemon {
 }
 
 fn config(node: &Node, router: &VrrpRouter) -> String {
+    // On a busy machine it would lose its role by itself.
     let mut text = format!(
-        "global_defs {{\n  router_id {}\n  script_user root\n  enable_script_security\n}}\n\
+        "global_defs {{\n  router_id {}\n  script_user root\n  enable_script_security\n  vrrp_rt_priority 10\n  vrrp_rlimit_rttime 1000000\n}}\n\
          track_file tracked {{\n  file {}\n  weight 1\n}}\n",
         node.name(),
         node.path("tracked"),
@@ -105,7 +106,7 @@ fn one(instance: &Instance) -> String {
         text.push_str("  nopreempt\n");
     }
     if instance.virtual_mac {
-        text.push_str("  use_vmac\n  vmac_xmit_base\n");
+        text.push_str("  use_vmac\n");
     }
     if instance.is_ipv6() {
         text.push_str("  native_ipv6\n");
