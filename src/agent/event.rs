@@ -194,7 +194,7 @@ pub struct VirtualAddresses {
     pub assigned: bool,
     /// Whether the kernel takes what is addressed to them.
     pub accept: bool,
-    /// An Active that does not live for so long is taken for dead by the others: the addresses must go then.
+    /// The addresses go when shuntd does not live for so long: before the others take an Active for dead.
     pub deadman: Duration,
 }
 

@@ -625,7 +625,8 @@ impl Agent {
                 addresses: settings.addresses.clone(),
                 assigned: wants_addresses(takeover.phase()).unwrap_or(has),
                 accept: config.accept,
-                deadman: settings.interval * 4,
+                // They wait for three and their skew, of which one may have passed already when we die.
+                deadman: settings.interval * 2,
             };
             if router.addresses.as_ref() != Some(&addresses) {
                 router.addresses = Some(addresses.clone());
