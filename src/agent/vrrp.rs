@@ -396,7 +396,8 @@ impl Agent {
     }
 
     /// Whether the unit is to be Backup as long as somebody else can be Active: by an operator's order, because its
-    /// addresses cannot be had, or because the daemon ends.
+    /// addresses cannot be had, because a member has no interface, of which the lane then does not know, or because the
+    /// daemon ends.
     fn settle_release(&mut self, unit: &str, now: Time) {
         let wall = self.wall(now);
         let intents = self.orders.in_force();
@@ -410,7 +411,7 @@ impl Agent {
                 router.addresses = None;
                 retry = true;
             }
-            wanted |= ordered(name) || router.faulty_until.is_some();
+            wanted |= ordered(name) || router.faulty_until.is_some() || router.ordered.is_none();
         }
         let mut members = self.routers.by_name.values().filter(|router| router.unit == unit);
         let released = members.all(|router| router.released);
