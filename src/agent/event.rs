@@ -194,7 +194,8 @@ pub struct VirtualAddresses {
     pub assigned: bool,
     /// Whether the kernel takes what is addressed to them.
     pub accept: bool,
-    /// The addresses go when shuntd does not live for so long: before the others take an Active for dead.
+    /// The addresses go when shuntd does not live for so long: before the others, who wait for three intervals and their
+    /// skew, of which one may have passed by then, take an Active for dead.
     pub deadman: Duration,
 }
 

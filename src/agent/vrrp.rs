@@ -396,8 +396,7 @@ impl Agent {
     }
 
     /// Whether the unit is to be Backup as long as somebody else can be Active: by an operator's order, because its
-    /// addresses cannot be had, because a member has no interface, of which the lane then does not know, or because the
-    /// daemon ends.
+    /// addresses or an interface cannot be had (the lane then does not know that member), or because the daemon ends.
     fn settle_release(&mut self, unit: &str, now: Time) {
         let wall = self.wall(now);
         let intents = self.orders.in_force();
@@ -626,7 +625,6 @@ impl Agent {
                 addresses: settings.addresses.clone(),
                 assigned: wants_addresses(takeover.phase()).unwrap_or(has),
                 accept: config.accept,
-                // They wait for three and their skew, of which one may have passed already when we die.
                 deadman: settings.interval * 2,
             };
             if router.addresses.as_ref() != Some(&addresses) {
