@@ -79,7 +79,8 @@ fn nothing_is_assigned() -> bool {
 fn the_guardian_removes_everything_when_shuntd_dies() {
     in_namespace(|| {
         let mut guarded = Guarded::new();
-        guarded.assign(Duration::from_secs(60));
+        let deadman = Duration::from_secs(3);
+        guarded.assign(deadman);
         let Guarded { guardian, beat, ended } = guarded;
         // What asks shuntd to end reaches its children too.
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
@@ -91,9 +92,12 @@ fn the_guardian_removes_everything_when_shuntd_dies() {
         let is_held = || UdpSocket::bind("10.0.0.1:0").is_ok();
         assert!(is_held());
         let begin = Instant::now();
+        beat.beat();
         drop(beat);
         eventually(|| !is_held());
-        println!("addresses gone {:?} after the end", begin.elapsed());
+        let waited = begin.elapsed();
+        println!("addresses gone {waited:?} after the last beat");
+        assert!(waited >= deadman, "the kernel still forwards: {waited:?}");
         eventually(nothing_is_assigned);
         assert!(addresses_of("lan").contains(&"10.0.0.2/24".to_owned()), "not ours");
         ended.recv_timeout(PATIENCE).expect("and it ends");

@@ -625,7 +625,7 @@ impl Agent {
                 addresses: settings.addresses.clone(),
                 assigned: wants_addresses(takeover.phase()).unwrap_or(has),
                 accept: config.accept,
-                deadman: settings.interval * 2,
+                deadman: settings.interval * 3,
             };
             if router.addresses.as_ref() != Some(&addresses) {
                 router.addresses = Some(addresses.clone());

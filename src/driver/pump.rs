@@ -230,8 +230,6 @@ impl Pump {
                 None
             }
             Action::SetAddresses { router, wanted } => {
-                let assigned = wanted.as_ref().filter(|wanted| wanted.assigned);
-                self.lane.assigned(router, assigned.map(|wanted| wanted.deadman));
                 self.addresses.set(router, wanted);
                 None
             }

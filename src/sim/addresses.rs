@@ -15,8 +15,6 @@ use crate::vrrp::VirtualRouterId;
 
 /// Until the kernel has made a change.
 const CHANGE: Duration = Duration::from_micros(400);
-/// Until the guardian has noticed a death, and acted.
-const GUARDIAN: Duration = Duration::from_millis(1);
 /// The first index of a macvlan.
 const MACVLANS: u32 = 1000;
 
@@ -245,13 +243,12 @@ impl World {
     pub(super) fn alarm_guardian(&mut self, id: NodeId, stopped: Option<u64>) {
         let life = self.nodes[id.0].lives;
         let assigned = self.nodes[id.0].kernel.virtuals.iter().filter(|(_, all)| all.assigned);
-        let due: Vec<(VirtualRouterId, Duration)> = assigned
-            .map(|(router, all)| {
-                (*router, if stopped.is_some() { all.wanted.deadman } else { GUARDIAN })
-            })
-            .collect();
-        for (router, wait) in due {
-            self.push(self.now + wait, Happening::Guarded { node: id, life, router, stopped });
+        let due: Vec<(VirtualRouterId, Duration)> =
+            assigned.map(|(router, all)| (*router, all.wanted.deadman)).collect();
+        let last_beat = self.nodes[id.0].kernel.last_beat;
+        for (router, deadman) in due {
+            let at = (last_beat + deadman).max(self.now);
+            self.push(at, Happening::Guarded { node: id, life, router, stopped });
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::addresses::Virtual;
 use super::link::Port;
 use crate::fib::{Change, KernelError, Observed, Route};
-use crate::types::Prefix;
+use crate::types::{Prefix, Time};
 use crate::vrrp::VirtualRouterId;
 
 /// Octets, of every link: that of Ethernet.
@@ -22,6 +22,8 @@ pub(super) struct Kernel {
     /// Interfaces without carrier.
     pub down: Vec<u32>,
     pub virtuals: BTreeMap<VirtualRouterId, Virtual>,
+    /// When the guardian heard of the daemon last: with each advertisement.
+    pub last_beat: Time,
     /// It takes no virtual addresses.
     pub refuses: bool,
     /// A default route that no daemon has made.

@@ -131,6 +131,7 @@ impl World {
                 process.vrrp.remove(&(interface, ipv6));
             }
             vrrp::Action::Send { interface, mac, source, destination, packet, .. } => {
+                self.nodes[id.0].kernel.last_beat = self.now;
                 if let Some(mac) = mac {
                     self.learn_port(id, interface, mac);
                 }

@@ -3,6 +3,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -51,15 +52,13 @@ impl Watch {
         // Not through the buffer of the standard library, which poll does not see.
         let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         let mut buffer = [0; 4096];
-        loop {
+        let mut is_open = true;
+        while is_open || !self.assigned.is_empty() {
             let deadline = self.assigned.values().map(|assigned| self.due(assigned)).min();
-            if wait(&input, deadline)? {
+            if is_open && wait(&input, deadline)? {
                 match input.read(&mut buffer) {
-                    // Its last writer is dead.
-                    Ok(0) => {
-                        self.release(|_| true);
-                        return Ok(());
-                    }
+                    // Its last writer is dead. The kernel goes on forwarding until the others take over.
+                    Ok(0) => is_open = false,
                     Ok(count) => self.take(buffer.get(..count).unwrap_or_default()),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -67,6 +66,9 @@ impl Watch {
                 }
                 // A beat that waits to be read is not one that is missing.
                 continue;
+            }
+            if let Some(at) = deadline.filter(|_| !is_open) {
+                thread::sleep(at.saturating_duration_since(Instant::now()));
             }
             let now = Instant::now();
             let due: Vec<VirtualRouterId> = self
@@ -77,6 +79,7 @@ impl Watch {
                 .collect();
             self.release(|id| due.contains(id));
         }
+        Ok(())
     }
 
     fn due(&self, assigned: &Assigned) -> Instant {

@@ -3,8 +3,9 @@
 //! Killed, a process cannot clean up, and the kernel keeps its addresses: the others take over, and there are two of
 //! each. A stopped or hung process is the same. So shuntd runs its own program a second time with a hidden argument,
 //! and holds the only end that can write into the guardian's standard input. Through it go what is assigned (line.rs) and
-//! the lane's beats. At its end, or when no beat came for as long as the others take to give us up, the guardian
-//! removes what is assigned, once. It does nothing else, not even log.
+//! the lane's beats, one with each advertisement. When none came for as long as the others take to give us up, the
+//! guardian removes what is assigned, once: not earlier, as the kernel of a killed process goes on forwarding, and not later,
+//! as then somebody else has the addresses. At the end of the pipe it ends as well, when nothing is left to do. It does nothing else, not even log.
 //!
 //! It is started with the first virtual router, started again if it ends, and deaf to what asks shuntd to end,
 //! which it outlives by a moment.

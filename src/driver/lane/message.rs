@@ -1,6 +1,5 @@
 use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use nix::net::if_::if_indextoname;
 use tokio::sync::oneshot;
@@ -8,12 +7,10 @@ use tokio::sync::oneshot;
 use super::endpoint::{Endpoint, MULTI_HOP_PORT, SINGLE_HOP_PORT, Service};
 use crate::driver::plain;
 use crate::fast;
-use crate::vrrp::VirtualRouterId;
 
 /// For the lane.
 pub enum Request {
     Order(fast::Order),
-    Assigned { router: VirtualRouterId, deadman: Option<Duration> },
     Snapshot(oneshot::Sender<fast::Snapshot>),
 }
 

@@ -12,7 +12,6 @@
 //! - **endpoint.rs** and **receivers.rs** are the sockets that are read; **datagram.rs** is what comes out of them.
 //!   **attendant.rs** is a thread that opens and closes those with which that may take long.
 //! - **sessions.rs** sends for BFD, **links.rs** for VRRP; **complaint.rs** counts what cannot be sent.
-//! - **pulse.rs** tells the guardian that the lane lives.
 //! - **mail.rs** is what goes between the threads, and **outbox.rs** what the lane keeps for the agent while that is busy;
 //!   **message.rs** has the messages.
 //!
@@ -27,7 +26,6 @@ mod links;
 mod mail;
 mod message;
 mod outbox;
-mod pulse;
 mod realtime;
 mod receivers;
 mod round;
@@ -54,12 +52,10 @@ use super::journal::Journal;
 use crate::agent;
 use crate::fast::{Fast, Order, Snapshot};
 use crate::types::Rng;
-use crate::vrrp::VirtualRouterId;
 use attendant::{Attendant, Opened, Work};
 use mail::{Mailbox, queue};
 use message::{Message, Request};
 use outbox::Outbox;
-use pulse::Pulse;
 
 /// How long a snapshot may take. It takes some microseconds, but the thread may be gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -103,8 +99,7 @@ pub fn start(clock: Clock, seed: u64, beat: Beat, journal: Journal) -> io::Resul
     let fast = Fast::new(Rng::new(seed));
     let outbox = Outbox::new(File::from(waker));
     let attendant = Attendant::start(shared.clone())?;
-    let lane =
-        round::Lane::new(fast, clock, seed, shared.clone(), outbox, attendant, Pulse::new(beat))?;
+    let lane = round::Lane::new(fast, clock, seed, shared.clone(), outbox, attendant, beat)?;
     let thread = thread::Builder::new().name("fast".to_owned()).stack_size(realtime::STACK);
     let thread = thread.spawn(move || {
         let _guard = AbortOnPanic;
@@ -130,12 +125,6 @@ impl Lane {
     /// Orders are taken in turn. The lane takes all there are in one round, so they need no bound.
     pub fn order(&self, order: Order) {
         self.put(Request::Order(order));
-    }
-
-    /// The addresses of a virtual router are about to be assigned: from now on the guardian is told that the lane lives, often
-    /// enough for `deadman`. `None`: they are about to be taken away.
-    pub fn assigned(&self, router: VirtualRouterId, deadman: Option<Duration>) {
-        self.put(Request::Assigned { router, deadman });
     }
 
     /// Everything as it is now; `None` if the lane has ended.

@@ -13,12 +13,12 @@ use super::links::Links;
 use super::mail::queue;
 use super::message::{Message, Request, Trouble};
 use super::outbox::Outbox;
-use super::pulse::Pulse;
 use super::receivers::Receivers;
 use super::sessions::Sessions;
 use super::{Shared, realtime};
 use crate::bfd::{self, Hops};
 use crate::driver::clock::Clock;
+use crate::driver::guardian::Beat;
 use crate::driver::syscalls::{self, AT_ONCE, Received};
 use crate::fast::{Action, Event, Fast, Order};
 use crate::types::Time;
@@ -46,7 +46,7 @@ pub struct Lane {
     links: Links,
     outbox: Outbox,
     attendant: Attendant,
-    pulse: Pulse,
+    beat: Beat,
     requests: VecDeque<Request>,
     opened: VecDeque<Opened>,
     slots: Vec<Received>,
@@ -61,7 +61,7 @@ impl Lane {
         shared: Arc<Shared>,
         outbox: Outbox,
         attendant: Attendant,
-        pulse: Pulse,
+        beat: Beat,
     ) -> io::Result<Lane> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&shared.wake, EpollEvent::new(EpollFlags::EPOLLIN, ORDERS))?;
@@ -76,7 +76,7 @@ impl Lane {
             links: Links::new(),
             outbox,
             attendant,
-            pulse,
+            beat,
             requests: queue(),
             opened: queue(),
             slots: (0..AT_ONCE).map(|_| Received::empty()).collect(),
@@ -117,7 +117,6 @@ impl Lane {
                 self.take_requests(now);
             }
             self.fast.tick(now);
-            self.pulse.tick(now);
             self.receivers.retry(&mut self.attendant, now, |trouble| {
                 self.outbox.push(Message::Trouble(trouble));
             });
@@ -127,8 +126,8 @@ impl Lane {
     }
 
     fn deadline(&self) -> Option<Time> {
-        let Lane { fast, receivers, outbox, attendant, pulse, .. } = self;
-        let own = [outbox.deadline(), attendant.deadline(), pulse.deadline()];
+        let Lane { fast, receivers, outbox, attendant, .. } = self;
+        let own = [outbox.deadline(), attendant.deadline()];
         own.into_iter().chain([fast.deadline(), receivers.deadline()]).flatten().min()
     }
 
@@ -179,7 +178,6 @@ impl Lane {
                     }
                     self.fast.handle(Event::Ordered(order), now);
                 }
-                Request::Assigned { router, deadman } => self.pulse.set(router, deadman, now),
                 Request::Snapshot(answer) => {
                     let snapshot = Box::new(self.fast.snapshot(now));
                     self.outbox.push(Message::Snapshot(answer, snapshot));
@@ -233,7 +231,12 @@ impl Lane {
                 self.receivers.leave(Endpoint::vrrp(interface, ipv6), &mut self.attendant);
                 None
             }
-            vrrp::Action::Send { .. } | vrrp::Action::AnnounceAddress { .. } => {
+            vrrp::Action::Send { .. } => {
+                // The others count from now on, and the guardian with them.
+                self.beat.beat();
+                self.links.send(&action, &mut self.attendant, now)
+            }
+            vrrp::Action::AnnounceAddress { .. } => {
                 self.links.send(&action, &mut self.attendant, now)
             }
             // Fast makes reports of them.
