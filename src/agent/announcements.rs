@@ -100,7 +100,7 @@ impl Agent {
                     router: self.vrrp_outcome(&request.target, now).filter(|_| of_router),
                     ..Default::default()
                 };
-                self.actions.push_back(Action::Answer { order, answer: Ok(reply) });
+                self.actions.push_back(Action::Answer { order, answer: Ok(Box::new(reply)) });
             }
         }
     }

@@ -120,7 +120,7 @@ pub enum Action {
     /// The order's answer for the client.
     Answer {
         order: OrderId,
-        answer: Result<v1::OrderReply, tonic::Status>,
+        answer: Result<Box<v1::OrderReply>, tonic::Status>,
     },
     /// Change routes in the kernel, then [`Event::KernelApplied`].
     Kernel(Vec<fib::Change>),

@@ -252,7 +252,7 @@ impl Pump {
             Action::Answer { order, answer } => {
                 if let Some(waiting) = self.answers.remove(&order) {
                     // An error says that the client went away.
-                    let _ = waiting.send(answer);
+                    let _ = waiting.send(answer.map(|reply| *reply));
                 }
                 None
             }

@@ -572,7 +572,7 @@ impl World {
                 }
                 Action::AwaitAcknowledgement { order, peer } => self.await_read(id, order, peer),
                 Action::Answer { order, answer } => {
-                    process.answers.insert(order, answer);
+                    process.answers.insert(order, answer.map(|reply| *reply));
                     self.note(id, &format!("order {} is answered", order.0));
                 }
                 Action::Kernel(changes) => {

@@ -135,7 +135,9 @@ impl Rig {
         while let Some(action) = self.agent.poll() {
             match &action {
                 Action::Fast(fast::Order::Vrrp(order)) => self.ordered.push(order.clone()),
-                Action::Answer { answer, .. } => self.answers.extend(answer.clone()),
+                Action::Answer { answer, .. } => {
+                    self.answers.extend(answer.clone().map(|reply| *reply))
+                }
                 _ => {}
             }
             self.actions.push(action);

@@ -21,7 +21,7 @@ fn a_takeover_waits_for_each_step() {
     let commit = rig.has_command().unwrap();
     assert_eq!(rig.take(), ["/sbin/commit now"]);
 
-    rig.now = rig.now + Duration::from_millis(8);
+    rig.now += Duration::from_millis(8);
     rig.command_ends(commit, Ok("committed"));
     assert_eq!(rig.take(), ["inside assigned", "outside assigned"]);
     assert_eq!(rig.preference(), 50, "nobody could come to us yet");
@@ -29,7 +29,7 @@ fn a_takeover_waits_for_each_step() {
     let set = |router| Event::AddressesSet { router, assigned: true, result: Ok(()) };
     rig.tell(set(inside));
     assert_eq!(rig.take(), Vec::<String>::new());
-    rig.now = rig.now + Duration::from_millis(1);
+    rig.now += Duration::from_millis(1);
     rig.tell(set(outside));
     assert_eq!(rig.preference(), 200);
     assert_eq!(
@@ -92,7 +92,7 @@ fn a_release_by_order_hands_over_before_it_lets_go() {
 
     rig.lane(State::Backup, Reason::Released, None);
     assert_eq!(rig.take(), Vec::<String>::new(), "we forward until there is another one");
-    rig.now = rig.now + Duration::from_millis(40);
+    rig.now += Duration::from_millis(40);
     rig.lane(State::Backup, Reason::AnotherActive, Some(OTHER));
     assert_eq!(rig.take(), ["inside not assigned", "outside not assigned"]);
     rig.kernel(false);
