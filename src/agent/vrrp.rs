@@ -403,6 +403,8 @@ impl Agent {
         let ordered =
             |name: &str| intents.in_force(&Target::Router(name.to_owned()), wall).is_some();
         let mut wanted = self.stopping.is_some();
+        // A group that lacks a member's interface is no way through. Before the first dump nothing is lacking.
+        let knows = self.fib.is_ready();
         let mut retry = false;
         for (name, router) in self.routers.by_name.iter_mut().filter(|(_, r)| r.unit == unit) {
             if router.faulty_until.is_some_and(|until| until <= now) {
@@ -410,7 +412,8 @@ impl Agent {
                 router.addresses = None;
                 retry = true;
             }
-            wanted |= ordered(name) || router.faulty_until.is_some() || router.ordered.is_none();
+            let lacks = knows && router.ordered.is_none();
+            wanted |= ordered(name) || router.faulty_until.is_some() || lacks;
         }
         let mut members = self.routers.by_name.values().filter(|router| router.unit == unit);
         let released = members.all(|router| router.released);

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use shunt::agent::Event;
+use shunt::fib::Observed;
 use shunt::vrrp::{Reason, State, VirtualRouterId};
 
 use crate::rig::{OTHER, Rig};
@@ -252,4 +253,16 @@ fn another_sync_group_takes_nothing_from_an_active() {
         rig.tell(Event::Reconfigured(Box::new(config)));
         assert_eq!((rig.take(), rig.preference()), (Vec::<String>::new(), 200));
     }
+}
+
+#[test]
+fn a_group_without_one_of_its_interfaces_is_given_away() {
+    let mut rig = Rig::active();
+    rig.tell(Event::Kernel(Observed::LinkGone { index: 2 }));
+    assert_eq!(rig.preference(), 50);
+    let words = rig.take();
+    assert!(words.contains(&"release 2 true".to_owned()), "{words:?}");
+    // And asked for again when it is back.
+    rig.link(2, true);
+    assert!(rig.take().contains(&"release 2 false".to_owned()));
 }
