@@ -586,7 +586,7 @@ fn flapping_links_sessions_and_reloads_leave_nothing_behind() {
     let mut rig = Rig::up(CONFIGURATION);
     let without = CONFIGURATION.replace("bfd = \"fast\"\nbfd-strict = true", "");
     for round in 0..1000 {
-        rig.now = rig.now + Duration::from_micros(100);
+        rig.now += Duration::from_micros(100);
         match round % 7 {
             0 => rig.link(1, false),
             1 => rig.link(1, true),
