@@ -120,6 +120,43 @@ impl Daemon {
         neighbors.iter().filter(|neighbor| neighbor["state"] == "full").count()
     }
 
+    /// Whether it says to have this role in the virtual router, and to have nothing left to do for it.
+    pub fn has_role(&self, router: &str, role: &str) -> bool {
+        let Ok(text) = self.shunt(&["--json", "vrrp", router]) else { return false };
+        let reply: Value = serde_json::from_str(&text).unwrap_or_default();
+        reply["routers"][0]["role"] == role
+    }
+
+    /// What `shunt events` tells of these kinds, from an event's number on; and the next number.
+    pub fn events(&self, from: u64, kinds: &[&str]) -> Result<(Vec<String>, u64), Failure> {
+        let text = self.shunt(&["--json", "events"])?;
+        let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut next = from;
+        let mut told = Vec::new();
+        for event in events {
+            let word = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            let number = event["number"].as_u64().unwrap_or_default();
+            if number >= from && kinds.contains(&word("kind").as_str()) {
+                told.push(format!(
+                    "{} {} {}: {}",
+                    word("at"),
+                    word("kind"),
+                    word("subject"),
+                    word("text")
+                ));
+            }
+            next = next.max(number + 1);
+        }
+        Ok((told, next))
+    }
+
+    /// How the thread of BFD and VRRP runs, in the words of `shunt status`.
+    pub fn lane(&self) -> Result<String, Failure> {
+        let text = self.shunt(&["status"])?;
+        let words = text.lines().find_map(|line| line.trim_start().strip_prefix("lane "));
+        Ok(words.unwrap_or_default().trim().to_owned())
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.directory.join("shunt.sock")
     }

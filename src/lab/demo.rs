@@ -12,7 +12,8 @@ use super::network;
 use super::probe::Prober;
 use super::report::{Client, Narrator, Report, Step, in_millis};
 use super::topology::{
-    CLIENTS, PICTURE, ROUTERS, SERVICE, SERVICE_HOSTS, SERVICE_PORT, adjacencies,
+    CLIENTS, GATEWAY, LANS, Lan, PAIR, PICTURE, ROUTERS, SERVICE, SERVICE_HOSTS, SERVICE_PORT,
+    SWITCH, adjacencies,
 };
 
 /// As a shell says it of a program that ended by SIGPIPE.
@@ -57,6 +58,7 @@ struct Demo {
     report: Report,
     /// Of the step that is under way.
     commands: Vec<String>,
+    events: Vec<String>,
 }
 
 impl Demo {
@@ -80,6 +82,7 @@ impl Demo {
             narrator: Narrator { silent },
             report: Report::default(),
             commands: Vec::new(),
+            events: Vec::new(),
             programs,
         })
     }
@@ -87,11 +90,16 @@ impl Demo {
     fn all_steps(&mut self) -> Result<(), Failure> {
         self.tell(PICTURE)?;
         self.tell(
-            "Each of the eight routers runs shuntd, in a network namespace of its own. Customers outside and people inside\n\
+            "Each of the nine routers runs shuntd, in a network namespace of its own. Customers outside and people inside\n\
              send a numbered datagram to 198.51.100.7 every millisecond; each data centre answers with its name.\n",
         )?;
-        for daemon in &mut self.daemons {
-            daemon.start()?;
+        for node in ROUTERS {
+            if node == PAIR[1] {
+                let [active, _] = PAIR;
+                let daemon = self.daemon(active)?;
+                wait_until("gateway", || daemon.has_role(GATEWAY, "active"))?;
+            }
+            self.daemon(node)?.start()?;
         }
         for (client, address) in CLIENTS {
             self.probers.push(Prober::start(client, address)?);
@@ -118,6 +126,7 @@ impl Demo {
             "dc1",
             |demo| {
                 demo.order("fw1", "announce payments --level primary")?;
+                demo.order("fw1b", "announce payments --level primary")?;
                 demo.order("fw2", "announce payments --level standby")?;
                 for (edge, level) in [("edge1", "primary"), ("edge2", "standby")] {
                     demo.order(edge, &format!("announce payments --level {level}"))?;
@@ -134,7 +143,9 @@ impl Demo {
                 demo.order("fw2", "prefer payments primary")?;
                 demo.order("edge2", "prefer payments primary")?;
                 demo.order("edge1", "prefer payments standby")?;
-                demo.order("fw1", "prefer payments standby")
+                demo.order("fw1", "prefer payments standby")?;
+                // Less, so that they are not equally good.
+                demo.order("fw1b", "prefer payments 50")
             },
         )?;
         self.step(
@@ -190,6 +201,11 @@ impl Demo {
             },
         )?;
 
+        self.questions()?;
+        self.firewall_pair()
+    }
+
+    fn questions(&mut self) -> Result<(), Failure> {
         self.tell("Why does isp-a send the traffic to dc2?\n")?;
         self.order("isp-a", "why 198.51.100.7")?;
         self.tell("And core1?\n")?;
@@ -197,6 +213,120 @@ impl Demo {
         self.tell("What would become of the traffic inside if fw2 stood by again?\n")?;
         self.order("fw2", "plan prefer 198.51.100.7/32 standby")?;
         self.tell("")
+    }
+
+    /// The two firewalls of dc1 have one address for app1, and one of them is preferred by the area: the Active one.
+    fn firewall_pair(&mut self) -> Result<(), Failure> {
+        let [first, second] = PAIR;
+        self.step(
+            "Move it back to dc1",
+            "dc1 has two firewalls. Both announce the service, the Backup a little less.",
+            "dc1",
+            |demo| {
+                demo.order("fw1", "prefer payments primary")?;
+                demo.order("fw1b", "prefer payments primary")?;
+                demo.order("edge1", "prefer payments primary")?;
+                demo.order("edge2", "prefer payments standby")?;
+                demo.order("fw2", "prefer payments standby")
+            },
+        )?;
+        let lane = self.daemon(first)?.lane()?;
+        self.tell(&format!(
+            "BFD and VRRP have a thread of their own. On this machine, for this user: {lane}.\n"
+        ))?;
+        self.order(first, "bfd")?;
+        self.order(first, "vrrp")?;
+        self.tell("")?;
+
+        self.step(
+            "The active firewall falls silent",
+            "The switch drops what comes from fw1 and for it; all links stay up. core1 misses three BFD packets of 50 ms,\n\
+             fw1b three advertisements of 100 ms.",
+            "dc1",
+            |demo| demo.take_over(second, |demo| LANS.iter().try_for_each(|lan| demo.unplug(first, lan))),
+        )?;
+        self.step(
+            "It is heard again",
+            "It was active on its own. Without a way to the core it has lost 60 of its priority of 150 (`track`): when it meets\n\
+             fw1b inside, it yields.",
+            "dc1",
+            |demo| {
+                let [outside, inside] = &LANS;
+                demo.plug(first, inside)?;
+                let daemon = demo.daemon(first)?;
+                wait_until("yielding", || daemon.has_role(GATEWAY, "backup"))?;
+                demo.plug(first, outside)?;
+                demo.is_backup(first)
+            },
+        )?;
+        self.step(
+            "Kill the daemon of the active one",
+            "Its guardian, a process beside it, takes the gateway's address away. fw1 has it when it misses fw1b.",
+            "dc1",
+            |demo| demo.take_over(first, |demo| demo.kill(second)),
+        )?;
+        self.step(
+            "Start it again",
+            "Who is active stays it (`preempt = false`): fw1b comes back as the backup.",
+            "dc1",
+            |demo| {
+                demo.start(second)?;
+                demo.is_backup(second)
+            },
+        )?;
+        self.step(
+            "Hand the gateway over",
+            "fw1 is to be maintained. The area is told first, then fw1b takes the address, and then fw1 lets go of it.",
+            "dc1",
+            |demo| {
+                demo.take_over(second, |demo| {
+                    demo.order(first, &format!("vrrp release {GATEWAY} --for 10m"))
+                })
+            },
+        )
+    }
+
+    /// Acts, waits until a firewall of the pair is Active, and shows what it says of that.
+    fn take_over(
+        &mut self,
+        node: &str,
+        act: impl FnOnce(&mut Demo) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        const KINDS: [&str; 4] = ["bfd", "vrrp", "survivor", "takeover"];
+        let (_, next) = self.daemon(node)?.events(0, &KINDS)?;
+        act(self)?;
+        let daemon = self.daemon(node)?;
+        wait_until("takeover", || daemon.has_role(GATEWAY, "active"))?;
+        // The gateway is one half, the way to it the other.
+        wait_until("way to the service", || {
+            network::trace("core1", &SERVICE.to_string()).iter().any(|passed| passed == node)
+        })?;
+        let (events, _) = daemon.events(next, &KINDS)?;
+        self.done(node, "shunt events")?;
+        self.narrator.output(&events.join("\n")).map_err(mute)?;
+        self.events.extend(events);
+        Ok(())
+    }
+
+    fn is_backup(&mut self, node: &str) -> Result<(), Failure> {
+        let daemon = self.daemon(node)?;
+        wait_until(&format!("{node} as Backup"), || {
+            daemon.has_role(GATEWAY, "backup") && daemon.is_connected(adjacencies(node))
+        })
+    }
+
+    /// The switch drops what comes from a node and for it.
+    fn unplug(&mut self, node: &str, lan: &Lan) -> Result<(), Failure> {
+        self.on_switch(&format!("link set {} nomaster", lan.port(node)))
+    }
+
+    fn plug(&mut self, node: &str, lan: &Lan) -> Result<(), Failure> {
+        self.on_switch(&format!("link set {} master {}", lan.port(node), lan.name))
+    }
+
+    fn on_switch(&mut self, command: &str) -> Result<(), Failure> {
+        network::ip(&["-n", SWITCH], &format!("{command}\n"))?;
+        self.done(SWITCH, &format!("ip {command}"))
     }
 
     /// What stands in one rack of dc2, with its links to other racks.
@@ -262,6 +392,7 @@ impl Demo {
             title: title.to_owned(),
             clients: clients.collect(),
             commands: std::mem::take(&mut self.commands),
+            events: std::mem::take(&mut self.events),
             expected_site: expected.to_owned(),
         };
         self.narrator.outcome(&step).map_err(mute)?;

@@ -15,7 +15,9 @@ The network stays until you leave this shell. Put a node's name before a command
   edge1 shunt status                        edge2 shunt groups payments
   edge1 shunt neighbors                     isp-a shunt routes
   core1 shunt ospf neighbors                core1 shunt ospf database
-  fw2 shunt plan prefer 198.51.100.7/32 standby
+  fw1b shunt plan prefer 198.51.100.7/32 drain
+  fw1b shunt vrrp                           core1 shunt bfd
+  fw1 shunt vrrp resume gateway             fw1b shunt vrrp release gateway
   edge1 shunt why 198.51.100.7              isp-b ip route
   edge1 shunt prefer payments drain --reason \"trying it\" --for 10m
   edge1 shunt release payments              edge1 shunt events --follow
@@ -23,6 +25,7 @@ The network stays until you leave this shell. Put a node's name before a command
   traffic &                                 who answers the clients, and what is lost (`kill %1` ends it)
   kill -9 $(cat edge2/pid); start edge2     a crash, and the next start
   edge1 ip link set isp-a down              a cut line (`up` mends it)
+  switch1 ip link set fw1b-inside nomaster  a switch that drops what it gets (`master inside` mends it)
   cat edge1/shunt.toml                      its configuration; `edge1 shunt reload` after a change
 
 `shunt` alone is that of edge1. `help-lab` shows this again, `exit` ends it all.

@@ -7,7 +7,7 @@ use std::thread;
 use nix::sched::{CloneFlags, setns};
 
 use super::Failure;
-use super::topology::{LINKS, NODES, SERVICE_HOSTS, Static};
+use super::topology::{LANS, LINKS, NODES, SERVICE_HOSTS, SWITCH, Static, interfaces};
 
 /// Builds the whole network of `topology`.
 pub fn build() -> Result<(), Failure> {
@@ -25,15 +25,32 @@ pub fn build() -> Result<(), Failure> {
         let [(a, _), (b, _)] = link.ends;
         let _ = writeln!(batch, "link add {b} netns {a} type veth peer name {a} netns {b}");
     }
+    for lan in LANS {
+        let name = lan.name;
+        for (node, _) in lan.members {
+            let port = lan.port(node);
+            let _ = writeln!(
+                batch,
+                "link add {name} netns {node} type veth peer name {port} netns {SWITCH}"
+            );
+        }
+    }
     ip(&[], &batch)?;
+    batch.clear();
+    for lan in LANS {
+        let name = lan.name;
+        let _ = writeln!(batch, "link add {name} type bridge\nlink set {name} up");
+        for (node, _) in lan.members {
+            let _ = writeln!(batch, "link set {} master {name} up", lan.port(node));
+        }
+    }
+    ip(&["-n", SWITCH], &batch)?;
     for node in NODES {
         batch.clear();
         let _ = writeln!(batch, "link set lo up");
-        for link in LINKS {
-            if let Some((other, address)) = link.seen_from(node) {
-                let _ = writeln!(batch, "addr add {address}/{} dev {other}", link.length);
-                let _ = writeln!(batch, "link set {other} up");
-            }
+        for (name, address, length) in interfaces(node) {
+            let _ = writeln!(batch, "addr add {address}/{length} dev {name}");
+            let _ = writeln!(batch, "link set {name} up");
         }
         for host in SERVICE_HOSTS.iter().filter(|host| host.node == node) {
             // On the loopback, as it belongs to no link.
@@ -72,7 +89,7 @@ pub fn mend(node: &str, others: &[&str]) -> Result<(), Failure> {
 }
 
 /// Runs lines of `ip` commands.
-fn ip(options: &[&str], batch: &str) -> Result<(), Failure> {
+pub fn ip(options: &[&str], batch: &str) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::of(format!("ip {} for\n{batch}", options.join(" ")), error)
     };
@@ -128,10 +145,31 @@ pub fn trace(node: &str, address: &str) -> Vec<String> {
 }
 
 fn next_node(node: &str, address: &str) -> Option<String> {
-    let output = Command::new("ip").args(["-n", node, "route", "get", address]).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut words = text.split_whitespace();
-    words.find(|word| *word == "dev")?;
-    // Interfaces are named after the node at the other end.
-    words.next().filter(|interface| *interface != "lo").map(str::to_owned)
+    let text = answer(&["-n", node, "route", "get", address])?;
+    let after = |key: &str| {
+        let mut words = text.split_whitespace();
+        words.find(|word| *word == key)?;
+        words.next()
+    };
+    let interface = after("dev").filter(|interface| *interface != "lo")?;
+    match LANS.iter().find(|lan| lan.name == interface) {
+        // A virtual address is looked for at all of them.
+        Some(lan) => {
+            let gateway = after("via").unwrap_or(address);
+            let mut nodes = lan.members.iter().map(|(node, _)| *node);
+            nodes.find(|node| has_address(node, gateway)).map(str::to_owned)
+        }
+        // Interfaces of links are named after the node at the other end.
+        None => Some(interface.to_owned()),
+    }
+}
+
+fn has_address(node: &str, address: &str) -> bool {
+    answer(&["-n", node, "-o", "addr", "show", "to", address]).is_some_and(|text| !text.is_empty())
+}
+
+/// What `ip` prints.
+fn answer(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("ip").args(arguments).output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }

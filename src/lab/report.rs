@@ -26,6 +26,8 @@ pub struct Step {
     pub title: String,
     /// What was done, as `edge1$ shunt prefer payments standby`.
     pub commands: Vec<String>,
+    /// What a firewall that took the gateway over has in its event log of that.
+    pub events: Vec<String>,
     pub expected_site: String,
     pub clients: Vec<Client>,
 }
