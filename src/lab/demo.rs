@@ -9,7 +9,7 @@ use super::arguments::Options;
 use super::daemon::{Daemon, wait_until};
 use super::hold;
 use super::network;
-use super::probe::Prober;
+use super::probe::{LOOK_BACK, Prober};
 use super::report::{Client, Narrator, Report, Step, in_millis};
 use super::topology::{
     CLIENTS, GATEWAY, LANS, Lan, PAIR, PICTURE, ROUTERS, SERVICE, SERVICE_HOSTS, SERVICE_PORT,
@@ -363,7 +363,11 @@ impl Demo {
         self.narrator.title(number, title, words).map_err(mute)?;
         let from = Instant::now();
         act(self)?;
-        let moved = |demo: &Demo| demo.probers.iter().all(|prober| prober.is_answered_by(expected));
+        let acted = Instant::now();
+        let moved = |demo: &Demo| {
+            acted.elapsed() > LOOK_BACK
+                && demo.probers.iter().all(|prober| prober.is_answered_by(expected))
+        };
         // If it does not come to that, the report says so.
         let settled = wait_until("traffic", || moved(self)).is_ok();
         let to = Instant::now();

@@ -15,6 +15,9 @@ const INTERVAL: Duration = Duration::from_millis(1);
 /// How long an answer may take before its probe counts as lost. Under a millisecond is usual.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a site must have answered everything, so that the traffic counts as moved.
+pub const LOOK_BACK: Duration = Duration::from_millis(330);
+
 /// How many probes are remembered: far more than a step of the demo takes.
 const KEPT: usize = 100_000;
 
@@ -73,8 +76,7 @@ impl Prober {
         Ok(Prober { client, log, stop, threads: vec![sending, receiving] })
     }
 
-    /// Whether `site`, and nobody else, answered everything sent in the last third of a second, but for what is
-    /// still under way.
+    /// Whether `site`, and nobody else, answered everything sent within [`LOOK_BACK`], but for what is still under way.
     pub fn is_answered_by(&self, site: &str) -> bool {
         let now = Instant::now();
         let log = lock(&self.log);
@@ -83,7 +85,7 @@ impl Prober {
             .iter()
             .rev()
             .skip_while(|probe| now.duration_since(probe.sent) < Duration::from_millis(30))
-            .take_while(|probe| now.duration_since(probe.sent) < Duration::from_millis(330));
+            .take_while(|probe| now.duration_since(probe.sent) < LOOK_BACK);
         let mut count = 0;
         for probe in recent {
             if probe.answer.as_deref() != Some(site) {
