@@ -232,7 +232,7 @@ fn the_shell_left_open_reaches_every_node() {
     assert!(after.contains("SigBlk:\t0000000000000000"), "{after}");
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(
-        complaints.contains("usage: start isp-a|isp-b|edge1|edge2|fw1|fw1b|fw2|core1|core2"),
+        complaints.contains("usage: start isp-a|isp-b|edge1|edge2|core1|core2|fw1|fw1b|fw2"),
         "{complaints}"
     );
 }

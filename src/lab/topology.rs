@@ -33,7 +33,7 @@ pub const NODES: [&str; 16] = [
 
 /// Nodes that run a `shuntd`.
 pub const ROUTERS: [&str; 9] =
-    ["isp-a", "isp-b", "edge1", "edge2", "fw1", "fw1b", "fw2", "core1", "core2"];
+    ["isp-a", "isp-b", "edge1", "edge2", "core1", "core2", "fw1", "fw1b", "fw2"];
 
 /// The firewalls that are one gateway. Who is Active stays it, so the first is to be started before the second.
 pub const PAIR: [&str; 2] = ["fw1", "fw1b"];
@@ -225,8 +225,9 @@ pub fn adjacencies(name: &str) -> usize {
         return 0;
     }
     let others = LINKS.iter().filter_map(|link| Some(link.seen_from(name)?.0));
-    // On the LAN that they have in common core1 is the designated router, and the firewalls are adjacent to it alone.
-    let on_lan = if PAIR.contains(&name) { 1 } else { usize::from(name == "core1") * PAIR.len() };
+    // On the LAN that they have in common core1 is the designated router and one of the firewalls its backup, so that
+    // each is adjacent to the two others.
+    let on_lan = if LANS[0].address(name).is_some() { 2 } else { 0 };
     others.filter(|other| is_inside(other)).count() + on_lan
 }
 
@@ -369,7 +370,6 @@ return-after = "2s"
 [ospf.interface.outside]
 hello-interval = "250ms"
 dead-interval = "1s"
-priority = 0
 bfd = "fast"
 
 [ospf.interface.inside]
@@ -395,7 +395,9 @@ preempt = false
 "#;
 
 const CORE_OF_PAIR: &str = r#"
+# The designated router.
 [ospf.interface.outside]
+priority = 100
 hello-interval = "250ms"
 dead-interval = "1s"
 bfd = "fast"
