@@ -127,6 +127,14 @@ impl Daemon {
         reply["routers"][0]["role"] == role
     }
 
+    /// Whether all its BFD sessions are up.
+    pub fn watches_all(&self) -> bool {
+        let Ok(text) = self.shunt(&["--json", "bfd"]) else { return false };
+        let reply: Value = serde_json::from_str(&text).unwrap_or_default();
+        let sessions = reply["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        sessions.iter().all(|session| session["state"] == "up")
+    }
+
     /// What `shunt events` tells of these kinds, from an event's number on; and the next number.
     pub fn events(&self, from: u64, kinds: &[&str]) -> Result<(Vec<String>, u64), Failure> {
         let text = self.shunt(&["--json", "events"])?;

@@ -261,7 +261,8 @@ impl Demo {
         )?;
         self.step(
             "Kill the daemon of the active one",
-            "Its guardian, a process beside it, takes the gateway's address away. fw1 has it when it misses fw1b.",
+            "fw1 misses it and takes the address. Until then fw1b's kernel forwards; by then its guardian, a process beside it, has\n\
+             taken the address from it.",
             "dc1",
             |demo| demo.take_over(first, |demo| demo.kill(second)),
         )?;
@@ -311,7 +312,9 @@ impl Demo {
     fn is_backup(&mut self, node: &str) -> Result<(), Failure> {
         let daemon = self.daemon(node)?;
         wait_until(&format!("{node} as Backup"), || {
-            daemon.has_role(GATEWAY, "backup") && daemon.is_connected(adjacencies(node))
+            daemon.has_role(GATEWAY, "backup")
+                && daemon.is_connected(adjacencies(node))
+                && daemon.watches_all()
         })
     }
 
