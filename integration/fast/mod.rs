@@ -3,6 +3,8 @@
 mod addresses;
 mod bgp;
 mod harness;
+mod load;
+mod malformed;
 mod ospf;
 mod pair;
 mod roles;

@@ -203,6 +203,11 @@ mod owner {
         };
         is_active(owner, Keepalived::start, SHARED[0]);
     }
+
+    #[test]
+    fn is_shuntd_by_its_first_address() {
+        is_active(VrrpShunt::start, VrrpShunt::start, OWN[0]);
+    }
 }
 
 mod unicast {

@@ -77,10 +77,6 @@ impl Shuntd {
         self.node.write("shunt.toml", config);
     }
 
-    pub fn log(&self) -> String {
-        self.daemon.log()
-    }
-
     /// Octets of memory that the daemon has resident.
     pub fn resident(&self) -> u64 {
         self.daemon.resident()

@@ -20,10 +20,6 @@ impl BfdBird {
         node.hasten();
         BfdBird { node: node.clone(), router, daemon }
     }
-
-    pub fn log(&self) -> String {
-        self.daemon.log()
-    }
 }
 
 fn config(router: &BfdRouter) -> String {
