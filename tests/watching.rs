@@ -580,6 +580,48 @@ fn a_strict_ospf_neighbour_has_its_session_first() {
     assert_eq!(rig.ospf_state().as_deref(), Some("exstart"), "it was up before the Hello");
 }
 
+/// RFC 5883 §4.1: the addresses make the session, whatever its clients want of the TTL.
+#[test]
+fn over_several_hops_the_least_wish_about_the_ttl_counts() {
+    let text = format!(
+        "{CONFIGURATION}\n[bfd.session.also]\naddress = \"{FAR}\"\nlocal-address = \"198.51.100.1\"\n\
+         multihop = 3\nprofile = \"fast\"\n"
+    );
+    let rig = Rig::up(&text);
+    let settings = rig.settings(FAR);
+    assert!(matches!(settings.path, Path::MultiHop { min_ttl: 1, .. }), "{settings:?}");
+    assert_eq!(settings.transmit_interval, Duration::from_millis(10));
+}
+
+/// A virtual address that comes and goes must not make another session of it.
+#[test]
+fn of_two_addresses_the_lowest_is_ours() {
+    let mut rig = Rig::up(CONFIGURATION);
+    let before = rig.session(A);
+    let (address, network) = ("10.0.1.250".parse().unwrap(), "10.0.1.0/24".parse().unwrap());
+    rig.kernel(Observed::Address { interface: 1, address, network });
+    assert_eq!(rig.session(A), before);
+    rig.kernel(Observed::AddressGone { interface: 1, address, network });
+    assert_eq!(rig.session(A), before);
+}
+
+#[test]
+fn nothing_begins_while_the_daemon_ends() {
+    let mut rig = Rig::up(CONFIGURATION);
+    rig.bfd_up(B);
+    rig.actions.clear();
+    rig.tell(Event::StopWanted);
+    rig.wait(Duration::from_millis(1));
+    let stop = |action: &Action| matches!(action, Action::Fast(fast::Order::Stop));
+    assert_eq!(rig.actions.iter().filter(|action| stop(action)).count(), 1);
+    let before = rig.sessions.clone();
+    rig.hello(false);
+    rig.link(1, false);
+    rig.link(1, true);
+    assert_eq!(rig.sessions, before);
+    assert_eq!(rig.dialled(), [""; 0]);
+}
+
 /// Nothing is left of what comes and goes a thousand times, and no order is given twice.
 #[test]
 fn flapping_links_sessions_and_reloads_leave_nothing_behind() {

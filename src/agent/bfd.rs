@@ -64,12 +64,8 @@ pub(super) enum Client {
     Configured(String),
 }
 
-/// What is wanted of one path.
-struct Wanted {
-    clients: BTreeSet<Client>,
-    settings: Settings,
-    detection_time: Duration,
-}
+/// What is wanted of the paths: by whom, and the profile that counts, with the time it takes to detect a failure.
+type Wishes<'c> = BTreeMap<Path, (BTreeSet<Client>, (Duration, &'c str))>;
 
 impl Session {
     /// Whether it keeps nobody from beginning (RFC 5882 §4.1).
@@ -84,29 +80,31 @@ impl Agent {
         let lost = self.sessions.lost.len();
         self.sessions.lost.retain(|_, (_, until)| *until > now);
         self.sessions.stale |= self.sessions.lost.len() != lost;
-        if std::mem::take(&mut self.sessions.stale) {
+        // Once the lane has said goodbye, nothing is to begin anew.
+        let leaves = self.stopping.is_some() && self.release_by.is_none();
+        if std::mem::take(&mut self.sessions.stale) && !leaves {
             let wanted = self.wanted_sessions();
             self.keep_wanted(wanted);
             self.tell_clients(now);
         }
     }
 
-    fn keep_wanted(&mut self, mut wanted: BTreeMap<Path, Wanted>) {
+    fn keep_wanted(&mut self, mut wanted: BTreeMap<Path, (BTreeSet<Client>, Settings)>) {
         let mut orders = Vec::new();
         self.sessions.by_path.retain(|path, session| {
-            let Some(wanted) = wanted.remove(path) else {
+            let Some((clients, settings)) = wanted.remove(path) else {
                 orders.push(Order::Drop { session: session.id });
                 return false;
             };
-            session.clients = wanted.clients;
-            if session.settings != wanted.settings {
-                session.settings = wanted.settings.clone();
-                let settings = Box::new(wanted.settings);
+            session.clients = clients;
+            if session.settings != settings {
+                session.settings = settings.clone();
+                let settings = Box::new(settings);
                 orders.push(Order::Want { session: session.id, settings });
             }
             true
         });
-        for (path, Wanted { clients, settings, .. }) in wanted {
+        for (path, (clients, settings)) in wanted {
             self.sessions.next += 1;
             let id = SessionId(self.sessions.next);
             orders.push(Order::Want { session: id, settings: Box::new(settings.clone()) });
@@ -157,8 +155,8 @@ impl Agent {
         self.actions.push_back(Action::Fast(fast::Order::Bfd(order)));
     }
 
-    fn wanted_sessions(&self) -> BTreeMap<Path, Wanted> {
-        let mut all = BTreeMap::new();
+    fn wanted_sessions(&self) -> BTreeMap<Path, (BTreeSet<Client>, Settings)> {
+        let mut all = Wishes::new();
         for neighbor in self.neighbors.values().filter(|n| n.config.shutdown.is_none()) {
             let Some(wish) = &neighbor.config.bfd else { continue };
             let path = self.neighbor_path(neighbor);
@@ -174,29 +172,27 @@ impl Agent {
             let path = self.configured_path(session);
             self.want(&mut all, path, Client::Configured(name.clone()), &session.profile);
         }
-        all
+        let settings = |path, profile| self.config.bfd_profile(profile).settings(path);
+        let all = all.into_iter().map(|(path, (clients, (_, profile)))| {
+            let settings = settings(path, profile);
+            (path, (clients, settings))
+        });
+        all.collect()
     }
 
-    fn want(
-        &self,
-        all: &mut BTreeMap<Path, Wanted>,
-        path: Option<Path>,
-        client: Client,
-        profile: &str,
-    ) {
-        let Some(path) = path else { return };
-        let profile = self.config.bfd_profile(profile);
-        let (settings, detection_time) = (profile.settings(path), profile.detection_time());
-        let wanted = all.entry(path).or_insert_with(|| Wanted {
-            clients: BTreeSet::new(),
-            settings: settings.clone(),
-            detection_time,
-        });
-        wanted.clients.insert(client);
-        if detection_time < wanted.detection_time {
-            wanted.settings = settings;
-            wanted.detection_time = detection_time;
+    fn want<'c>(&self, all: &mut Wishes<'c>, path: Option<Path>, client: Client, profile: &'c str) {
+        let Some(mut path) = path else { return };
+        let mut clients = BTreeSet::from([client]);
+        let mut rank = (self.config.bfd_profile(profile).detection_time(), profile);
+        // The addresses make the session: of several wishes about the TTL the least counts.
+        let same = all.range(with_min_ttl(path, 0)..=with_min_ttl(path, u8::MAX)).next();
+        let same = same.map(|(same, _)| *same);
+        if let Some((others, best)) = same.and_then(|same| all.remove(&same)) {
+            clients.extend(others);
+            rank = rank.min(best);
+            path = same.map_or(path, |same| same.min(path));
         }
+        all.insert(path, (clients, rank));
     }
 
     /// The way to a BGP neighbour; `None` as long as our own end is not known.
@@ -367,6 +363,14 @@ impl Agent {
             }
             Path::MultiHop { local, remote, .. } => format!("{remote} from {local}"),
         }
+    }
+}
+
+/// The same path over several hops with another least TTL.
+fn with_min_ttl(path: Path, min_ttl: u8) -> Path {
+    match path {
+        Path::MultiHop { local, remote, .. } => Path::MultiHop { local, remote, min_ttl },
+        near @ Path::SingleHop { .. } => near,
     }
 }
 

@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -39,7 +40,7 @@ impl Interfaces {
     }
 
     /// The link that an address is on the network of, whether that is up or not, and our own address there: of several
-    /// the one with the longest network.
+    /// the one with the longest network, and of those the lowest.
     pub fn toward(&self, address: IpAddr) -> Option<(u32, IpAddr)> {
         if is_link_local(address) {
             return None;
@@ -48,12 +49,8 @@ impl Interfaces {
             let (local, network) = link.near(address)?;
             Some((network.length(), *index, local))
         });
-        near.max_by_key(|(length, ..)| *length).map(|(_, index, local)| (index, local))
-    }
-
-    /// The link that has an address of ours.
-    pub fn holder(&self, address: IpAddr) -> Option<&Link> {
-        self.links.values().find(|link| link.addresses.iter().any(|(own, _)| *own == address))
+        let best = near.max_by_key(|(length, index, _)| (*length, Reverse(*index)));
+        best.map(|(_, index, local)| (index, local))
     }
 
     /// Networks on links that are up. Link-local ones are left out, as they are on every link.
@@ -106,7 +103,7 @@ impl Link {
             .addresses
             .iter()
             .filter(|(own, network)| *own != address && network.covers(Prefix::host(address)));
-        near.max_by_key(|(_, network)| network.length()).copied()
+        near.max_by_key(|(own, network)| (network.length(), Reverse(*own))).copied()
     }
 
     /// Our IPv4 addresses, sorted, each with the network it makes reachable.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use shunt::ospf::{Authentication, Bfd, Event, InterfaceSettings, Key, NeighborState, Watch};
 use shunt::types::Secret;
-use shunt::wire::ospf::{Algorithm, ExtendedOptions, Frame, Options, PacketKind};
+use shunt::wire::ospf::{Algorithm, Body, ExtendedOptions, Frame, Options, PacketKind};
 
 use super::world::{World, broadcast, millis, point_to_point, seconds, settings};
 
@@ -160,13 +160,88 @@ fn only_hellos_have_the_block() {
         let frame = Frame::parse(&packet.octets).unwrap();
         let body = frame.body().unwrap();
         let block = frame.signalling(&body).unwrap();
-        let is_hello = matches!(body, shunt::wire::ospf::Body::Hello(_));
+        let is_hello = matches!(body, Body::Hello(_));
         assert_eq!(block.is_some(), is_hello && node == a);
         if let Some(block) = block {
             assert!(block.extended_options.contains(ExtendedOptions::STRICT_BFD));
         }
-        if let shunt::wire::ospf::Body::Hello(hello) = body {
+        if let Body::Hello(hello) = body {
             assert_eq!(hello.options.contains(Options::LINK_LOCAL_SIGNALLING), node == a);
         }
     }
+}
+
+/// Whom a router wants to have watched.
+fn watched(world: &World, node: usize) -> Vec<u8> {
+    let watched = world.nodes[node].router.watched();
+    watched.map(|(_, _, neighbor)| neighbor.router_id.0.octets()[3]).collect()
+}
+
+/// Those with whom there is an adjacency, from its beginning. On a LAN of many that is few.
+#[test]
+fn adjacencies_are_watched_and_nothing_else() {
+    let mut world = World::new(1);
+    let watch = |bfd| InterfaceSettings { bfd, ..broadcast() };
+    for number in 1..=4 {
+        let bfd = if number == 4 { Watch::Off } else { Watch::On };
+        world.add(settings(number, &[("eth0", watch(bfd))]));
+    }
+    // The first two have come first, and are designated.
+    world.join("10.0.0.0/24", &[(0, "eth0"), (1, "eth0")]);
+    world.run(seconds(60));
+    for node in [2, 3] {
+        world.attach(0, node, "eth0");
+    }
+    world.run(seconds(60));
+    assert_eq!(watched(&world, 0), [2, 3, 4]);
+    assert_eq!(watched(&world, 1), [1, 3, 4]);
+    assert_eq!(watched(&world, 2), [1, 2], "with 4 it is only 2-Way");
+    assert_eq!(watched(&world, 3), [0; 0]);
+
+    let (mut world, a, b) = pair([watch(Watch::On), watch(Watch::On)]);
+    world.nodes[a].router.take_watch_stale();
+    world.run(seconds(5));
+    assert_eq!(world.state(a, b), Some(NeighborState::TwoWay));
+    assert_eq!(watched(&world, a), [0; 0], "the election is not over");
+    world.run(seconds(60));
+    assert_eq!(watched(&world, a), [2]);
+    assert!(world.nodes[a].router.take_watch_stale());
+    world.run(seconds(60));
+    assert!(!world.nodes[a].router.take_watch_stale(), "nothing has changed");
+    // It has forgotten us, and will be back: there is no need for another session.
+    world.kill(b);
+    world.boot(b);
+    assert!(world.run_until(seconds(20), |w| w.state(a, b) < Some(NeighborState::Full)));
+    assert_eq!(watched(&world, a), [2]);
+    world.kill(b);
+    world.run(seconds(60));
+    assert_eq!(watched(&world, a), [0; 0]);
+    assert!(world.nodes[a].router.take_watch_stale());
+}
+
+/// RFC 9355 §5: the session comes first, and until it is up the other side is not named.
+#[test]
+fn those_who_wait_are_watched_and_not_named() {
+    let (mut world, a, b) = pair([strict(point_to_point()), strict(point_to_point())]);
+    world.run(seconds(30));
+    assert_eq!((watched(&world, a), watched(&world, b)), (vec![2], vec![1]));
+    let named = |world: &World, node: usize| {
+        let mut sent = world.sent.iter().rev().filter(|packet| packet.from == node);
+        let body = |octets| Frame::parse(octets).unwrap().body().unwrap();
+        sent.find_map(|packet| match body(&packet.octets) {
+            Body::Hello(hello) => Some(hello.neighbors.len()),
+            _ => None,
+        })
+    };
+    assert_eq!(named(&world, a), Some(0));
+    bfd(&mut world, a, b, Bfd::Up);
+    assert_eq!(named(&world, a), Some(1), "at once");
+    bfd(&mut world, b, a, Bfd::Up);
+    world.run(seconds(1));
+    assert!(world.are_full(a, b));
+    // What is there stays, whatever becomes of the session without a failure, and is named.
+    bfd(&mut world, a, b, Bfd::Unknown);
+    world.run(seconds(60));
+    assert_eq!(named(&world, a), Some(1));
+    assert!(world.are_full(a, b));
 }

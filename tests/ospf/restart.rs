@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use shunt::ospf::{Announced, Event, How, NeighborState};
+use shunt::ospf::{Announced, Bfd, Event, How, NeighborState};
 use shunt::wire::ospf::{
     Body, Grace, GraceReason, LinkStateUpdate, Lsa, LsaBody, LsaKey, LsaType, Options,
     SequenceNumber,
@@ -69,6 +69,18 @@ fn a_neighbor_that_does_not_come_back_is_given_up() {
     assert_eq!(world.state(a, b), Some(NeighborState::Full));
     world.run(seconds(10));
     assert_eq!(world.state(a, b), None, "{}", world.notes(a));
+}
+
+/// RFC 5882 §4.3.2.1: its BFD may restart with the rest of its control plane.
+#[test]
+fn a_failure_of_bfd_does_not_end_a_graceful_restart() {
+    let (mut world, a, b) = restarting(120);
+    let interface = world.link(a, "eth0").index;
+    let neighbor = world.link(b, "eth0").addresses[0].address;
+    world.handle(a, Event::BfdChanged { interface, neighbor, bfd: Bfd::Failed });
+    assert_eq!(world.state(a, b), Some(NeighborState::Full));
+    world.run(seconds(130));
+    assert_eq!(world.state(a, b), None, "its time is over");
 }
 
 #[test]
