@@ -615,6 +615,9 @@ fn nothing_begins_while_the_daemon_ends() {
     let stop = |action: &Action| matches!(action, Action::Fast(fast::Order::Stop));
     assert_eq!(rig.actions.iter().filter(|action| stop(action)).count(), 1);
     let before = rig.sessions.clone();
+    rig.reload(&format!(
+        "{CONFIGURATION}\n[bfd.session.also]\naddress = \"10.0.2.7\"\nprofile = \"fast\"\n"
+    ));
     rig.hello(false);
     rig.link(1, false);
     rig.link(1, true);

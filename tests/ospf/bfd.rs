@@ -197,6 +197,13 @@ fn adjacencies_are_watched_and_nothing_else() {
     assert_eq!(watched(&world, 1), [1, 3, 4]);
     assert_eq!(watched(&world, 2), [1, 2], "with 4 it is only 2-Way");
     assert_eq!(watched(&world, 3), [0; 0]);
+    // Another one is designated now.
+    world.reconfigure(1, |settings| {
+        settings.interfaces.get_mut("eth0").unwrap().priority = 0;
+    });
+    world.run(seconds(60));
+    assert_eq!(world.state(1, 2), Some(NeighborState::TwoWay));
+    assert_eq!((watched(&world, 1), watched(&world, 2)), (vec![1, 4], vec![1, 4]));
 
     let (mut world, a, b) = pair([watch(Watch::On), watch(Watch::On)]);
     world.nodes[a].router.take_watch_stale();
