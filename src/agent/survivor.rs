@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Agent;
 use crate::bfd;
 use crate::group::Raised;
+use crate::ospf::{Neighbor, NeighborState};
 use crate::types::{Preference, Prefix, RouterId, Time, Wall};
 use crate::vrrp::{Reason, State};
 
@@ -63,7 +64,8 @@ impl Agent {
         for (router, lost) in before {
             let seen = self.survivor.seen.get(&router);
             let by_death = |witness: &Witness| {
-                seen.is_none_or(|seen| !seen.contains(witness)) && self.tells_of_death(witness)
+                seen.is_none_or(|seen| !seen.contains(witness))
+                    && self.tells_of_death(router, witness)
             };
             let is_dead = seen.is_none() && lost.iter().any(by_death);
             if is_dead && !self.survivor.vanished.contains_key(&router) {
@@ -76,7 +78,9 @@ impl Agent {
     fn witnesses(&self) -> BTreeMap<RouterId, BTreeSet<Witness>> {
         let mut all: BTreeMap<RouterId, BTreeSet<Witness>> = BTreeMap::new();
         for interface in self.ospf.iter().flat_map(|ospf| ospf.router.interfaces()) {
-            for neighbor in interface.neighbors.values() {
+            // Two that only see each other on a LAN are no adjacency, and have no BFD.
+            let adjacent = |neighbor: &&Neighbor| neighbor.state > NeighborState::TwoWay;
+            for neighbor in interface.neighbors.values().filter(adjacent) {
                 let witness = Witness::Adjacency(interface.link.index);
                 all.entry(neighbor.router_id).or_default().insert(witness);
             }
@@ -100,14 +104,17 @@ impl Agent {
     }
 
     /// Whether a witness that sees its router no more says that the router is dead, and not that something of ours is.
-    fn tells_of_death(&self, witness: &Witness) -> bool {
+    fn tells_of_death(&self, router: RouterId, witness: &Witness) -> bool {
         let interfaces = self.fib.interfaces();
         match witness {
             Witness::Adjacency(index) => {
-                let speaks = self.ospf.as_ref().is_some_and(|ospf| {
-                    ospf.router.interfaces().any(|interface| interface.link.index == *index)
+                // Who has become a mere neighbour still lives; and the interface must be ours still.
+                let silent = self.ospf.as_ref().is_some_and(|ospf| {
+                    let mut ours = ospf.router.interfaces();
+                    let interface = ours.find(|interface| interface.link.index == *index);
+                    interface.is_some_and(|there| !there.neighbors.contains_key(&router))
                 });
-                speaks && interfaces.link(*index).is_some_and(|link| link.up)
+                silent && interfaces.link(*index).is_some_and(|link| link.up)
             }
             Witness::Session(name) => self.bfd_session_failed(name),
             Witness::Twin(name) => {
