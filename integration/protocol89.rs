@@ -27,7 +27,7 @@ fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'stati
             ip(&format!("address add 10.0.{}.{}/24 dev {name}", n / 2, 1 + n % 2));
             ip(&format!("link set dev {name} up"));
         }
-        ["a", "b", "c", "d"].map(wait_until_up);
+        ["a", "b", "c", "d"].into_iter().for_each(wait_until_up);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(test());
     });
