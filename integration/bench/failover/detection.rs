@@ -16,7 +16,7 @@ use crate::speaker::{Change, Event, Speaker};
 use crate::statistics::{Spans, head, ms, row};
 
 /// Neighbours, so that some come back while another is measured.
-const FEEDS: u8 = 4;
+const FEEDS: u8 = 8;
 
 /// What has been up for so long is measured.
 const SETTLED: Duration = Duration::from_millis(200);
