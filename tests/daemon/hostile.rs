@@ -102,21 +102,19 @@ async fn garbage_is_answered_and_harms_nobody() {
 #[tokio::test]
 async fn connections_that_the_neighbour_closes_leave_nothing_behind() {
     let scene = Scene::start("", "").await;
-    let before = scene.daemon.descriptors();
+    let before = scene.daemon.sockets();
     for _ in 0..10 {
         let mut bad = scene.dial_bad().await;
         assert!(matches!(bad.read().await, Some(Message::Open(_))));
     }
-    eventually("all descriptors are back", async || {
-        (scene.daemon.descriptors() <= before).then_some(())
-    })
-    .await;
+    eventually("all sockets are closed", async || (scene.daemon.sockets() <= before).then_some(()))
+        .await;
 }
 
 #[tokio::test]
 async fn clients_that_say_nothing_leave_descriptors_for_neighbours() {
     let scene = Scene::start("", "").await;
-    let before = scene.daemon.descriptors();
+    let before = scene.daemon.sockets();
     let socket = scene.daemon.home().socket();
     // More than the daemon takes at a time, fewer than the kernel lets wait.
     let connect = |_| std::os::unix::net::UnixStream::connect(&socket).unwrap();
@@ -125,7 +123,7 @@ async fn clients_that_say_nothing_leave_descriptors_for_neighbours() {
     // Another client waits for its turn.
     let turn = async { scene.daemon.client().await.status(StatusRequest {}).await };
     assert!(tokio::time::timeout(Duration::from_millis(300), turn).await.is_err());
-    assert!(scene.daemon.descriptors() <= before + 130, "{}", scene.daemon.descriptors());
+    assert!(scene.daemon.sockets() <= before + 130, "{}", scene.daemon.sockets());
     drop(silent);
     well.stream.write_all(&announce(64501, scene.well, "203.0.113.0/24", 7)).await.unwrap();
     scene.daemon.learns("well", &["203.0.113.0/24 Some(7) 64501"]).await;
