@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bgp;
+mod groups;
 mod harness;
 mod load;
 mod malformed;
@@ -12,4 +13,5 @@ mod segment;
 mod sessions;
 mod signatures;
 mod survival;
+mod tracks;
 mod watch;

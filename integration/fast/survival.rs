@@ -1,5 +1,5 @@
 //! 200 TCP sessions through a pair of firewalls with shuntd, while the Active is lost in every way and comes back, five
-//! times each.
+//! times each, or as often as `SHUNT_ROUNDS` says.
 
 use std::time::Instant;
 
@@ -7,7 +7,13 @@ use super::pair::Pair;
 use crate::lab::Node;
 use crate::lab::vrrp::{VrrpPeer, VrrpRouter, VrrpShunt};
 
-const ROUNDS: usize = 5;
+/// How often each scene loses the Active.
+fn rounds() -> usize {
+    match std::env::var("SHUNT_ROUNDS") {
+        Ok(text) => text.parse().expect("SHUNT_ROUNDS is a number"),
+        Err(_) => 5,
+    }
+}
 
 fn physical(node: &Node, router: VrrpRouter) -> VrrpShunt {
     VrrpShunt::start(node, router)
@@ -27,7 +33,8 @@ fn survive(
     mend: impl Fn(&mut Pair<VrrpShunt>),
 ) {
     let mut pair = Pair::new(start);
-    for _ in 0..ROUNDS {
+    for round in 1..=rounds() {
+        eprintln!("round {round}");
         let began = Instant::now();
         fail(&mut pair);
         pair.active(1);

@@ -263,15 +263,15 @@ impl VirtualRouter {
 
     /// Somebody else is, or was, Active: tells it and the link who has the addresses.
     pub fn reclaim(&mut self, now: Time, actions: &mut VecDeque<Action>) {
-        self.assert_role(now, actions);
+        self.tell(now, actions);
         if self.announcer.disturbed(now) {
             self.announce(actions);
         }
     }
 
     /// Sends an advertisement at once. Two that disagree on which of them is better must not answer each other without
-    /// a pause.
-    fn assert_role(&mut self, now: Time, actions: &mut VecDeque<Action>) {
+    /// a pause, and what is tracked may come and go.
+    pub fn tell(&mut self, now: Time, actions: &mut VecDeque<Action>) {
         let earliest = self.advertised + CENTISECOND;
         if now >= earliest {
             self.advertise(now, actions);

@@ -44,9 +44,12 @@ impl Vrrp {
             for router in self.routers.iter_mut().filter(|router| router.unit == unit) {
                 let priority = effective_priority(router.settings.priority, adjusted, released);
                 let could = router.is_owner() && router.preempts;
-                router.priority = priority;
+                let before = std::mem::replace(&mut router.priority, priority);
                 router.preempts = self.ready && (router.settings.preempt || router.is_owner());
                 if router.state != State::Backup {
+                    if router.state == State::Active && before != priority && !router.released {
+                        router.tell(now, &mut self.actions);
+                    }
                     continue;
                 }
                 if router.is_owner() && router.preempts && !could {
