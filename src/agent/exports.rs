@@ -75,7 +75,8 @@ impl Agent {
             });
             self.told.insert(prefix, told);
         }
-        self.run_ospf(now);
+        // All that is announced now goes out together.
+        self.ospf_tick(now);
         for prefix in self.rib.take_changes(PORTION) {
             self.set_exports(prefix, urgency(prefix, &self.own), |_| ());
             self.want_in_kernel(prefix);

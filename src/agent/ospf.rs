@@ -162,13 +162,13 @@ impl Agent {
         }
     }
 
-    /// Fires the router's timers.
+    /// Fires the router's timers, and does what it wants done.
     pub(super) fn ospf_tick(&mut self, now: Time) {
         let Some(ospf) = &mut self.ospf else { return };
         if ospf.router.deadline().is_some_and(|at| at <= now) {
             ospf.router.tick(now);
-            self.run_ospf(now);
         }
+        self.run_ospf(now);
     }
 
     /// Whether an operator has drained the node.

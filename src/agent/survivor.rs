@@ -10,6 +10,10 @@
 //! through a fault of our own link is no witness, and neither is what says goodbye: who leaves in good order takes its
 //! LSAs along, so there is nothing to beat.
 //!
+//! **How much more.** Enough for every router, also for one that is nearer to the dead one: whom the others still see in
+//! the database draws their traffic by the sum of the way and its metric, unless it is an external of type 2. What we lost
+//! and what we raise goes out together, so that the first computation is right; a second one would wait (FRR: 50 ms).
+//!
 //! **Who inherits.** Whoever would have been next: a living router that announces more than we do makes us keep quiet.
 //!
 //! **The way back** is make before break: the other one has to be seen, reachable, for as long as the configuration
@@ -22,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Agent;
 use crate::bfd;
 use crate::group::Raised;
-use crate::ospf::{Neighbor, NeighborState};
+use crate::ospf::{How, Neighbor, NeighborState};
 use crate::types::{Preference, Prefix, RouterId, Time, Wall};
 use crate::vrrp::{Reason, State};
 
@@ -129,6 +133,8 @@ impl Agent {
         let Some(ospf) = &self.ospf else { return false };
         let Some(class) = self.config.ospf.as_ref().map(|ospf| &ospf.class) else { return false };
         let mapping = self.config.mapping(class);
+        // Where the way there counts as well, nobody is farther from us than from the dead router by more than this.
+        let detour = ospf.router.way_from(dead).unwrap_or(0);
         let mut beaten_by = BTreeMap::new();
         for group in self.config.groups.values().filter(|group| group.on_loss.is_some()) {
             for prefix in &group.prefixes {
@@ -139,15 +145,19 @@ impl Agent {
                 };
                 let others = ospf.router.other_announcers(network);
                 let theirs = others.iter().filter(|other| other.router == dead);
-                let Some(theirs) = theirs.map(|other| other.metric).min() else { continue };
+                let Some(theirs) = theirs.min_by_key(|other| other.metric) else { continue };
                 let lives = |router: RouterId| {
                     router != dead
                         && !self.survivor.vanished.contains_key(&router)
                         && ospf.router.reaches(router)
                 };
                 let has_heir = others.iter().any(|o| lives(o.router) && o.metric < ours);
-                if theirs <= ours && !has_heir {
-                    beaten_by.insert(*prefix, mapping.least_beating_metric(theirs));
+                if theirs.metric <= ours && !has_heir {
+                    let most = match theirs.how {
+                        How::External2 => theirs.metric,
+                        How::External1 | How::Stub => theirs.metric.saturating_sub(detour),
+                    };
+                    beaten_by.insert(*prefix, mapping.least_beating_metric(most));
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::database::MAX_AGE;
 use super::graph::{Graph, Lsas};
 use super::neighbor::NeighborState;
 use super::prefixes::{ExternalLsas, Networks};
-use super::spf::Tree;
+use super::spf::{self, Tree};
 use super::table::{Best, View};
 use super::{Action, How, OtherAnnouncer, Route, Router};
 use crate::types::{RouterId, Time};
@@ -189,6 +189,12 @@ impl Calculation {
             how: How::Stub,
             metric: announcer.cost,
         })
+    }
+
+    /// The cost of the way from one router to another if what connects the two directly is not there.
+    pub(super) fn way(&self, from: RouterId, to: RouterId) -> Option<u32> {
+        let graph = &self.area.as_ref()?.graph;
+        spf::detour(graph, graph.router(from)?, graph.router(to)?)
     }
 
     /// Whether there is a way to a router of the area.

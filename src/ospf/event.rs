@@ -26,12 +26,12 @@ pub enum Event {
         neighbor: Ipv4Addr,
         bfd: Bfd,
     },
-    /// What we announce for a prefix from now on; `None`: nothing.
+    /// What we announce for a prefix from now on; `None`: nothing. Takes effect with the next tick.
     AnnouncementChanged {
         prefix: Ipv4Net,
         announced: Option<Announced>,
     },
-    /// Be a stub router (RFC 6987), or no longer.
+    /// Be a stub router (RFC 6987), or no longer. Takes effect with the next tick.
     DrainChanged {
         drained: bool,
     },

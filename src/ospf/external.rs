@@ -125,6 +125,7 @@ impl Router {
             );
             self.note("ospf".to_owned(), text, true);
         }
+        self.gathered();
         if was_stub || stub {
             let router = self.router_key();
             self.origination.stale.insert(router);

@@ -249,6 +249,9 @@ impl Router {
         self.watch_stale = true;
         if neighbor.is_adjacent() {
             self.note(subject, format!("adjacency is lost: {event}"), true);
+            if matches!(event, NeighborEvent::BfdDown | NeighborEvent::InactivityTimer) {
+                self.gather(now);
+            }
             self.adjacency_changed(from.0, now);
         }
         if neighbor.state >= NeighborState::TwoWay && event != NeighborEvent::LinkDown {

@@ -44,6 +44,8 @@ pub(super) struct Origination {
     leave_at: Option<Time>,
     /// To be compared with what is wanted.
     pub(super) stale: BTreeSet<LsaKey>,
+    /// Until then what is stale waits for what else may come of the same cause.
+    gather_until: Option<Time>,
     /// The link state id of the network-LSA that we have originated for an interface.
     networks: BTreeMap<u32, Ipv4Addr>,
     pub(super) externals: Externals,
@@ -67,6 +69,7 @@ impl Default for Origination {
             drained: false,
             leave_at: None,
             stale: BTreeSet::new(),
+            gather_until: None,
             networks: BTreeMap::new(),
             externals: Externals::default(),
             pacing: Pacing::default(),
@@ -74,8 +77,9 @@ impl Default for Origination {
     }
 }
 
-/// Links that go down together, those of one trunk or of a machine that is connected twice, go into one router-LSA. Two
-/// would leave the area with a half truth until the second may go out.
+/// Links and adjacencies that are lost together, those of one trunk or of a machine that is connected twice, go into one
+/// router-LSA, and so does an announcement that changes because of the loss. Two would leave the area with a half truth
+/// until the second may go out, and have every router compute twice, the second time after a pause.
 const GATHER: Duration = Duration::from_millis(2);
 
 impl Router {
@@ -133,6 +137,16 @@ impl Router {
             self.begin();
         }
         self.forwarding_address_changed();
+    }
+
+    /// A neighbour has died: more may be known in a moment.
+    pub(super) fn gather(&mut self, now: Time) {
+        self.origination.gather_until.get_or_insert(now + GATHER);
+    }
+
+    /// What was waited for is known.
+    pub(super) fn gathered(&mut self) {
+        self.origination.gather_until = None;
     }
 
     pub(super) fn drain_changed(&mut self, drained: bool, _now: Time) {
@@ -197,7 +211,8 @@ impl Router {
 
     pub(super) fn origination_deadline(&self) -> Option<Time> {
         let origination = &self.origination;
-        let stale = (!origination.stale.is_empty()).then_some(Time::ZERO);
+        let stale = (!origination.stale.is_empty())
+            .then_some(origination.gather_until.unwrap_or(Time::ZERO));
         [origination.pacing.waiting.next(), origination.begin_at, origination.leave_at, stale]
             .into_iter()
             .flatten()
@@ -215,6 +230,10 @@ impl Router {
         while let Some(key) = self.origination.pacing.waiting.pop_due(now) {
             self.origination.stale.insert(key);
         }
+        if self.origination.gather_until.is_some_and(|until| until > now) {
+            return;
+        }
+        self.origination.gather_until = None;
         while let Some(key) = self.origination.stale.pop_first() {
             self.settle_own(key, false, now);
         }

@@ -30,6 +30,12 @@ impl Router {
         others
     }
 
+    /// What the way from another router to us costs, by the last computation, if no link between the two is there: so
+    /// much farther away than that one we are for other routers at most. `None` if there is no such way.
+    pub fn way_from(&self, router: RouterId) -> Option<u32> {
+        self.calculation.way(router, self.settings.router_id)
+    }
+
     /// Whether there is a way to a router of the area, by the last computation.
     pub fn reaches(&self, router: RouterId) -> bool {
         self.calculation.reaches(router)

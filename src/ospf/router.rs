@@ -69,10 +69,11 @@ impl Router {
             Event::BfdChanged { interface, neighbor, bfd } => {
                 self.bfd_changed(interface, neighbor, bfd, now);
             }
+            // Many of these come together, and all stub links are in one LSA: it goes out with the next tick.
             Event::AnnouncementChanged { prefix, announced } => {
-                self.announcement_changed(prefix, announced, now);
+                return self.announcement_changed(prefix, announced, now);
             }
-            Event::DrainChanged { drained } => self.drain_changed(drained, now),
+            Event::DrainChanged { drained } => return self.drain_changed(drained, now),
             Event::ForwardingReady => self.forwarding_ready(now),
             Event::Reconfigured(settings) => self.reconfigure(*settings, now),
             Event::Stopped => self.stop(now),

@@ -117,3 +117,26 @@ impl Tree {
         }
     }
 }
+
+/// What the way from one router to another costs over neither a link nor a network between the two.
+pub(super) fn detour(graph: &Graph, from: Vertex, to: Vertex) -> Option<u32> {
+    let connects = |edge: &Edge| {
+        let is_network = graph.router_id(edge.to).is_none();
+        edge.to == to || is_network && graph.edges(edge.to).iter().any(|back| back.to == to)
+    };
+    let mut nearest = vec![UNREACHABLE; graph.len()];
+    let mut candidates = BinaryHeap::from([Reverse((0, from))]);
+    while let Some(Reverse((distance, vertex))) = candidates.pop() {
+        if vertex == to {
+            return Some(distance);
+        }
+        for edge in graph.edges(vertex).iter().filter(|edge| vertex != from || !connects(edge)) {
+            let far = distance.saturating_add(edge.cost);
+            if let Some(known) = nearest.get_mut(edge.to as usize).filter(|known| far < **known) {
+                *known = far;
+                candidates.push(Reverse((far, edge.to)));
+            }
+        }
+    }
+    None
+}

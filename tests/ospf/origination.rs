@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use shunt::ospf::{
-    Address, AreaKind, Event, How, InterfaceSettings, Link as KernelLink, NetworkKind, StubRouter,
+    Address, Announced, AreaKind, Bfd, Event, How, InterfaceSettings, Link as KernelLink,
+    NetworkKind, StubRouter,
 };
 use shunt::wire::ospf::{Link, LinkKind, LsaBody, LsaKey, LsaType, Options, SequenceNumber};
 
@@ -47,6 +48,47 @@ fn links_that_go_down_together_are_missed_together() {
     world.set_up(hub, "two", false);
     world.run(millis(5));
     assert_eq!(neighbors(&world), 1);
+}
+
+/// Whoever computes at the first change would compute in vain, and then wait before the next time; and our second
+/// instance would wait for a second.
+#[test]
+fn a_lost_adjacency_and_what_is_raised_for_it_are_one_router_lsa() {
+    let mut world = World::new(1);
+    let heir = world.add(settings(1, &[("core", point_to_point()), ("twin", point_to_point())]));
+    let core = world.add(settings(2, &[("eth0", point_to_point())]));
+    let twin = world.add(settings(3, &[("eth0", point_to_point())]));
+    world.join("10.0.1.0/30", &[(heir, "core"), (core, "eth0")]);
+    world.join("10.0.2.0/30", &[(heir, "twin"), (twin, "eth0")]);
+    let services = ["192.0.2.1/32", "192.0.2.2/32"];
+    for service in services {
+        world.announce(heir, service, How::Stub, 1000);
+    }
+    world.run(seconds(60));
+    let sequence = |world: &World| world.lsa(core, router_key(1)).unwrap().header.sequence.0;
+    let before = sequence(&world);
+    let (interface, neighbor) = (world.link(heir, "twin").index, world.link(twin, "eth0"));
+    let neighbor = neighbor.addresses[0].address;
+    let lost = Event::BfdChanged { interface, neighbor, bfd: Bfd::Failed };
+    let raised = services.map(|service| Event::AnnouncementChanged {
+        prefix: prefix(service),
+        announced: Some(Announced { metric: 10, how: How::Stub, tag: 0 }),
+    });
+    world.handle_all(heir, [lost].into_iter().chain(raised));
+    world.run(millis(1));
+    assert_eq!(sequence(&world), before + 1);
+    let links = world.links(core, 1);
+    assert!(services.iter().all(|service| links.contains(&stub(service, 10))), "{links:?}");
+    assert!(!links.iter().any(|link| link.id == Ipv4Addr::from(id(3).0)), "{links:?}");
+
+    // Alone, the loss is told a moment later.
+    let before = sequence(&world);
+    world.run(seconds(30));
+    let come_back = sequence(&world);
+    assert!(come_back > before, "the twin is back");
+    world.handle(heir, Event::BfdChanged { interface, neighbor, bfd: Bfd::Failed });
+    world.run(millis(5));
+    assert_eq!(sequence(&world), come_back + 1);
 }
 
 #[test]

@@ -238,7 +238,18 @@ impl World {
     }
 
     pub fn handle(&mut self, node: usize, event: Event) {
-        self.nodes[node].router.handle(event, self.now);
+        self.handle_all(node, [event]);
+    }
+
+    /// What happens before the router's next tick, which follows at once if one is due.
+    pub fn handle_all(&mut self, node: usize, events: impl IntoIterator<Item = Event>) {
+        let router = &mut self.nodes[node].router;
+        for event in events {
+            router.handle(event, self.now);
+        }
+        if router.deadline().is_some_and(|at| at <= self.now) {
+            router.tick(self.now);
+        }
         self.pump(node);
     }
 

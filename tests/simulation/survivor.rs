@@ -75,17 +75,8 @@ impl Site {
             .preference
     }
 
-    /// The last octet of the gateway that the core's kernel has for the service.
     fn exit(&self) -> Option<u8> {
-        let routes = self.world.kernel_routes(self.core);
-        let route = routes.iter().find(|route| route.prefix.to_string() == PAYMENTS)?;
-        match route.hops.as_slice() {
-            [hop] => match hop.gateway {
-                std::net::IpAddr::V4(gateway) => Some(gateway.octets()[3]),
-                std::net::IpAddr::V6(_) => None,
-            },
-            _ => None,
-        }
+        exit(&self.world, self.core)
     }
 
     fn because(&self, firewall: usize) -> String {
@@ -166,5 +157,138 @@ fn what_is_withdrawn_or_drained_is_not_raised() {
         site.world.power_off(site.firewalls[0]);
         site.wait(3);
         assert_eq!(site.preference(1), expected, "{order}");
+    }
+}
+
+/// A core router with a link to each of two firewalls, which have one between them, all with BFD at 50 ms × 3; the first
+/// firewall announces with preference 200, the second one with 100.
+struct Triangle {
+    world: World,
+    core: NodeId,
+    firewalls: [NodeId; 2],
+    links: [LinkId; 2],
+}
+
+impl Triangle {
+    fn new(seed: u64, how: &str, costs: [u16; 2]) -> Triangle {
+        let mut world = World::new(seed);
+        let text = |number: usize, base: u8, costs: [u16; 2]| {
+            let mut text = format!(
+                "[node]\nname = \"r{number}\"\nsite = \"dc1\"\nrouter-id = \"192.0.2.{number}\"\n\
+                 own-prefixes = [\"198.51.100.0/24\"]\n[group.payments]\nprefixes = [\"{PAYMENTS}\"]\n\
+                 base = {{ dc1 = {base} }}\nospf = \"{how}\"\non-loss = \"raise\"\nreturn-after = \"5s\"\n\
+                 [bfd.profile.fast]\ntransmit-interval = \"50ms\"\nreceive-interval = \"50ms\"\nmultiplier = 3\n\
+                 [ospf]\nexport = \"groups\"\n"
+            );
+            for (interface, cost) in (1..).zip(costs) {
+                text += &format!(
+                    "[ospf.interface.e{interface}]\nnetwork = \"point-to-point\"\ncost = {cost}\nbfd = \"fast\"\n\
+                     hello-interval = \"1s\"\ndead-interval = \"4s\"\n"
+                );
+            }
+            text
+        };
+        let core = world.node(&text(1, 0, costs));
+        let first = world.node(&text(2, 200, [costs[0], 10]));
+        let second = world.node(&text(3, 100, [costs[1], 10]));
+        let link = |world: &mut World, network: u8, ends: [(NodeId, u8); 2]| {
+            let ends = ends.map(|(node, host)| (node, format!("10.0.{network}.{host}/24")));
+            let [a, b] = &ends;
+            world.link((a.0, &a.1), (b.0, &b.1), Link::default())
+        };
+        let left = link(&mut world, 1, [(core, 1), (first, 2)]);
+        link(&mut world, 2, [(core, 1), (second, 3)]);
+        let middle = link(&mut world, 3, [(first, 2), (second, 3)]);
+        for node in [core, first, second] {
+            world.start(node);
+        }
+        world.run_for(Duration::from_secs(20));
+        let links = [left, middle];
+        let triangle = Triangle { world, core, firewalls: [first, second], links };
+        assert_eq!(triangle.exit(), Some(2), "the first firewall is preferred");
+        triangle
+    }
+
+    fn exit(&self) -> Option<u8> {
+        exit(&self.world, self.core)
+    }
+
+    fn preference(&self) -> u32 {
+        let (agent, now) =
+            (self.world.agent(self.firewalls[1]).unwrap(), self.world.agent_now(self.firewalls[1]));
+        agent.groups("payments", now).unwrap().groups[0].announcements[0].preference
+    }
+
+    /// From the cut of the first firewall's links until the core has the other one.
+    fn death(&mut self) -> Duration {
+        let died = self.world.now();
+        for link in self.links {
+            self.world.cut(link);
+        }
+        let core = self.core;
+        let moved = |world: &World| exit(world, core) == Some(3);
+        assert!(self.world.run_until(Duration::from_secs(5), moved), "{:?}", self.exit());
+        self.world.now().since(died)
+    }
+}
+
+/// However it is announced, and also where the core is nearer to the dead one.
+#[test]
+fn the_silent_death_of_a_firewall_is_over_in_160_ms() {
+    for how in ["external-2", "external-1", "stub"] {
+        for costs in [[10, 10], [10, 1000]] {
+            for seed in 0..10 {
+                let mut triangle = Triangle::new(seed, how, costs);
+                let taken = triangle.death();
+                assert!(
+                    taken <= Duration::from_millis(160),
+                    "{how}, costs {costs:?}, seed {seed}: {taken:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn where_the_way_counts_it_is_outbid_for_all_and_lowered_without_a_gap() {
+    // By E2's metric alone; as far as we are behind it; and no farther than we are.
+    let cases = [
+        ("external-2", [10, 1000], 201),
+        ("external-1", [10, 1000], 211),
+        ("stub", [10, 1000], 211),
+        ("stub", [10, 10], 201),
+    ];
+    for (how, costs, raised) in cases {
+        let mut triangle = Triangle::new(1, how, costs);
+        triangle.death();
+        triangle.world.run_for(Duration::from_secs(1));
+        assert_eq!(triangle.preference(), raised, "{how} {costs:?}");
+        for link in triangle.links {
+            triangle.world.mend(link);
+        }
+        // All the way back there is a route, and it goes to the second one until that one lowers.
+        let (core, mut last) = (triangle.core, Some(3));
+        let back = triangle.world.run_until(Duration::from_secs(30), |world| {
+            let now = exit(world, core);
+            assert!(now.is_some(), "{how} {costs:?}: no route");
+            assert!(last == Some(3) || now == Some(2), "{how} {costs:?}: back and forth");
+            last = now;
+            false
+        });
+        assert!(!back);
+        assert_eq!((triangle.preference(), last), (100, Some(2)), "{how} {costs:?}");
+    }
+}
+
+/// The last octet of the gateway that the core's kernel has for the service.
+fn exit(world: &World, core: NodeId) -> Option<u8> {
+    let routes = world.kernel_routes(core);
+    let route = routes.iter().find(|route| route.prefix.to_string() == PAYMENTS)?;
+    match route.hops.as_slice() {
+        [hop] => match hop.gateway {
+            std::net::IpAddr::V4(gateway) => Some(gateway.octets()[3]),
+            std::net::IpAddr::V6(_) => None,
+        },
+        _ => None,
     }
 }
