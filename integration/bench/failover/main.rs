@@ -36,6 +36,9 @@ struct Arguments {
     /// Only these daemons; keepalived goes with all of them.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Product>,
+    /// Only these daemons as the core router that a firewall dies before.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    cores: Vec<Product>,
     /// BFD's intervals, ms: three of them are the detection time.
     #[arg(long, value_delimiter = ',', default_values_t = [5, 10, 50])]
     intervals: Vec<u16>,
@@ -70,10 +73,11 @@ fn main() {
     if !arguments.bench {
         return;
     }
-    let products = match arguments.only.as_slice() {
-        [] => &Product::ALL,
-        only => only,
+    let chosen = |only: &[Product]| match only {
+        [] => Product::ALL.to_vec(),
+        only => only.to_vec(),
     };
+    let products = &chosen(&arguments.only);
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
     if wanted(Part::Detection) {
         detection::measure(products, &arguments.intervals, arguments.faults);
@@ -85,6 +89,6 @@ fn main() {
         sessions::measure(products);
     }
     if wanted(Part::Survivor) {
-        survivor::measure(products, arguments.deaths);
+        survivor::measure(products, &chosen(&arguments.cores), arguments.deaths);
     }
 }

@@ -28,14 +28,18 @@ const SECOND: Ipv4Addr = Ipv4Addr::new(10, 98, 2, 2);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Announced {
-    External,
+    External2,
+    External1,
     Stub,
 }
 
 impl Announced {
+    const ALL: [Announced; 3] = [Announced::External2, Announced::External1, Announced::Stub];
+
     fn name(self) -> &'static str {
         match self {
-            Announced::External => "external",
+            Announced::External2 => "external, type 2",
+            Announced::External1 => "external, type 1",
             Announced::Stub => "stub link",
         }
     }
@@ -157,7 +161,7 @@ fn firewall(plan: Plan, node: &Node, number: u8, links: [&str; 2]) -> Box<dyn Os
     let prefix = format!("{SERVICE}/32");
     let mut externals = Vec::new();
     let mut more = String::new();
-    if plan.announced == Announced::External || plan.firewalls == Product::Shunt {
+    if plan.announced != Announced::Stub || plan.firewalls == Product::Shunt {
         // An address that no routing daemon knows as one of the loopback's.
         node.must("ip", &["route", "add", "local", &prefix, "dev", "lo", "table", "local"]);
     }
@@ -168,10 +172,14 @@ fn firewall(plan: Plan, node: &Node, number: u8, links: [&str; 2]) -> Box<dyn Os
                  on-loss = \"raise\"\nreturn-after = \"2s\"\n",
                 node.name(),
                 if number == 1 { "primary" } else { "standby" },
-                if announced == Announced::Stub { "stub" } else { "external-2" },
+                match announced {
+                    Announced::External2 => "external-2",
+                    Announced::External1 => "external-1",
+                    Announced::Stub => "stub",
+                },
             );
         }
-        (_, Announced::External) => externals.push(prefix),
+        (_, Announced::External2 | Announced::External1) => externals.push(prefix),
         (_, Announced::Stub) => {
             node.address("lo", &prefix);
             attached.push(Attached::new("lo", Network::Passive));
@@ -181,16 +189,20 @@ fn firewall(plan: Plan, node: &Node, number: u8, links: [&str; 2]) -> Box<dyn Os
         router_id: format!("10.255.0.{number}"),
         attached,
         externals,
-        external: External { kind: 2, metric: if number == 1 { 100 } else { 1000 }, tag: 0 },
+        external: External {
+            kind: if plan.announced == Announced::External1 { 1 } else { 2 },
+            metric: if number == 1 { 100 } else { 1000 },
+            tag: 0,
+        },
         ..OspfRouter::default()
     };
     start(plan.firewalls, node, router, &more)
 }
 
-pub fn measure(products: &[Product], deaths: usize) {
+pub fn measure(products: &[Product], cores: &[Product], deaths: usize) {
     let mut plans = Vec::new();
-    for core in [Product::Frr, Product::Bird] {
-        for announced in [Announced::External, Announced::Stub] {
+    for &core in cores {
+        for announced in Announced::ALL {
             plans.extend(products.iter().map(|&firewalls| Plan { firewalls, core, announced }));
         }
     }
