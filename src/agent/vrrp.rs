@@ -685,6 +685,7 @@ fn change_text(change: &Change) -> String {
     let why = match change.reason {
         Reason::Started => "started".to_owned(),
         Reason::NoLink => "its interface is down or has no address".to_owned(),
+        Reason::NoSocket => "VRRP cannot be received or sent on its interface".to_owned(),
         Reason::Owner => "the addresses are our own".to_owned(),
         Reason::ActiveDown => "the Active was not heard any more".to_owned(),
         Reason::ActiveLeft => "the Active has left".to_owned(),

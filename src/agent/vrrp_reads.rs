@@ -70,7 +70,7 @@ impl Agent {
                 warnings.push(format!("virtual router {name}: {}", router.fault));
             }
             if router.state == State::Initialize {
-                let why = self.why_not_running(name);
+                let why = self.why_not_running(name, router.reason);
                 warnings.push(format!("virtual router {name} does not run: {why}"));
             }
             if let Some(at) = router.split.filter(|at| now - *at < SPLIT_IS_NEWS) {
@@ -83,12 +83,16 @@ impl Agent {
         warnings
     }
 
-    fn why_not_running(&self, name: &str) -> String {
+    fn why_not_running(&self, name: &str, reason: Reason) -> String {
         let Some(config) = self.config.vrrp.get(name) else { return String::new() };
         let interface = &config.interface;
         match self.fib.interfaces().named(interface) {
             None => format!("there is no interface {interface}"),
             Some((_, link)) if !link.up => format!("{interface} is down"),
+            Some(_) if reason == Reason::NoSocket => {
+                format!("VRRP cannot be received or sent on {interface}; `shunt events` says why")
+            }
+            Some(_) if reason == Reason::Started => "it is starting".to_owned(),
             Some(_) => format!("{interface} has no address of its family"),
         }
     }
@@ -233,6 +237,7 @@ fn reason(reason: vrrp::Reason) -> &'static str {
     match reason {
         Reason::Started => "started",
         Reason::NoLink => "no-link",
+        Reason::NoSocket => "no-socket",
         Reason::Owner => "owner",
         Reason::ActiveDown => "active-down",
         Reason::ActiveLeft => "active-left",

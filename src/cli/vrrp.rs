@@ -194,6 +194,7 @@ fn why(router: &VrrpRouter) -> &str {
     match router.reason.as_str() {
         "started" => "it has just started",
         "no-link" => "the interface is down, or has no address",
+        "no-socket" => "VRRP cannot be received or sent on the interface (see `shunt events`)",
         "owner" => "the addresses are its own",
         "active-down" => "the Active was not heard any more",
         "active-left" => "the Active left",

@@ -48,6 +48,13 @@ pub enum Exit {
     )]
     PortNeedsPrivilege { address: SocketAddr },
 
+    #[error(
+        "VRRP cannot be run: {problem}; it needs the capability CAP_NET_RAW and sockets of the families AF_INET, AF_INET6 \
+         and AF_PACKET; start shuntd as root or by a unit with AmbientCapabilities=CAP_NET_RAW (and with those in \
+         RestrictAddressFamilies=, if it has that), or have no vrrp in the configuration"
+    )]
+    VrrpNeedsPrivilege { problem: String },
+
     #[error("cannot listen on {address}: {problem}; correct listen.addresses")]
     Listen { address: SocketAddr, problem: String },
 
@@ -77,7 +84,9 @@ impl Exit {
             Exit::ConfigurationUnreadable { .. } | Exit::Configuration { .. } => 3,
             Exit::SocketInUse { .. } | Exit::StateInUse { .. } => 4,
             Exit::PortInUse { .. } => 5,
-            Exit::PortNeedsPrivilege { .. } | Exit::SocketNeedsPrivilege { .. } => 6,
+            Exit::PortNeedsPrivilege { .. }
+            | Exit::SocketNeedsPrivilege { .. }
+            | Exit::VrrpNeedsPrivilege { .. } => 6,
             Exit::State { .. } | Exit::Socket { .. } => 7,
         })
     }

@@ -158,6 +158,10 @@ async fn serve(
     // Not by its path: the file may be another program by then.
     let (addresses, beat) = Addresses::start(PathBuf::from("/proc/self/exe"), tell)
         .map_err(other("virtual addresses cannot be managed"))?;
+    if !agent.config().vrrp.is_empty() {
+        lane::vrrp_is_permitted()
+            .map_err(|error| Exit::VrrpNeedsPrivilege { problem: plain(&error) })?;
+    }
     let (lane, told) = lane::start(clock, !seed(clock), beat, journal.clone())
         .map_err(other("the thread of BFD and VRRP did not start"))?;
 

@@ -39,6 +39,12 @@ pub enum Event<'a> {
     Ordered(Order),
     Bfd(bfd::Received<'a>),
     Vrrp(vrrp::Received<'a>),
+    /// See [`vrrp::Event::Opened`].
+    VrrpOpened {
+        interface: u32,
+        ipv6: bool,
+        open: bool,
+    },
 }
 
 /// What the agent wants.
@@ -93,6 +99,9 @@ impl Fast {
         match event {
             Event::Bfd(received) => self.bfd.handle(bfd::Event::Received(received), now),
             Event::Vrrp(received) => self.vrrp.handle(vrrp::Event::Received(received), now),
+            Event::VrrpOpened { interface, ipv6, open } => {
+                self.vrrp.handle(vrrp::Event::Opened { interface, ipv6, open }, now);
+            }
             Event::Ordered(Order::Bfd(order)) => {
                 self.bfd.handle(bfd::Event::Ordered(order), now);
             }

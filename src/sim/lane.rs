@@ -126,6 +126,7 @@ impl World {
         match action {
             vrrp::Action::Open { interface, ipv6 } => {
                 process.vrrp.insert((interface, ipv6));
+                self.hand_to_lane(id, Event::VrrpOpened { interface, ipv6, open: true });
             }
             vrrp::Action::Close { interface, ipv6 } => {
                 process.vrrp.remove(&(interface, ipv6));

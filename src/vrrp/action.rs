@@ -8,7 +8,8 @@ use crate::types::{Mac, Time};
 /// What to do, in the order polled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Receive protocol 112 of a family on an interface, as a member of the VRRP group (224.0.0.18, ff02::12).
+    /// Receive protocol 112 of a family on an interface, as a member of the VRRP group (224.0.0.18, ff02::12), and be
+    /// able to send there. The answer is [`Event::Opened`](super::Event::Opened): no virtual router starts before.
     Open {
         interface: u32,
         ipv6: bool,
@@ -66,6 +67,9 @@ pub enum Reason {
     Started,
     /// The interface is down, gone, or has no address of the family.
     NoLink,
+    /// The interface can be used, but not for VRRP: there is no socket. Who cannot hear the Active would become a second
+    /// one.
+    NoSocket,
     /// We are the owner of the addresses.
     Owner,
     /// Nothing was heard of the Active for Active_Down_Interval.

@@ -12,6 +12,13 @@ pub enum Event<'a> {
         interface: u32,
         link: Option<Link>,
     },
+    /// Whether the sockets that [`Action::Open`](super::Action::Open) asked for are there: told when they are, when they
+    /// cannot be had, and when they are lost.
+    Opened {
+        interface: u32,
+        ipv6: bool,
+        open: bool,
+    },
     /// The daemon ends: each Active says so with priority 0.
     Stopped,
 }

@@ -1,3 +1,4 @@
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -8,13 +9,34 @@ use crate::types::Time;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
     known: BTreeMap<u32, Link>,
-    /// Interfaces, and whether for IPv6.
-    open: BTreeSet<(u32, bool)>,
+    /// By interface, and whether for IPv6.
+    sockets: BTreeMap<(u32, bool), Socket>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Socket {
+    Asked,
+    Open,
+    Failed,
 }
 
 impl Links {
     fn is_up(&self, interface: u32) -> bool {
         self.known.get(&interface).is_some_and(|link| link.up)
+    }
+
+    /// The address that a virtual router sends from, or why it cannot be run.
+    fn usable(
+        &self,
+        settings: &Settings,
+        is_virtual: impl Fn(&IpAddr) -> bool,
+    ) -> Result<IpAddr, Reason> {
+        let primary = self.primary(settings, is_virtual).ok_or(Reason::NoLink)?;
+        match self.sockets.get(&(settings.interface, settings.is_ipv6())) {
+            Some(Socket::Open) => Ok(primary),
+            Some(Socket::Failed) => Err(Reason::NoSocket),
+            Some(Socket::Asked) | None => Err(Reason::Started),
+        }
     }
 
     /// The primary IPvX address (RFC 9568 §1.7): of all that are really the interface's, the one that is configured, or
@@ -39,6 +61,14 @@ impl Vrrp {
         self.follow_links(now);
     }
 
+    pub(super) fn set_socket(&mut self, interface: u32, ipv6: bool, open: bool, now: Time) {
+        // One that was given up meanwhile is nobody's.
+        if let Some(socket) = self.links.sockets.get_mut(&(interface, ipv6)) {
+            *socket = if open { Socket::Open } else { Socket::Failed };
+            self.follow_links(now);
+        }
+    }
+
     /// Starts every virtual router whose interface can be used now, and shuts down those whose cannot any more.
     pub(super) fn follow_links(&mut self, now: Time) {
         for index in 0..self.routers.len() {
@@ -52,25 +82,21 @@ impl Vrrp {
                         && router.settings.addresses.contains(address)
                 })
             };
-            let primary = self.links.primary(&router.settings, is_virtual);
+            let usable = self.links.usable(&router.settings, is_virtual);
             let farewell = self.links.is_up(interface);
             let Some(router) = self.routers.get_mut(index) else { continue };
-            match (router.state, primary) {
-                (State::Initialize, Some(_)) => {
-                    router.primary = primary;
+            match (router.state, usable) {
+                (State::Initialize, Ok(primary)) => {
+                    router.primary = Some(primary);
                     router.start(now, &mut self.actions);
                 }
-                (State::Initialize, None) => {
-                    router.primary = None;
-                    if router.reason != Reason::NoLink {
-                        router.shut_down(false, Reason::NoLink, now, &mut self.actions);
-                    }
-                }
-                (State::Backup | State::Active, None) => {
-                    router.shut_down(farewell, Reason::NoLink, now, &mut self.actions);
+                (State::Backup | State::Active, Ok(primary)) => router.primary = Some(primary),
+                (State::Initialize, Err(why)) if router.reason == why => {}
+                (_, Err(why)) => {
+                    // It says farewell from the address that it had.
+                    router.shut_down(farewell, why, now, &mut self.actions);
                     router.primary = None;
                 }
-                (State::Backup | State::Active, Some(_)) => router.primary = primary,
             }
         }
         self.follow_sockets();
@@ -84,12 +110,19 @@ impl Vrrp {
             .map(|router| (router.settings.interface, router.settings.is_ipv6()))
             .filter(|(interface, _)| self.links.known.contains_key(interface))
             .collect();
-        for &(interface, ipv6) in self.links.open.difference(&wanted) {
-            self.actions.push_back(Action::Close { interface, ipv6 });
+        let sockets = &mut self.links.sockets;
+        sockets.retain(|&(interface, ipv6), _| {
+            let kept = wanted.contains(&(interface, ipv6));
+            if !kept {
+                self.actions.push_back(Action::Close { interface, ipv6 });
+            }
+            kept
+        });
+        for (interface, ipv6) in wanted {
+            if let Entry::Vacant(socket) = sockets.entry((interface, ipv6)) {
+                socket.insert(Socket::Asked);
+                self.actions.push_back(Action::Open { interface, ipv6 });
+            }
         }
-        for &(interface, ipv6) in wanted.difference(&self.links.open) {
-            self.actions.push_back(Action::Open { interface, ipv6 });
-        }
-        self.links.open = wanted;
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! | state | has | leads to |
 //! |---|---|---|
-//! | Initialize | an interface that is down, gone or without an address | Backup, as soon as it can be used; an owner goes on to Active at once |
+//! | Initialize | an interface that is down, gone, without an address, or without sockets | Backup, as soon as it can be used; an owner goes on to Active at once |
 //! | Backup | Active_Down_Timer, and who is Active | Active, when the timer of every member of its unit has fired |
 //! | Active | Adver_Timer | Backup, for a higher priority, or for the same and a greater address; when released; when it stood still |
 //!
@@ -132,6 +132,10 @@ impl Vrrp {
             }
             Event::LinkChanged { interface, link } => {
                 self.set_link(interface, link, now);
+                self.settle(now);
+            }
+            Event::Opened { interface, ipv6, open } => {
+                self.set_socket(interface, ipv6, open, now);
                 self.settle(now);
             }
             Event::Stopped => self.stop(now),

@@ -69,7 +69,10 @@ impl Vrrp {
     pub(super) fn settle(&mut self, now: Time) {
         for unit in 0..self.units.len() {
             let members = self.routers.iter().filter(|router| router.unit == unit);
-            let held = members.clone().any(|router| router.state == State::Initialize);
+            // One that has not started yet, as its sockets are being opened, takes no role away.
+            let held = members.clone().any(|router| {
+                router.state == State::Initialize && router.reason != Reason::Started
+            });
             let active = members.clone().any(|router| router.state == State::Active);
             let mut backup = members.filter(|router| router.state == State::Backup).peekable();
             if active && held {

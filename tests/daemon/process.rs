@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Read;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -112,8 +114,21 @@ impl Home {
     }
 
     pub async fn start(self) -> Daemon {
+        let command = self.command();
+        self.start_by(command).await
+    }
+
+    /// As nobody, who may use the directory.
+    pub fn without_privileges(&self, command: &mut Command) {
+        if nix::unistd::geteuid().is_root() {
+            fs::set_permissions(self.path(), fs::Permissions::from_mode(0o777)).unwrap();
+            command.uid(65534).gid(65534);
+        }
+    }
+
+    pub async fn start_by(self, mut command: Command) -> Daemon {
         let log = fs::File::create(self.path().join("log")).unwrap();
-        let child = self.command().stderr(log).spawn().unwrap();
+        let child = command.stderr(log).spawn().unwrap();
         let daemon = Daemon { child, home: self };
         let answers = async || {
             let mut client = daemon.try_client().await.ok()?;

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 
 use nix::sys::signal::Signal;
 
-use super::process::{Home, PORT, address, node, refused};
+use shunt::api::v1;
+
+use super::process::{Home, PORT, address, eventually, node, refused};
+
+const GATEWAY: &str = "[vrrp.gateway]\ninterface = \"lo\"\nid = 7\naddresses = [\"192.0.2.1\"]\n";
 
 #[tokio::test]
 async fn a_second_daemon_on_the_same_socket_gives_up() {
@@ -57,14 +59,48 @@ async fn a_missing_privilege_is_named() {
     assert!(port > 0, "net.ipv4.ip_unprivileged_port_start leaves no port that needs a privilege");
     let home = Home::new(&node(64500, address()).replace(&PORT.to_string(), &port.to_string()));
     let mut command = home.command();
-    if nix::unistd::geteuid().is_root() {
-        // As nobody, who may use the directory.
-        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        command.uid(65534).gid(65534);
-    }
+    home.without_privileges(&mut command);
     let (code, text) = refused(&mut command);
     assert_eq!(code, 6, "{text}");
     assert!(text.contains("CAP_NET_BIND_SERVICE"), "{text}");
+}
+
+/// Deaf, it would be a second Active.
+#[tokio::test]
+async fn virtual_routers_need_their_sockets() {
+    let home = Home::new(&format!("{}{GATEWAY}", node(64500, address())));
+    let mut command = home.command();
+    home.without_privileges(&mut command);
+    let (code, text) = refused(&mut command);
+    assert_eq!(code, 6, "{text}");
+    assert!(text.contains("VRRP cannot be run") && text.contains("CAP_NET_RAW"), "{text}");
+}
+
+/// Its daemon goes on: there is more than virtual routers.
+#[tokio::test]
+async fn virtual_routers_without_sockets_are_not_run() {
+    let config = node(64500, address());
+    let home = Home::new(&config);
+    let mut command = home.command();
+    home.without_privileges(&mut command);
+    let daemon = home.start_by(command).await;
+    daemon.home().configure(&format!("{config}{GATEWAY}"));
+    let mut client = daemon.client().await;
+    client.reload(v1::ReloadRequest::default()).await.unwrap();
+    eventually("it says that it cannot", async || {
+        let reply = client.vrrp(v1::VrrpRequest::default()).await.ok()?.into_inner();
+        let router = reply.routers.into_iter().next()?;
+        (router.state == "initialize" && router.reason == "no-socket").then_some(())
+    })
+    .await;
+    let status = client.status(v1::StatusRequest {}).await.unwrap().into_inner();
+    let warning = "virtual router gateway does not run: VRRP cannot be received or sent on lo; `shunt events` says why";
+    assert!(status.warnings.iter().any(|told| told == warning), "{:?}", status.warnings);
+    let log = daemon.log();
+    assert!(
+        log.contains("VRRP over IPv4 (IP protocol 112) cannot be received: not permitted"),
+        "{log}"
+    );
 }
 
 #[tokio::test]

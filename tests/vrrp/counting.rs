@@ -74,6 +74,9 @@ fn a_packet_costs_no_memory() {
             let order = Order::Want { router: id(number.into()), settings: Box::new(settings) };
             vrrp.handle(Event::Ordered(order), now);
         }
+        for ipv6 in [false, true] {
+            vrrp.handle(Event::Opened { interface: 1, ipv6, open: true }, now);
+        }
         vrrp
     });
     let end = now + seconds(1);

@@ -167,7 +167,10 @@ proptest! {
             prop_assert!(vrrp.deadline().is_none_or(|at| at > now), "it would spin");
             let mut open = 0_i32;
             while let Some(action) = vrrp.poll() {
-                open += i32::from(matches!(action, Action::Open { .. }));
+                if let Action::Open { interface, ipv6 } = action {
+                    open += 1;
+                    vrrp.handle(Event::Opened { interface, ipv6, open: true }, now);
+                }
             }
             prop_assert!(open <= 4);
             let summaries = vrrp.summaries(now);

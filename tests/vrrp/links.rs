@@ -163,3 +163,67 @@ fn an_address_that_is_virtual_elsewhere_may_be_the_source() {
     let a = world.add(&[v3(0, 100), elsewhere]);
     assert_eq!(world.state(a), State::Backup);
 }
+
+#[test]
+fn without_a_socket_it_does_not_start() {
+    let mut world = World::new(1, 1);
+    let a = world.add_off(&[v3(0, 100)]);
+    world.nodes[a].opens = None;
+    world.boot(a);
+    world.run(seconds(10));
+    // It is asked for: there is nothing to tell yet, and nothing to wait for.
+    assert_eq!(world.story(a), []);
+    assert_eq!((world.sent.len(), world.nodes[a].vrrp.deadline()), (0, None));
+    world.opened(a, 0, false);
+    world.run(seconds(10));
+    assert_eq!(world.story(a), [(State::Initialize, Reason::NoSocket)]);
+    assert_eq!(world.sent.len(), 0);
+    world.opened(a, 0, true);
+    assert_eq!(world.last(a), (State::Backup, Reason::Started));
+    world.run(seconds(4));
+    assert_eq!(world.state(a), State::Active);
+}
+
+/// It would not hear who takes over.
+#[test]
+fn an_active_that_loses_its_socket_leaves() {
+    let mut world = World::new(1, 1);
+    let a = world.add(&[v3(0, 150)]);
+    let b = world.add(&[v3(0, 100)]);
+    world.run(seconds(5));
+    assert_eq!(world.active(0), [a]);
+    world.sent.clear();
+    world.opened(a, 0, false);
+    assert_eq!(world.last(a), (State::Initialize, Reason::NoSocket));
+    let said: Vec<_> = world.sent.iter().map(|s| (s.source, s.advertisement.priority)).collect();
+    assert_eq!(said, [(v4(0, a), 0)]);
+    world.run(seconds(2));
+    assert_eq!(world.active(0), [b]);
+    // Down is told before what else is missing.
+    world.set_link(a, 0, false);
+    assert_eq!(world.last(a), (State::Initialize, Reason::NoLink));
+    world.set_link(a, 0, true);
+    assert_eq!(world.last(a), (State::Initialize, Reason::NoSocket));
+    world.opened(a, 0, true);
+    world.run(seconds(5));
+    assert_eq!(world.active(0), [a]);
+}
+
+/// To open its sockets takes a while, in which the other members need not yield.
+#[test]
+fn a_new_member_takes_the_role_of_its_group_when_it_can() {
+    let mut world = World::new(1, 2);
+    let member = |segment| Settings { sync_group: Some("pair".to_owned()), ..v3(segment, 100) };
+    let a = world.add(&[member(0)]);
+    world.run(seconds(5));
+    world.nodes[a].opens = None;
+    world.want(a, 2, member(1));
+    world.run(seconds(1));
+    let states = |world: &World| [1, 2].map(|id| world.summary(a, id).state);
+    assert_eq!(states(&world), [State::Active, State::Initialize]);
+    world.opened(a, 1, true);
+    assert_eq!(states(&world), [State::Active, State::Active]);
+    // One that cannot have them holds the group.
+    world.opened(a, 1, false);
+    assert_eq!(states(&world), [State::Backup, State::Initialize]);
+}

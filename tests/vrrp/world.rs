@@ -55,6 +55,8 @@ pub struct Node {
     pub conflicts: Vec<Conflict>,
     pub announced: Vec<(Time, u32, Option<Mac>, IpAddr)>,
     pub open: BTreeSet<(u32, bool)>,
+    /// What is said at once when a socket is asked for; `None`: nothing.
+    pub opens: Option<bool>,
     /// Of each segment.
     pub links: Vec<Link>,
     waiting: VecDeque<Packet>,
@@ -243,6 +245,7 @@ impl World {
             conflicts: Vec::new(),
             announced: Vec::new(),
             open: BTreeSet::new(),
+            opens: Some(true),
             links: (0..self.segments.len()).map(link).collect(),
             waiting: VecDeque::new(),
         });
@@ -303,6 +306,11 @@ impl World {
     pub fn tell_link(&mut self, node: usize, segment: usize) {
         let link = Some(self.nodes[node].links[segment].clone());
         self.handle(node, Event::LinkChanged { interface: segment as u32 + 1, link });
+    }
+
+    /// The IPv4 sockets on a segment are there, or not.
+    pub fn opened(&mut self, node: usize, segment: usize, open: bool) {
+        self.handle(node, Event::Opened { interface: segment as u32 + 1, ipv6: false, open });
     }
 
     /// Nothing passes between the two on a segment, in both directions.
@@ -377,7 +385,14 @@ impl World {
             let now = self.now;
             let it = &mut self.nodes[node];
             match action {
-                Action::Open { interface, ipv6 } => assert!(it.open.insert((interface, ipv6))),
+                Action::Open { interface, ipv6 } => {
+                    assert!(it.open.insert((interface, ipv6)));
+                    if let Some(open) = it.opens {
+                        let now = self.local(node);
+                        let opened = Event::Opened { interface, ipv6, open };
+                        self.nodes[node].vrrp.handle(opened, now);
+                    }
+                }
                 Action::Close { interface, ipv6 } => assert!(it.open.remove(&(interface, ipv6))),
                 Action::Send { router, interface, mac, source, destination, packet } => {
                     let (advertisement, checksum) =

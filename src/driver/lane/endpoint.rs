@@ -1,4 +1,4 @@
-use std::io::{self, Read};
+use std::io::{self, ErrorKind::PermissionDenied, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 
@@ -132,6 +132,22 @@ impl Endpoint {
             socket.join_multicast_v4_n(&VRRP_GROUP_V4, &interface)
         }
     }
+}
+
+/// Whether the sockets of VRRP are permitted: those of one interface may fail for another reason, and are tried again.
+pub fn vrrp_is_permitted() -> io::Result<()> {
+    for (domain, protocol) in [
+        (Domain::IPV4, Protocol::from(VRRP_PROTOCOL)),
+        (Domain::IPV6, Protocol::from(VRRP_PROTOCOL)),
+        (Domain::PACKET, Protocol::from(0)),
+    ] {
+        match Socket::new(domain, Type::RAW, Some(protocol)) {
+            // A kernel without IPv6 has no virtual router of it either.
+            Err(error) if domain == Domain::IPV6 && error.kind() != PermissionDenied => {}
+            other => drop(other?),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

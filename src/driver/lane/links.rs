@@ -64,8 +64,16 @@ impl Links {
     pub fn open(&mut self, interface: u32, ipv6: bool) {
         let link = self.all.entry(interface).or_default();
         link.users[usize::from(ipv6)] += 1;
-        // So that the first advertisement need not.
-        let _ = link.frames.get(|| packet_socket(interface), Time::ZERO);
+    }
+
+    /// Opens the socket for frames if it is not open, so that the first advertisement need not.
+    pub fn can_send(&mut self, interface: u32) -> io::Result<()> {
+        if let Some(link) = self.all.get_mut(&interface)
+            && let Sender::Closed(_) = link.frames
+        {
+            link.frames = Sender::Open(packet_socket(interface)?);
+        }
+        Ok(())
     }
 
     pub fn close(&mut self, interface: u32, ipv6: bool, attendant: &mut Attendant) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use nix::net::if_::if_indextoname;
 use tokio::sync::oneshot;
 
-use super::endpoint::{Endpoint, MULTI_HOP_PORT, SINGLE_HOP_PORT, Service};
+use super::endpoint::{Endpoint, MULTI_HOP_PORT, SINGLE_HOP_PORT, Service, VRRP_PROTOCOL};
 use crate::driver::plain;
 use crate::fast;
 
@@ -94,7 +94,7 @@ fn what(endpoint: Endpoint) -> String {
     match endpoint.service {
         Service::BfdSingleHop => format!("BFD over {family} (UDP port {SINGLE_HOP_PORT})"),
         Service::BfdMultiHop => format!("multihop BFD over {family} (UDP port {MULTI_HOP_PORT})"),
-        Service::Vrrp => format!("VRRP over {family}"),
+        Service::Vrrp => format!("VRRP over {family} (IP protocol {VRRP_PROTOCOL})"),
     }
 }
 
@@ -111,6 +111,9 @@ fn reason(service: Service, error: i32) -> String {
         libc::EPERM | libc::EACCES => {
             "not permitted: shuntd needs CAP_NET_RAW, and the packet filter has to let UDP ports 3784 and 4784 pass"
                 .to_owned()
+        }
+        libc::EAFNOSUPPORT if service == Service::Vrrp => {
+            "not permitted: RestrictAddressFamilies= of shuntd's unit needs AF_INET, AF_INET6 and AF_PACKET".to_owned()
         }
         libc::EADDRNOTAVAIL => "the local address is not there, or not usable yet".to_owned(),
         libc::ENODEV | libc::ENXIO => "the interface is gone".to_owned(),

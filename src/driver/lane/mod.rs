@@ -52,6 +52,8 @@ use super::journal::Journal;
 use crate::agent;
 use crate::fast::{Fast, Order, Snapshot};
 use crate::types::Rng;
+pub use endpoint::vrrp_is_permitted;
+
 use attendant::{Attendant, Opened, Work};
 use mail::{Mailbox, queue};
 use message::{Message, Request};

@@ -137,13 +137,7 @@ impl Lane {
             let received = match syscalls::receive(socket, &mut self.slots) {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => {
-                    let trouble = self.receivers.failed(endpoint, &error, &mut self.attendant, now);
-                    if let Some(trouble) = trouble {
-                        self.outbox.push(Message::Trouble(trouble));
-                    }
-                    return;
-                }
+                Err(error) => return self.receiver_failed(endpoint, &error, now),
             };
             for received in received {
                 if let Some(event) = event(endpoint, received) {
@@ -156,13 +150,35 @@ impl Lane {
         }
     }
 
+    fn receiver_failed(&mut self, endpoint: Endpoint, error: &io::Error, now: Time) {
+        if let Some(trouble) = self.receivers.failed(endpoint, error, &mut self.attendant, now) {
+            self.outbox.push(Message::Trouble(trouble));
+        }
+        self.tell_opened(endpoint, now);
+    }
+
+    /// VRRP is run only where there are sockets for it.
+    fn tell_opened(&mut self, endpoint: Endpoint, now: Time) {
+        let Endpoint { service, interface, ipv6 } = endpoint;
+        if service == Service::Vrrp {
+            let open = self.receivers.socket(endpoint).is_some();
+            self.fast.handle(Event::VrrpOpened { interface, ipv6, open }, now);
+        }
+    }
+
     fn take_requests(&mut self, now: Time) {
         // An error says that somebody else has read it, and there is nobody else.
         let _ = self.shared.wake.read();
         self.shared.opened.try_take(&mut self.opened);
         while let Some(opened) = self.opened.pop_front() {
+            let endpoint = opened.0;
             if let Some(trouble) = self.receivers.opened(opened, &mut self.attendant, now) {
                 self.outbox.push(Message::Trouble(trouble));
+            }
+            // Who hears the others and cannot be heard would be as bad.
+            match self.links.can_send(endpoint.interface) {
+                Ok(()) => self.tell_opened(endpoint, now),
+                Err(error) => self.receiver_failed(endpoint, &error, now),
             }
         }
         self.shared.requests.try_take(&mut self.requests);
