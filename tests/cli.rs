@@ -447,15 +447,19 @@ fn a_daemon_that_goes_away_is_code_3() {
     let socket = directory.path().join("shunt.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let server = std::thread::spawn(move || {
-        for _ in 0..2 {
+        for _ in 0..3 {
             let (mut stream, _) = listener.accept().unwrap();
             stream.read_exact(&mut [0; 24]).unwrap();
         }
     });
-    for arguments in [&["announce", "payments"][..], &["routes"]] {
+    for arguments in
+        [&["announce", "payments"][..], &["routes"], &["vrrp", "release", "gateway"]]
+    {
         let output = run(&socket, arguments);
         assert_eq!(code(&output), 3, "{}", stderr(&output));
-        assert!(stderr(&output).contains("went away in the middle"), "{}", stderr(&output));
+        let text = stderr(&output);
+        assert!(text.contains("went away in the middle"), "{text}");
+        assert!(text.contains("`shunt groups`, or with `shunt vrrp` for a virtual router"), "{text}");
     }
     server.join().unwrap();
 }

@@ -104,7 +104,10 @@ impl Daemon {
                 Exit::NoDaemon,
                 format!("the daemon at {} went away in the middle", self.socket.display()),
             )
-            .advise("If this was an order, see with `shunt groups` whether it is in force.");
+            .advise(
+                "If this was an order, see with `shunt groups`, or with `shunt vrrp` for a virtual router, whether it is \
+                 in force.",
+            );
         }
         let message = harmless(status.message());
         match status.code() {
