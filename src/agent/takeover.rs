@@ -154,10 +154,11 @@ impl Takeover {
         let mut text = format!("{what} in {}", millis(now - self.since));
         for (index, (step, span, outcome)) in self.log.iter().enumerate() {
             let separator = if index == 0 { ":" } else { "," };
-            let outcome = match outcome {
-                Outcome::Done => "",
-                Outcome::Late => " (not done by then)",
-                Outcome::Failed => " (failed)",
+            let outcome = match (outcome, step) {
+                (Outcome::Done, _) => "",
+                (Outcome::Late, Step::Area | Step::Neighbors) => " (not acknowledged by all yet)",
+                (Outcome::Late, _) => " (not done by then)",
+                (Outcome::Failed, _) => " (failed)",
             };
             // Writing to a String cannot fail.
             let _ = write!(text, "{separator} {} {}{outcome}", step.name(), millis(*span));
@@ -233,6 +234,22 @@ mod tests {
         assert_eq!(takeover.phase(), Phase::Active);
         let told = "taken over in 12.0 ms: commit 2.0 ms (failed), forwarding 2.0 ms, addresses 2.0 ms, \
                     link 2.0 ms, OSPF 2.0 ms, BGP 2.0 ms";
+        assert_eq!(story.as_deref(), Some(told));
+    }
+
+    /// Neighbours that take their time are no failure: they have been told.
+    #[test]
+    fn what_is_told_and_not_acknowledged_sounds_like_it() {
+        let mut takeover = Takeover::new(at(0));
+        takeover.taken(at(0));
+        let mut story = None;
+        while let Some(Phase::Taking(_)) = takeover.take_order() {
+            story = takeover.ended(Outcome::Late, at(0));
+        }
+        let told = "taken over in 0.0 ms: commit 0.0 ms (not done by then), \
+                    forwarding 0.0 ms (not done by then), addresses 0.0 ms (not done by then), \
+                    link 0.0 ms (not done by then), OSPF 0.0 ms (not acknowledged by all yet), \
+                    BGP 0.0 ms (not acknowledged by all yet)";
         assert_eq!(story.as_deref(), Some(told));
     }
 

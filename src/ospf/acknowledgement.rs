@@ -5,9 +5,10 @@ use super::{Interface, Router};
 use crate::types::{RouterId, Time};
 use crate::wire::ospf::{Body, LsaHeader};
 
-/// How long an acknowledgement waits for company. Neighbours send again after RxmtInterval, 5 s as a rule; an order
-/// that waits until it is seen waits this much longer.
-const DELAY: Duration = Duration::from_millis(50);
+/// How long an acknowledgement waits for company (RFC 2328 §13.5: less than RxmtInterval, 5 s as a rule). An order, or a
+/// takeover, that waits until it is seen waits this much longer. What one flood brings comes within it, as routers send
+/// the packets of one without a pause.
+const DELAY: Duration = Duration::from_millis(5);
 
 /// What becomes of a received LSA: the columns of RFC 2328 §13.5, table 19.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

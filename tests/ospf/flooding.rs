@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 
 use shunt::ospf::{Announced, Event, How, NeighborState};
 use shunt::types::Rng;
-use shunt::wire::ospf::{Body, Frame, Lsa, LsaBody, LsaKey, LsaType, Options, SequenceNumber};
+use shunt::wire::ospf::{
+    Body, Frame, Lsa, LsaBody, LsaHeader, LsaKey, LsaType, Options, SequenceNumber,
+};
 
 use super::lsas::{external, external_lsa, prefix, router_key};
 use super::pacing::chain;
@@ -101,6 +103,35 @@ fn a_lost_acknowledgement_is_asked_for_and_changes_nothing() {
     world.agree().unwrap();
 }
 
+/// A takeover waits for it, and not for long. What comes together is acknowledged together.
+#[test]
+fn a_change_is_acknowledged_within_milliseconds() {
+    let mut world = chain(1);
+    world.run(seconds(5));
+    let since = world.sent.len();
+    let prefixes = ["192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32"];
+    for network in prefixes {
+        world.announce(0, network, How::External2, 5);
+    }
+    // There and back in a millisecond each.
+    world.run(millis(10));
+    for network in prefixes {
+        assert_eq!(world.nodes[0].router.unacknowledged(prefix(network), world.now), []);
+    }
+    assert_eq!(acknowledgments(&world, since, 1).len(), 1);
+}
+
+/// The packets of acknowledgements that a node has sent since then.
+fn acknowledgments(world: &World, since: usize, node: usize) -> Vec<Vec<LsaHeader>> {
+    let packets = world.sent[since..].iter().filter(|packet| packet.from == node);
+    packets
+        .filter_map(|packet| match Frame::parse(&packet.octets).unwrap().body().unwrap() {
+            Body::LinkStateAcknowledgment(headers) => Some(headers),
+            _ => None,
+        })
+        .collect()
+}
+
 /// How often a prefix was sent by the first router since then.
 fn sendings(world: &World, since: usize, network: &str) -> usize {
     let key = external(1, network);
@@ -187,17 +218,8 @@ fn a_backup_acknowledges_once() {
     world.announce(0, "192.0.2.1/32", How::External2, 5);
     world.run(seconds(1));
     let key = external(1, "192.0.2.1/32");
-    let acknowledged = world.sent[since..]
-        .iter()
-        .filter(|packet| packet.from == 1)
-        .filter_map(|packet| match Frame::parse(&packet.octets).unwrap().body().unwrap() {
-            Body::LinkStateAcknowledgment(headers) => Some(headers),
-            _ => None,
-        })
-        .flatten()
-        .filter(|header| header.key == key)
-        .count();
-    assert_eq!(acknowledged, 1);
+    let acknowledged = acknowledgments(&world, since, 1).into_iter().flatten();
+    assert_eq!(acknowledged.filter(|header| header.key == key).count(), 1);
     world.agree().unwrap();
 }
 
