@@ -177,7 +177,7 @@ fn check_report(output: &Output) {
         "edge2$ shunt prefer payments primary",
         "edge1$ shunt prefer payments standby",
         "fw1$ shunt prefer payments standby",
-        "fw1b$ shunt prefer payments 50",
+        "fw1b$ shunt prefer payments standby",
     ];
     assert_eq!(*switch, serde_json::json!(raised_first));
     for (number, reason) in [(7, "not heard"), (9, "not heard"), (11, "has left")] {

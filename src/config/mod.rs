@@ -101,6 +101,7 @@ impl Config {
             site: &self.node.site,
             own_prefixes: &self.node.own_prefixes,
             levels: &self.levels,
+            mappings: &self.mappings,
             groups: &self.groups,
         }
     }

@@ -71,9 +71,9 @@ pub struct Raised {
 
 /// The preference of every prefix of every group, and of every prefix that an intent names.
 ///
-/// In this order: the base; the operators' intents; a group that follows a virtual router has at most its `backup` where
-/// that is not Active; a prefix that is raised has at least that, if it is announced, not held down by a role, and the
-/// node not drained; a drain caps the rest.
+/// In this order: the base; the operators' intents; a prefix that is raised has at least that, if it is announced, not held
+/// down by a role, and the node not drained; a drain caps the rest; a group that follows a virtual router that is not Active
+/// here has at most its `backup`, and less than it would have had.
 ///
 /// An intent whose target is no longer configured, or no longer in our space, has no effect;
 /// [`Definitions::target`] of its target is then an error that says why.
@@ -84,7 +84,7 @@ pub fn effective(
     now: Wall,
 ) -> BTreeMap<Prefix, Announcement> {
     let mut announcements = BTreeMap::new();
-    let mut held_down = BTreeSet::new();
+    let mut held_down = BTreeMap::new();
     for (name, group) in definitions.groups {
         let base = group.base(definitions.site);
         for prefix in &group.prefixes {
@@ -106,8 +106,7 @@ pub fn effective(
             if let Some(follow) = &group.follow
                 && !circumstances.active.contains(&follow.router)
             {
-                announcement.back_up(follow, &definitions);
-                held_down.insert(*prefix);
+                held_down.insert(*prefix, follow);
             }
             announcements.insert(*prefix, announcement);
         }
@@ -126,7 +125,7 @@ pub fn effective(
     if drain.is_none() {
         for (prefix, raised) in &circumstances.raised {
             let announcement = announcements.get_mut(prefix);
-            if let Some(announcement) = announcement.filter(|_| !held_down.contains(prefix)) {
+            if let Some(announcement) = announcement.filter(|_| !held_down.contains_key(prefix)) {
                 announcement.raise(raised, &definitions);
             }
         }
@@ -134,6 +133,11 @@ pub fn effective(
     if let Some(intent) = drain {
         for announcement in announcements.values_mut() {
             announcement.drain(intent, &definitions);
+        }
+    }
+    for (prefix, follow) in held_down {
+        if let Some(announcement) = announcements.get_mut(&prefix) {
+            announcement.back_up(follow, &definitions);
         }
     }
     announcements
@@ -165,14 +169,14 @@ impl Announcement {
         });
     }
 
-    /// What is lower already, or not announced, stays as it is.
+    /// Both nodes of a pair are given the same orders, and the Active one has to stay ahead, or traffic comes to both.
     fn back_up(&mut self, follow: &Follow, definitions: &Definitions<'_>) {
-        if self.preference > follow.backup {
-            self.preference = follow.backup;
+        if self.preference.is_announced() {
+            self.preference = follow.backup.min(definitions.below(self.preference));
             self.because.push(Because::Backup {
                 router: follow.router.clone(),
-                preference: follow.backup,
-                level: definitions.levels.describe(follow.backup),
+                preference: self.preference,
+                level: definitions.levels.describe(self.preference),
             });
         }
     }
@@ -290,6 +294,7 @@ mod tests {
             site,
             own_prefixes: &[prefix("198.51.100.0/24")],
             levels: &Levels::default(),
+            mappings: &BTreeMap::new(),
             groups: &[("payments".to_owned(), group)].into(),
         };
         effective(definitions, intents, &Circumstances::default(), now)
@@ -425,6 +430,7 @@ mod tests {
             site: "dc1",
             own_prefixes: &[prefix("198.51.100.0/24")],
             levels: &Levels::default(),
+            mappings: &BTreeMap::new(),
             groups: &[("web".to_owned(), group)].into(),
         };
         effective(definitions, intents, circumstances, NOW).remove(&prefix(WEB)).unwrap()
@@ -464,7 +470,7 @@ mod tests {
         }
     }
 
-    /// The role is a bound, for orders too; what is lower already stays.
+    /// The role is a bound, for orders too; where they say less, an Active that was given the same still has more.
     #[test]
     fn an_order_for_a_group_holds_within_its_role() {
         let backup = Circumstances::default();
@@ -473,8 +479,11 @@ mod tests {
             following(&backup, &of)
         };
         assert_eq!(ordered(Order::Prefer(Preference(250))).preference, Preference(100));
-        let lower = ordered(Order::Prefer(Preference(50)));
-        assert_eq!((lower.preference, lower.because.len()), (Preference(50), 2));
+        for level in [50, 100] {
+            let lower = ordered(Order::Prefer(Preference(level)));
+            assert_eq!((lower.preference, lower.because.len()), (Preference(level - 1), 3));
+        }
+        assert_eq!(ordered(Order::Prefer(Preference(1))).preference, Preference::NONE);
         assert_eq!(ordered(Order::Withdraw).preference, Preference::NONE);
     }
 
@@ -513,7 +522,9 @@ mod tests {
         assert_eq!(following(&backup, &Intents::default()).preference, Preference(100));
         // Also where the role takes nothing away, as the order is lower.
         let order = intent(Target::Prefix(prefix(WEB)), Order::Prefer(Preference(50)));
-        assert_eq!(following(&backup, &of([order])).preference, Preference(50));
+        assert_eq!(following(&backup, &of([order])).preference, Preference(49));
+        // Drained with its twin it is behind that as well.
+        assert_eq!(following(&backup, &drained).preference, Preference(9));
     }
 
     #[test]
@@ -540,6 +551,7 @@ mod tests {
             site: "dc1",
             own_prefixes: &[prefix("198.51.100.0/24")],
             levels: &levels,
+            mappings: &BTreeMap::new(),
             groups: &[("payments".to_owned(), group)].into(),
         };
         let drained = of([intent(Target::Node, Order::Drain)]);

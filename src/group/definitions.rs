@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Levels, Target, nearest};
+use super::{Levels, Mapping, Target, nearest};
 use crate::ospf::How;
 use crate::types::{Preference, Prefix, PrefixError};
 
@@ -27,7 +27,8 @@ pub struct Group {
 pub struct Follow {
     /// By its configured name.
     pub router: String,
-    /// The most that is announced while it is not Active here; 0: nothing.
+    /// The most that is announced while it is not Active here, where it is always less than what an Active would
+    /// announce; 0: nothing.
     pub backup: Preference,
 }
 
@@ -52,6 +53,8 @@ pub struct Definitions<'a> {
     /// The space that everything announced lies in.
     pub own_prefixes: &'a [Prefix],
     pub levels: &'a Levels,
+    /// By class.
+    pub mappings: &'a BTreeMap<String, Mapping>,
     pub groups: &'a BTreeMap<String, Group>,
 }
 
@@ -92,6 +95,13 @@ impl Definitions<'_> {
             }
         };
         UnknownTarget::Name { given, suggestion, groups: self.groups.keys().cloned().collect() }
+    }
+
+    /// The most that everybody sees as less than `preference`; 0 if there is no such level but not to announce.
+    pub(super) fn below(&self, preference: Preference) -> Preference {
+        let all = self.mappings.values();
+        let below = all.map(|mapping| mapping.below(preference)).min();
+        below.unwrap_or_else(|| Mapping::BUILT_IN.below(preference))
     }
 
     /// Whether `prefix` lies in our address space.
@@ -141,8 +151,13 @@ mod tests {
         let own = ["198.51.100.0/24", "2001:db8::/32"].map(|text| text.parse().unwrap());
         let groups = ["payments", "web"].map(|name| (name.to_owned(), Group::default())).into();
         let levels = Levels::default();
-        let definitions =
-            Definitions { site: "dc1", own_prefixes: &own, levels: &levels, groups: &groups };
+        let definitions = Definitions {
+            site: "dc1",
+            own_prefixes: &own,
+            levels: &levels,
+            mappings: &BTreeMap::new(),
+            groups: &groups,
+        };
         assert_eq!(definitions.target("web"), Ok(Target::Group("web".to_owned())));
         let prefix = "198.51.100.7/32";
         assert_eq!(definitions.target(prefix), Ok(Target::Prefix(prefix.parse().unwrap())));

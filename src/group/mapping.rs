@@ -92,6 +92,16 @@ impl Mapping {
         announced.find(|preference| self.metric(*preference) < metric).unwrap_or(Preference::MAX)
     }
 
+    /// The most preference that looks worse than `preference` both to BGP neighbours and to an OSPF area; 0 if none does.
+    pub(super) fn below(&self, preference: Preference) -> Preference {
+        let mut lower = (1..preference.0).rev().map(Preference);
+        let differs = |lower: &Preference| {
+            self.map(*lower) != self.map(preference)
+                && self.metric(*lower) > self.metric(preference)
+        };
+        lower.find(differs).unwrap_or(Preference::NONE)
+    }
+
     fn step(&self, preference: Preference) -> Option<&Mapped> {
         let Kind::Steps(steps) = &self.0 else { return None };
         let step = steps.range(..=preference).next_back().or_else(|| steps.first_key_value());
@@ -167,6 +177,23 @@ mod tests {
         let mapped = Mapping::default().map(Preference(200));
         assert_eq!((mapped.med, mapped.local_pref, mapped.prepend), (Some(55), Some(200), 0));
         assert_eq!(Mapping::default().map(Preference(255)).med, Some(0));
+    }
+
+    #[test]
+    fn what_is_below_looks_worse_to_all() {
+        let below = |mapping: &Mapping, p| mapping.below(Preference(p)).0;
+        let built_in = Mapping::default();
+        assert_eq!([255, 100, 2, 1].map(|p| below(&built_in, p)), [254, 99, 1, 0]);
+        // The lowest step holds below as well: there is nothing less to be told.
+        let steps = [(10, step(200, 3)), (100, step(100, 2)), (200, step(0, 0))];
+        let by_bgp = mapping(&steps).unwrap();
+        assert_eq!(
+            [255, 200, 150, 100, 99, 10].map(|p| below(&by_bgp, p)),
+            [199, 199, 99, 99, 0, 0]
+        );
+        let metric = |p, med, metric| (p, Mapped { metric: Some(metric), ..step(med, 0) });
+        let in_area = mapping(&[metric(10, 0, 50), metric(100, 0, 40), metric(200, 0, 40)]);
+        assert_eq!([200, 100].map(|p| below(in_area.as_ref().unwrap(), p)), [99, 99]);
     }
 
     #[test]

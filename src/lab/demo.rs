@@ -144,8 +144,7 @@ impl Demo {
                 demo.order("edge2", "prefer payments primary")?;
                 demo.order("edge1", "prefer payments standby")?;
                 demo.order("fw1", "prefer payments standby")?;
-                // Less, so that they are not equally good.
-                demo.order("fw1b", "prefer payments 50")
+                demo.order("fw1b", "prefer payments standby")
             },
         )?;
         self.step(
