@@ -25,6 +25,7 @@
 //! - **commands.rs** runs those of takeovers; **probes.rs** watches files and the outcome of commands.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
+//! - **pulse.rs** raises the alarm when the pump does not answer.
 //! - **syscalls.rs** has the unsafe code: socket options and other system calls that no library has.
 //!
 //! Everything runs on one thread but BFD and VRRP, virtual addresses, the disk, the watch for acknowledgements and the log.
@@ -52,6 +53,7 @@ mod log;
 pub mod ospf;
 mod peers;
 mod probes;
+mod pulse;
 mod pump;
 mod server;
 mod socket;
@@ -197,6 +199,8 @@ async fn serve(
                 let _ = stopped.await;
             }),
     );
+    pulse::start(inbox.control.clone(), journal.clone())
+        .map_err(other("the watch over the agent did not start"))?;
     tokio::spawn(signals(server, inbox));
 
     let pump = Pump {
