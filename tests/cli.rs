@@ -452,14 +452,15 @@ fn a_daemon_that_goes_away_is_code_3() {
             stream.read_exact(&mut [0; 24]).unwrap();
         }
     });
-    for arguments in
-        [&["announce", "payments"][..], &["routes"], &["vrrp", "release", "gateway"]]
-    {
+    for arguments in [&["announce", "payments"][..], &["routes"], &["vrrp", "release", "gateway"]] {
         let output = run(&socket, arguments);
         assert_eq!(code(&output), 3, "{}", stderr(&output));
         let text = stderr(&output);
         assert!(text.contains("went away in the middle"), "{text}");
-        assert!(text.contains("`shunt groups`, or with `shunt vrrp` for a virtual router"), "{text}");
+        assert!(
+            text.contains("`shunt groups`, or with `shunt vrrp` for a virtual router"),
+            "{text}"
+        );
     }
     server.join().unwrap();
 }
