@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::lab::{Node, PATIENCE, frr_arguments, wait_for, within};
+use crate::lab::{Node, PATIENCE, frr_daemons, wait_for, within};
 use crate::process::{Line, Process};
 use crate::speaker::SERVICE;
 
@@ -290,7 +290,7 @@ fn frr(scene: &Scene<'_>) -> String {
 
 fn frr_daemon(node: &Node, name: &str) -> Line {
     let mut all = line(&format!("/usr/lib/frr/{name}"), &[]);
-    all.extend(frr_arguments(node, name));
+    all.extend(frr_daemons::arguments(node, name));
     if name == "bgpd" {
         // Learned routes stay out of the kernel, with all products.
         all.push("-n".to_owned());

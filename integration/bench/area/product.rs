@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use crate::lab::{Node, PATIENCE, frr_arguments, wait_for, within};
+use crate::lab::{Node, PATIENCE, frr_daemons, wait_for, within};
 use crate::process::{Line, Process};
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -298,7 +298,7 @@ fn redistribute(metric: u32) -> String {
 
 fn frr_daemon(node: &Node, name: &str) -> Line {
     let mut all = line(&format!("/usr/lib/frr/{name}"), &[]);
-    all.extend(frr_arguments(node, name));
+    all.extend(frr_daemons::arguments(node, name));
     // Adjacencies are told at this level.
     all.extend(line("--log", &["stdout", "--log-level", "notifications"]));
     all

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use crate::lab::bfd::{Timers, frr_profile, shunt_profile};
-use crate::lab::{Node, PATIENCE, frr_arguments, wait_for, within};
+use crate::lab::{Node, PATIENCE, frr_daemons, wait_for, within};
 use crate::process::{Line, Process};
 
 /// The AS of the router; its neighbours have those that follow.
@@ -103,7 +103,7 @@ pub fn bird_bfd(timers: Timers) -> String {
 
 fn frr_daemon(node: &Node, name: &str, config: &str) -> Process {
     node.write(&format!("frr/{name}.conf"), if name == "zebra" { "" } else { config });
-    let mut arguments = frr_arguments(node, name);
+    let mut arguments = frr_daemons::arguments(node, name);
     if name == "bgpd" {
         // Learned routes stay out of the kernel, with all products.
         arguments.push("-n".to_owned());
