@@ -226,6 +226,7 @@ impl Agent {
         }
         agent.probes_changed();
         agent.routers_changed(now);
+        agent.follow_by_ospf(now);
         // What we announce is known before the first OPEN or Hello is sent.
         agent.settle(now);
         let names: Vec<String> = agent.config.neighbors.keys().cloned().collect();

@@ -36,6 +36,25 @@ struct Site {
 const COMMON: &str = "own-prefixes = [\"198.51.100.0/24\"]\n[kernel]\ngrace = \"5s\"\n\
     [bfd.profile.fast]\ntransmit-interval = \"20ms\"\nreceive-interval = \"20ms\"\n";
 
+/// Of the core's equally good ways the first one counts, so it has to be the Backup's that is worse.
+#[test]
+fn a_backup_that_never_was_active_attracts_nothing() {
+    let mut world = World::new(5);
+    let core = world.node(&core_text());
+    let [first, second] = [2, 1].map(|number| world.node(&firewall_text(number)));
+    let host = world.node("");
+    let ends = [(first, "10.0.0.1/24"), (second, "10.0.0.2/24"), (host, "10.0.0.10/24")];
+    world.lan(&ends, Link::default());
+    world.link((core, "10.1.1.1/24"), (first, "10.1.1.2/24"), Link::default());
+    world.link((core, "10.1.2.1/24"), (second, "10.1.2.2/24"), Link::default());
+    world.set_gateway(host, gateway());
+    for node in [core, first, second] {
+        world.start(node);
+    }
+    world.run_for(millis(12_000));
+    assert_eq!(ways(&world, host, core), [Some(second); 2], "{}", world.transcript());
+}
+
 fn core_text() -> String {
     format!(
         "[node]\nname = \"core\"\nsite = \"dc1\"\nrouter-id = \"192.0.2.1\"\n{COMMON}\
