@@ -376,6 +376,75 @@ mod strict {
         meeting.up();
     }
 
+    /// Seconds from the return of BFD until both sessions are established. Slow BFD sends one packet a second, and the
+    /// peers dial every two.
+    const SOON: u64 = 15;
+
+    /// Both have BFD, and its packets do not reach the peer at first. `ours`, `theirs`: who waits to be dialled.
+    #[track_caller]
+    fn begins_with_bfd<P: Watcher>(start: impl Fn(&Node, Speaker) -> P, ours: bool, theirs: bool) {
+        let start = |node: &Node, mut speaker: Speaker| {
+            node.lose("udp dport 3784");
+            for session in &mut speaker.sessions {
+                session.passive = theirs;
+            }
+            start(node, speaker)
+        };
+        let more = format!("bfd-strict = true\npassive = {ours}");
+        let meeting = Meeting::with(start, Where::Link, &more, Some(TIMERS));
+        wait_asked(&meeting, 5);
+        if ours {
+            let dialled = "tcp.flags.syn == 1 && tcp.flags.ack == 0 && ip.src == 10.98.1.2";
+            wait_for("that the peer dials", PATIENCE, || {
+                match meeting.capture.fields(dialled, &["frame.number"]).len() {
+                    0 => Err("it does not".to_owned()),
+                    _ => Ok(()),
+                }
+            });
+        }
+        for number in 0..2 {
+            let neighbor = meeting.shuntd.neighbor(&format!("n{number}")).unwrap();
+            assert_eq!(neighbor["established_count"], 0, "{neighbor}");
+        }
+        let healed = std::time::Instant::now();
+        meeting.there.heal();
+        meeting.up();
+        let took = healed.elapsed();
+        println!("established {took:?} after the first BFD packet");
+        assert!(took.as_secs() < SOON, "{took:?}");
+        // FRR then makes its BFD sessions anew, which takes a session down once more.
+        meeting.watched();
+        meeting.no_faults();
+    }
+
+    #[test]
+    fn frr_that_waits() {
+        begins_with_bfd(Frr::start, false, true);
+    }
+
+    #[test]
+    fn bird_that_waits() {
+        begins_with_bfd(Bird::start, false, true);
+    }
+
+    #[test]
+    fn frr_that_is_waited_for() {
+        begins_with_bfd(Frr::start, true, false);
+    }
+
+    #[test]
+    fn bird_that_is_waited_for() {
+        begins_with_bfd(Bird::start, true, false);
+    }
+
+    /// Its own times, after which it would dial again a minute later: we do not wait for that.
+    #[test]
+    fn bird_with_its_own_patience() {
+        let options = "error wait time 60, 300; connect delay time 5; connect retry time 120;";
+        let start = |node: &Node, speaker: Speaker| Bird::with(node, speaker, options);
+        begins_with_bfd(start, false, false);
+    }
+
     #[test]
     fn frr() {
         waits_for_bfd(Frr::start);

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bgp;
+mod firewalls;
 mod groups;
 mod harness;
 mod load;

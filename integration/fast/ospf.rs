@@ -5,9 +5,11 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 
 use super::watch::TIMERS;
-use crate::lab::ospf::{OspfBird, OspfFrr, OspfPeer, OspfRouter};
+use crate::lab::ospf::{OspfBird, OspfFrr, OspfPeer, OspfRouter, OspfShunt};
 use crate::lab::{Capture, Node, PATIENCE, wait_for};
-use crate::ospf::scene::{Meeting, PEER, SERVICE, SHUNT, UPSTREAM, lost};
+use crate::ospf::scene::{
+    Meeting, PEER, PEER_ADDRESS, SERVICE, SHUNT, SHUNT_ADDRESS, UPSTREAM, lost,
+};
 
 /// Both Full, and watched where both have BFD.
 struct Watched<P> {
@@ -154,5 +156,125 @@ mod without_an_answer {
     #[test]
     fn bird() {
         nothing_is_held_back(OspfBird::start);
+    }
+}
+
+/// RFC 9355: who says so in its Hellos waits for BFD with whom says so as well.
+mod strict {
+    use super::*;
+
+    /// What stands between the two lets no BFD packet through to the peer.
+    const BFD: &str = "udp dport 3784";
+
+    #[track_caller]
+    fn meeting<P: OspfPeer>(start: impl Fn(&Node, OspfRouter) -> P) -> Watched<P> {
+        let start = |node: &Node, router: OspfRouter| {
+            node.lose(BFD);
+            start(node, router)
+        };
+        let meeting = Meeting::with(start, |ours, theirs| {
+            for router in [ours, theirs] {
+                router.attached[0].bfd = Some(TIMERS);
+                router.attached[0].bfd_strict = true;
+                router.attached[0].dead = 40;
+            }
+        });
+        let bfd = Capture::start_as(&meeting.here, "peer", "bfd", "udp port 3784");
+        Watched { meeting, bfd }
+    }
+
+    /// Waits until each has said Hello some more times.
+    #[track_caller]
+    fn hellos<P: OspfPeer>(watched: &Watched<P>, times: usize) {
+        let said = || {
+            [SHUNT_ADDRESS, PEER_ADDRESS].map(|source| {
+                let filter = format!("ospf.msg == 1 && ip.src == {source}");
+                watched.meeting.capture.fields(&filter, &["frame.number"]).len()
+            })
+        };
+        let wanted = said().map(|count| count + times);
+        wait_for(&format!("{times} Hellos of each"), PATIENCE, || {
+            let said = said();
+            if said.iter().zip(wanted).all(|(said, wanted)| *said >= wanted) {
+                Ok(())
+            } else {
+                Err(format!("{said:?} of {wanted:?}"))
+            }
+        });
+    }
+
+    /// How many Hellos of a router say that it is strict.
+    fn said_strict<P: OspfPeer>(watched: &Watched<P>, source: &str) -> usize {
+        let filter =
+            format!("ospf.msg == 1 && ip.src == {source} && ospf.lls.ext.options & 0x00000010");
+        watched.meeting.capture.fields(&filter, &["frame.number"]).len()
+    }
+
+    #[track_caller]
+    fn in_init(watched: &Watched<OspfShunt>) {
+        assert_eq!(watched.meeting.shunt.adjacency(PEER).unwrap(), "init/ptp");
+        assert_eq!(watched.meeting.peer.adjacency(SHUNT).unwrap(), "init/ptp");
+    }
+
+    #[test]
+    fn two_wait_for_bfd_and_fall_with_it() {
+        let mut watched = meeting(OspfShunt::start);
+        let begun =
+            |watched: &Watched<OspfShunt>| watched.meeting.capture.exchanges_begun(SHUNT_ADDRESS);
+        hellos(&watched, 5);
+        in_init(&watched);
+        assert_eq!(begun(&watched), 0);
+        assert!(
+            said_strict(&watched, SHUNT_ADDRESS) > 0 && said_strict(&watched, PEER_ADDRESS) > 0
+        );
+        watched.meeting.there.heal();
+        watched.up();
+        // BFD alone is lost, and Hellos are not: without it there is no way back.
+        let before = begun(&watched);
+        let began = Instant::now();
+        watched.meeting.there.lose(BFD);
+        watched.down(began);
+        hellos(&watched, 5);
+        in_init(&watched);
+        assert_eq!(begun(&watched), before);
+        watched.meeting.there.heal();
+        watched.up();
+        let began = Instant::now();
+        watched.meeting.peer.kill();
+        watched.down(began);
+        watched.meeting.peer.start();
+        watched.up();
+        watched.meeting.no_faults();
+    }
+
+    /// A neighbour that does not say it has no such mode: with it nothing waits.
+    #[track_caller]
+    fn one_alone_does_not_wait<P: OspfPeer>(start: impl Fn(&Node, OspfRouter) -> P) {
+        let watched = meeting(start);
+        watched.meeting.full();
+        assert!(said_strict(&watched, SHUNT_ADDRESS) > 0);
+        assert_eq!(said_strict(&watched, PEER_ADDRESS), 0);
+        hellos(&watched, 5);
+        watched.meeting.full();
+        assert_eq!(watched.meeting.capture.exchanges_begun(SHUNT_ADDRESS), 1);
+        // But once there, BFD is what it is without that mode.
+        watched.meeting.there.heal();
+        watched.up();
+        let began = Instant::now();
+        watched.meeting.there.freeze();
+        watched.down(began);
+        watched.meeting.there.thaw();
+        watched.up();
+        watched.meeting.no_faults();
+    }
+
+    #[test]
+    fn alone_beside_frr() {
+        one_alone_does_not_wait(OspfFrr::start);
+    }
+
+    #[test]
+    fn alone_beside_bird() {
+        one_alone_does_not_wait(OspfBird::start);
     }
 }

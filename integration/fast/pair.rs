@@ -52,6 +52,7 @@ impl<P: VrrpPeer> Pair<P> {
             start(
                 node,
                 VrrpRouter {
+                    number: u8::try_from(index).unwrap(),
                     instances: vec![
                         Instance::new("inside", "inside", 11, &["10.98.1.100/24"], priority),
                         Instance::new("outside", "outside", 12, &["10.98.2.100/24"], priority),
@@ -93,7 +94,7 @@ impl<P: VrrpPeer> Pair<P> {
 
 /// Lets begin only what begins with a SYN from inside, and through only what connection tracking knows. What is sent to
 /// a virtual MAC address comes in by a macvlan, so a rule that names the interface would not match.
-fn strict(node: &Node) {
+pub fn strict(node: &Node) {
     let file = node.write(
         "strict.nft",
         "table inet strict {\n  chain forward {\n    type filter hook forward priority 0; policy drop;\n    \

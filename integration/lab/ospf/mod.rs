@@ -59,6 +59,8 @@ pub struct Attached {
     pub authentication: Authentication,
     /// Its neighbours are watched by BFD.
     pub bfd: Option<Timers>,
+    /// RFC 9355. Only shuntd can do that.
+    pub bfd_strict: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,7 @@ impl Attached {
             retransmit: 5,
             authentication: Authentication::Null,
             bfd: None,
+            bfd_strict: false,
         }
     }
 }

@@ -129,6 +129,7 @@ fn interface(text: &mut String, node: &Node, attached: &Attached) {
     }
     if attached.bfd.is_some() {
         line("bfd = \"fast\"");
+        line(&format!("bfd-strict = {}", attached.bfd_strict));
     }
     match &attached.authentication {
         Authentication::Null => {}

@@ -11,6 +11,8 @@ pub use shunt::VrrpShunt;
 /// Everything one node does with VRRP. Each peer writes it in its own language.
 #[derive(Clone, Default)]
 pub struct VrrpRouter {
+    /// Of several with OSPF or BGP: each has another one, from 0 on.
+    pub number: u8,
     pub instances: Vec<Instance>,
     /// They change their state together (a sync group named `group`).
     pub together: bool,
@@ -32,6 +34,8 @@ pub struct Instance {
     /// Centiseconds.
     pub interval: u16,
     pub preempt: bool,
+    /// Seconds. Only for shuntd.
+    pub preempt_delay: u8,
     pub virtual_mac: bool,
     /// Own address, and the other router's: no multicast.
     pub unicast: Option<(String, String)>,
@@ -54,6 +58,7 @@ impl Instance {
             priority,
             interval: 20,
             preempt: true,
+            preempt_delay: 0,
             virtual_mac: false,
             unicast: None,
         }

@@ -31,8 +31,9 @@ impl VrrpShunt {
 
 fn config(node: &Node, router: &VrrpRouter, more: &str) -> String {
     let mut text = format!(
-        "[node]\nname = \"{name}\"\nsite = \"{name}\"\nasn = 65000\nrouter-id = \"10.255.0.1\"\n\
+        "[node]\nname = \"{name}\"\nsite = \"{name}\"\nasn = 65000\nrouter-id = \"10.255.0.{}\"\n\
          own-prefixes = [\"198.51.100.0/24\"]\n",
+        router.number + 1,
         name = node.name(),
     );
     if router.conntrackd {
@@ -72,6 +73,9 @@ fn one(instance: &Instance) -> String {
         instance.preempt,
         if instance.virtual_mac { "virtual" } else { "physical" },
     );
+    if instance.preempt_delay > 0 {
+        writeln!(text, "preempt-delay = \"{}s\"", instance.preempt_delay).unwrap();
+    }
     if let Some((own, other)) = &instance.unicast {
         write!(text, "source-address = \"{own}\"\nunicast-peers = [\"{other}\"]\n").unwrap();
     }
