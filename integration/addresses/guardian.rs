@@ -1,8 +1,9 @@
 //! Who removes the addresses when shuntd cannot.
 
 use std::net::UdpSocket;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use shunt::driver::guardian::{Guardian, Kept};
 
@@ -156,5 +157,33 @@ fn a_guardian_that_is_killed_is_started_again_and_knows_what_is_assigned() {
         assert!(error.ends_with("and not by this process"), "{error}");
         eventually(|| !is_up("vrrp4.10"));
         assert_eq!(addresses_of("vrrp4.10"), [""; 0]);
+    });
+}
+
+#[test]
+fn the_guardian_ends_the_commands_of_a_shuntd_that_dies() {
+    in_namespace(|| {
+        let mut guarded = Guarded::new();
+        guarded.guardian.ensure();
+        let wards = guarded.beat.wards();
+        // With a child of its own: all of the group is to end.
+        let run = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", "sleep 1000 & wait"]).process_group(0);
+            let child = command.spawn().unwrap();
+            let group = Pid::from_raw(i32::try_from(child.id()).unwrap());
+            wards.runs(group);
+            (child, group)
+        };
+        let (mut running, group) = run();
+        let (mut detached, left) = run();
+        wards.ended(left);
+        let Guarded { guardian, beat, ended } = guarded;
+        drop((guardian, beat, wards));
+        assert_eq!(running.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
+        eventually(|| killpg(group, None).is_err());
+        ended.recv_timeout(PATIENCE).expect("and it ends");
+        killpg(left, Signal::SIGKILL).expect("what had ended is left alone");
+        detached.wait().unwrap();
     });
 }

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::segment::{OWN, Segment};
-use crate::lab::vrrp::{Keepalived, LOWERED_BY, VrrpPeer, VrrpRouter, VrrpShunt};
+use crate::lab::vrrp::{Instance, Keepalived, LOWERED_BY, VrrpPeer, VrrpRouter, VrrpShunt};
 use crate::lab::{Bird, Net, Node, PATIENCE, Peer, Session, Speaker, wait_for};
 
 /// The Active's, with all that it tracks. Without one of two things it is still the higher one, without both it is not.
@@ -173,4 +173,30 @@ fn a_route_that_is_gone_moves_the_role() {
     roles("backup", "backup");
     bird.start();
     roles("active", "active");
+}
+
+/// A command that runs for long does not outlive a shuntd that is killed.
+#[test]
+fn end_with_shuntd() {
+    let mut net = Net::new();
+    let [node, other] = ["one", "other"].map(|name| net.node(name));
+    net.lan("lan", 1, &[&node, &other]);
+    let told = node.path("command.pid");
+    let command = format!("sleep 1000 & echo $! >{told}; wait");
+    let more = format!(
+        "\n[[vrrp.four.track]]\ncommand = [\"/bin/sh\", \"-c\", \"{command}\"]\ntimeout = \"60s\"\ninterval = \"60s\"\n"
+    );
+    let router = VrrpRouter {
+        instances: vec![Instance::new("four", "lan", 4, &["10.98.1.100/24"], 100)],
+        ..VrrpRouter::default()
+    };
+    let mut shunt = VrrpShunt::with(&node, router, &more);
+    let child = wait_for("command", PATIENCE, || {
+        let text = std::fs::read_to_string(&told).map_err(|error| error.to_string())?;
+        text.trim().parse::<u32>().map_err(|error| error.to_string())
+    });
+    let lives = || std::path::Path::new(&format!("/proc/{child}")).exists();
+    assert!(lives());
+    shunt.kill();
+    wait_for("its end", PATIENCE, || if lives() { Err("it lives".to_owned()) } else { Ok(()) });
 }

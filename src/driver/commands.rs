@@ -11,6 +11,7 @@ use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Open;
+use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
 use crate::agent::{CommandId, Event};
 
@@ -25,11 +26,12 @@ pub struct Commands {
     /// Held by each that runs: at its end the daemon waits for them a little.
     open: Open,
     running: BTreeMap<CommandId, AbortHandle>,
+    wards: Wards,
 }
 
 impl Commands {
-    pub fn new(inbox: Inbox, open: Open) -> Commands {
-        Commands { inbox, open, running: BTreeMap::new() }
+    pub fn new(inbox: Inbox, open: Open, wards: Wards) -> Commands {
+        Commands { inbox, open, running: BTreeMap::new(), wards }
     }
 
     /// Runs it, then tells [`Event::CommandEnded`]. One that still runs is not begun again.
@@ -44,9 +46,9 @@ impl Commands {
         if self.running.contains_key(&command) {
             return;
         }
-        let (inbox, open) = (self.inbox.clone(), self.open.clone());
+        let (inbox, open, wards) = (self.inbox.clone(), self.open.clone(), self.wards.clone());
         let task = tokio::spawn(async move {
-            let result = run(&words, &environment, within).await;
+            let result = run(&words, &environment, within, &wards).await;
             // An error says that the daemon ends.
             let _ = inbox.control.send(Input::Event(Event::CommandEnded { command, result })).await;
             drop(open);
@@ -58,7 +60,7 @@ impl Commands {
 /// Runs a command to its end: without a shell, in a process group of its own, with nothing on standard input and a minimal
 /// environment. Gives the end of what it wrote.
 ///
-/// When the time is over, or when this is dropped, it is killed with all of its group.
+/// When the time is over, when this is dropped, or when shuntd dies, it is killed with all of its group.
 ///
 /// # Errors
 /// A sentence: which command, how it ended, and the last line that it wrote.
@@ -66,15 +68,17 @@ pub async fn run(
     words: &[String],
     environment: &[(String, String)],
     within: Duration,
+    wards: &Wards,
 ) -> Result<String, String> {
     let deadline = Instant::now() + within;
     let problem = |what: String| format!("`{}` {what}", words.join(" "));
     let not_started = |error: io::Error| problem(format!("does not start: {error}"));
     let (command, output) = prepare(words, environment).map_err(not_started)?;
     // It is read from a disk, which may be slow. If nobody waits any more when it has started, it is killed as well.
+    let wards = wards.clone();
     let started = spawn_blocking(move || {
         let mut command = command;
-        command.spawn().map(|child| (Group::of(&child), child))
+        command.spawn().map(|child| (Group::of(&child, wards), child))
     });
     let (mut group, mut child) = match started.await {
         Ok(started) => started.map_err(not_started)?,
@@ -84,7 +88,7 @@ pub async fn run(
     let ended = timeout_at(deadline, finish(&mut child, &output, &mut written)).await;
     let what = match ended {
         Ok(Ok(status)) => {
-            group.0 = None;
+            group.leave();
             if status.success() {
                 return Ok(written.text());
             }
@@ -155,17 +159,29 @@ fn how(status: ExitStatus) -> String {
 
 /// Kills what is left of a process group when dropped. Its leader has not been waited for by then, so that the number is
 /// still its own.
-struct Group(Option<Pid>);
+struct Group {
+    id: Option<Pid>,
+    wards: Wards,
+}
 
 impl Group {
-    fn of(child: &Child) -> Group {
-        Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+    fn of(child: &Child, wards: Wards) -> Group {
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        id.into_iter().for_each(|group| wards.runs(group));
+        Group { id, wards }
+    }
+
+    /// Its leader has ended.
+    fn leave(&mut self) -> Option<Pid> {
+        let left = self.id.take();
+        left.into_iter().for_each(|group| self.wards.ended(group));
+        left
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
+        if let Some(group) = self.leave() {
             // An error says that there is nothing left.
             let _ = killpg(group, Signal::SIGKILL);
         }
@@ -210,7 +226,7 @@ mod tests {
     }
 
     async fn sh(script: &str, within: Duration) -> Result<String, String> {
-        run(&words(&["/bin/sh", "-c", script]), &[], within).await
+        run(&words(&["/bin/sh", "-c", script]), &[], within, &Wards::of_nobody()).await
     }
 
     #[tokio::test]
@@ -225,7 +241,8 @@ mod tests {
     #[tokio::test]
     async fn only_what_is_given_is_in_the_environment() {
         let environment = [("SHUNT_ROLE".to_owned(), "active".to_owned())];
-        let text = run(&words(&["/usr/bin/env"]), &environment, LONG).await.unwrap();
+        let text =
+            run(&words(&["/usr/bin/env"]), &environment, LONG, &Wards::of_nobody()).await.unwrap();
         let mut lines: Vec<&str> = text.lines().collect();
         lines.sort_unstable();
         assert_eq!(lines, [format!("PATH={PATH}").as_str(), "SHUNT_ROLE=active"]);
@@ -239,9 +256,10 @@ mod tests {
         assert_eq!(error, expected);
         let error = sh("kill -9 $$", LONG).await.unwrap_err();
         assert!(error.ends_with("was ended by SIGKILL"), "{error}");
-        let error = run(&words(&["/nowhere/commit"]), &[], LONG).await.unwrap_err();
+        let error =
+            run(&words(&["/nowhere/commit"]), &[], LONG, &Wards::of_nobody()).await.unwrap_err();
         assert!(error.starts_with("`/nowhere/commit` does not start: "), "{error}");
-        assert!(run(&[], &[], LONG).await.is_err());
+        assert!(run(&[], &[], LONG, &Wards::of_nobody()).await.is_err());
     }
 
     #[tokio::test]
@@ -296,7 +314,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_does_not_run_twice_at_once() {
         let (inbox, mut lanes) = Inbox::new();
-        let mut commands = Commands::new(inbox, mpsc::channel(1).0);
+        let mut commands = Commands::new(inbox, mpsc::channel(1).0, Wards::of_nobody());
         let (reader, writer) = pipe().unwrap();
         // Ends when something is written.
         let script = format!("head -c 1 /proc/{}/fd/{}", std::process::id(), fd(&reader));

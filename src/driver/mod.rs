@@ -149,9 +149,7 @@ async fn serve(
     let watch = Watch::start().map_err(other("the watch for acknowledgements did not start"))?;
     let (open, mut all_closed) = mpsc::channel(1);
     let ospf = OspfSockets::new(inbox.clone(), journal.clone(), open.clone());
-    let commands = Commands::new(inbox.clone(), open.clone());
-    let probes = Probes::new(inbox.clone());
-    let mut peers = Peers::new(inbox.clone(), watch, open);
+    let mut peers = Peers::new(inbox.clone(), watch, open.clone());
     let bound = peers.listeners().bind_new(&agent.config().listen)?;
     peers.listen(&agent.config().listen, bound);
 
@@ -164,6 +162,8 @@ async fn serve(
         lane::vrrp_is_permitted()
             .map_err(|error| Exit::VrrpNeedsPrivilege { problem: plain(&error) })?;
     }
+    let commands = Commands::new(inbox.clone(), open, beat.wards());
+    let probes = Probes::new(inbox.clone(), beat.wards());
     let (lane, told) = lane::start(clock, !seed(clock), beat, journal.clone())
         .map_err(other("the thread of BFD and VRRP did not start"))?;
 

@@ -7,6 +7,7 @@ use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commands;
+use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
 use crate::agent::{Event, Probe, ProbeId};
 use crate::config::Command;
@@ -18,6 +19,7 @@ const FILE: Duration = Duration::from_millis(200);
 pub struct Probes {
     inbox: Inbox,
     tasks: BTreeMap<ProbeId, Task>,
+    wards: Wards,
 }
 
 /// Ends when it is dropped, with the command that it may run.
@@ -30,8 +32,8 @@ impl Drop for Task {
 }
 
 impl Probes {
-    pub fn new(inbox: Inbox) -> Probes {
-        Probes { inbox, tasks: BTreeMap::new() }
+    pub fn new(inbox: Inbox, wards: Wards) -> Probes {
+        Probes { inbox, tasks: BTreeMap::new(), wards }
     }
 
     /// Tells [`Event::Probed`] at the first result and at each change; `None`: no longer.
@@ -41,7 +43,9 @@ impl Probes {
         let teller = Teller { inbox: self.inbox.clone(), probe };
         let task = match object {
             Probe::File(path) => tokio::spawn(watch_file(path, teller)),
-            Probe::Command(command) => tokio::spawn(watch_command(command, teller)),
+            Probe::Command(command) => {
+                tokio::spawn(watch_command(command, self.wards.clone(), teller))
+            }
         };
         self.tasks.insert(probe, Task(task.abort_handle()));
     }
@@ -90,13 +94,13 @@ fn is_there(path: &str) -> io::Result<bool> {
     }
 }
 
-async fn watch_command(command: Command, teller: Teller) {
+async fn watch_command(command: Command, wards: Wards, teller: Teller) {
     let mut verdict = Verdict::default();
     let mut ticks = interval(command.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let result = commands::run(&command.words, &[], command.timeout).await;
+        let result = commands::run(&command.words, &[], command.timeout, &wards).await;
         if verdict.take(result.is_ok(), &command) {
             let last = |text: String| text.lines().last().map(str::to_owned);
             let text = match result {
@@ -178,7 +182,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("maintenance");
         let (inbox, mut lanes) = Inbox::new();
-        let mut probes = Probes::new(inbox);
+        let mut probes = Probes::new(inbox, Wards::of_nobody());
         let text = path.to_str().unwrap().to_owned();
         probes.watch(ProbeId(4), Some(Probe::File(text.clone())));
         assert_eq!(told(&mut lanes).await, (4, false, format!("{text} is not there")));
@@ -197,7 +201,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let flag = directory.path().join("flag");
         let (inbox, mut lanes) = Inbox::new();
-        let mut probes = Probes::new(inbox);
+        let mut probes = Probes::new(inbox, Wards::of_nobody());
         let script = format!("test -e {0} && echo well || {{ echo ill; exit 1; }}", flag.display());
         probes.watch(ProbeId(1), Some(Probe::Command(command(&script))));
         let (_, up, text) = told(&mut lanes).await;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::unistd::Pid;
 
 use super::line::{Kept, Line};
 use crate::driver::addresses::{Change, LinkAddress, Netlink};
@@ -29,6 +30,8 @@ struct Watch {
     netlink: Netlink,
     assigned: BTreeMap<VirtualRouterId, Assigned>,
     last_beat: Instant,
+    /// The process groups of shuntd's commands.
+    commands: BTreeSet<Pid>,
     /// The beginning of a line.
     rest: Vec<u8>,
 }
@@ -44,6 +47,7 @@ impl Watch {
             netlink: Netlink::open()?,
             assigned: BTreeMap::new(),
             last_beat: Instant::now(),
+            commands: BTreeSet::new(),
             rest: Vec::new(),
         })
     }
@@ -58,7 +62,10 @@ impl Watch {
             if is_open && wait(&input, deadline)? {
                 match input.read(&mut buffer) {
                     // Its last writer is dead. The kernel goes on forwarding until the others take over.
-                    Ok(0) => is_open = false,
+                    Ok(0) => {
+                        is_open = false;
+                        self.end_commands();
+                    }
                     Ok(count) => self.take(buffer.get(..count).unwrap_or_default()),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -109,6 +116,15 @@ impl Watch {
                 }
             }
             Line::Forget(router) => drop(self.assigned.remove(&router)),
+            Line::Runs(group) => drop(self.commands.insert(group)),
+            Line::Ended(group) => drop(self.commands.remove(&group)),
+        }
+    }
+
+    fn end_commands(&mut self) {
+        for group in std::mem::take(&mut self.commands) {
+            // An error says that there is nothing left.
+            let _ = killpg(group, Signal::SIGKILL);
         }
     }
 

@@ -2,6 +2,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use nix::unistd::Pid;
+
 use crate::vrrp::VirtualRouterId;
 
 /// What is assigned for a virtual router, and how to remove it.
@@ -33,6 +35,9 @@ pub enum Line {
         address: IpAddr,
     },
     Forget(VirtualRouterId),
+    /// A command runs, as the leader of this process group.
+    Runs(Pid),
+    Ended(Pid),
 }
 
 impl Line {
@@ -42,7 +47,9 @@ impl Line {
     pub fn parse(text: &str) -> Option<Line> {
         let mut words = text.split_ascii_whitespace();
         let Some(verb) = words.next() else { return Some(Line::Beat) };
-        let router = VirtualRouterId(words.next()?.parse().ok()?);
+        let number = words.next()?;
+        let group = || number.parse().ok().filter(|&id| id > 1).map(Pid::from_raw);
+        let router = VirtualRouterId(number.parse().ok()?);
         Some(match verb {
             "keep" => Line::Keep {
                 router,
@@ -52,6 +59,8 @@ impl Line {
             },
             "address" => Line::Address { router, address: words.next()?.parse().ok()? },
             "forget" => Line::Forget(router),
+            "runs" => Line::Runs(group()?),
+            "ended" => Line::Ended(group()?),
             _ => return None,
         })
     }
@@ -67,6 +76,8 @@ impl fmt::Display for Line {
             }
             Line::Address { router, address } => writeln!(f, "address {} {address}", router.0),
             Line::Forget(router) => writeln!(f, "forget {}", router.0),
+            Line::Runs(group) => writeln!(f, "runs {group}"),
+            Line::Ended(group) => writeln!(f, "ended {group}"),
         }
     }
 }
@@ -96,11 +107,13 @@ mod tests {
         };
         let mut lines = kept.lines();
         lines.push(Line::Forget(VirtualRouterId(7)));
+        lines.push(Line::Runs(Pid::from_raw(4711)));
+        lines.push(Line::Ended(Pid::from_raw(4711)));
         lines.push(Line::Beat);
         let text: String = lines.iter().map(Line::to_string).collect();
         assert_eq!(
             text,
-            "keep 7 12 macvlan 3003906\naddress 7 10.0.0.1\naddress 7 fe80::1\nforget 7\n\n"
+            "keep 7 12 macvlan 3003906\naddress 7 10.0.0.1\naddress 7 fe80::1\nforget 7\nruns 4711\nended 4711\n\n"
         );
         let read: Vec<Line> = text.lines().map(|line| Line::parse(line).unwrap()).collect();
         assert_eq!(read, lines);
@@ -109,7 +122,9 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_no_line() {
-        for text in ["keep", "keep 1 2 macvlan", "address 1 10.0.0", "sweep 1", "forget x"] {
+        let lines = ["keep", "keep 1 2 macvlan", "address 1 10.0.0", "sweep 1", "forget x"];
+        // Signals to these reach more than a command.
+        for text in lines.into_iter().chain(["runs 0", "runs 1", "runs -7", "runs"]) {
             assert_eq!(Line::parse(text), None, "{text}");
         }
     }

@@ -5,7 +5,8 @@
 //! and holds the only end that can write into the guardian's standard input. Through it go what is assigned (line.rs) and
 //! the lane's beats, one with each advertisement. When none came for as long as the others take to give us up, the
 //! guardian removes what is assigned, once: not earlier, as the kernel of a killed process goes on forwarding, and not later,
-//! as then somebody else has the addresses. At the end of the pipe it ends as well, when nothing is left to do. It does nothing else, not even log.
+//! as then somebody else has the addresses. At the end of the pipe it kills the commands that still run, which otherwise nobody
+//! would wait for, and ends as well when nothing is left to do. It does nothing else, not even log.
 //!
 //! It is started with the first virtual router, started again if it ends, and deaf to what asks shuntd to end,
 //! which it outlives by a moment.
@@ -23,6 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::Pid;
 
 pub use child::run;
 pub use line::Kept;
@@ -50,6 +52,38 @@ impl Beat {
     pub fn beat(&self) {
         // If the pipe is full the guardian does not live, and there is nothing to be done here.
         let _ = (&*self.0).write(Line::BEAT);
+    }
+
+    /// For the commands that are to end with shuntd.
+    pub fn wards(&self) -> Wards {
+        Wards(self.0.clone())
+    }
+}
+
+/// Commands that run, each as the leader of its process group. Never waits.
+#[derive(Clone, Debug)]
+pub struct Wards(Arc<PipeWriter>);
+
+impl Wards {
+    /// If shuntd dies, it is killed with all of its group.
+    pub fn runs(&self, group: Pid) {
+        self.write(&Line::Runs(group));
+    }
+
+    /// It has ended, or was killed.
+    pub fn ended(&self, group: Pid) {
+        self.write(&Line::Ended(group));
+    }
+
+    #[cfg(test)]
+    pub fn of_nobody() -> Wards {
+        let (_, beat) = Guardian::new("/nowhere".into(), || {}).unwrap();
+        beat.wards()
+    }
+
+    fn write(&self, line: &Line) {
+        // As with a beat.
+        let _ = (&*self.0).write(line.to_string().as_bytes());
     }
 }
 
