@@ -18,6 +18,7 @@ pub struct Pair<P> {
     pub firewalls: [P; 2],
     pub sessions: Sessions,
     pub inside: Node,
+    pub outside: Node,
     /// RSTs, at the client and at the server.
     resets: [Capture; 2],
     _conntrackd: [Conntrackd; 2],
@@ -33,7 +34,7 @@ impl<P: VrrpPeer> Pair<P> {
         let [client, server] = ["client", "server"].map(|name| net.node(name));
         let nodes = ["fw1", "fw2"].map(|name| net.node(name));
         let inside = net.lan("inside", 1, &[&client, &nodes[0], &nodes[1]]);
-        net.lan("outside", 2, &[&server, &nodes[0], &nodes[1]]);
+        let outside = net.lan("outside", 2, &[&server, &nodes[0], &nodes[1]]);
         net.link(&nodes[0], &nodes[1], 3);
         client.must("ip", &["route", "add", "default", "via", INSIDE]);
         server.must("ip", &["route", "add", "default", "via", OUTSIDE]);
@@ -70,7 +71,7 @@ impl<P: VrrpPeer> Pair<P> {
                 count => Err(format!("{count}")),
             }
         });
-        Pair { firewalls, sessions, inside, resets, _conntrackd: conntrackd, _net: net }
+        Pair { firewalls, sessions, inside, outside, resets, _conntrackd: conntrackd, _net: net }
     }
 
     /// Waits until one of them is Active for both virtual routers.

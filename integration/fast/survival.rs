@@ -70,3 +70,19 @@ fn of_a_link_that_is_cut() {
 fn of_a_clean_stop() {
     survive(physical, |pair| pair.firewalls[0].stop(), |pair| pair.firewalls[0].start());
 }
+
+/// Nothing of it gets through on either side, and no carrier tells: both are Active until it is mended.
+#[test]
+fn of_isolation() {
+    survive(
+        virtual_mac,
+        |pair| {
+            pair.inside.cut("fw1");
+            pair.outside.cut("fw1");
+        },
+        |pair| {
+            pair.inside.mend();
+            pair.outside.mend();
+        },
+    );
+}

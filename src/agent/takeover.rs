@@ -12,6 +12,9 @@
 //! A step is done when that is seen, not when it is ordered. None is waited for longer than its patience: the first hop
 //! has moved already, and to stop half way would leave it apart from the routes.
 //!
+//! An Active that has met another one, after a split, goes through the steps of a takeover again when the other gives way:
+//! what it knows of connections is old. Meanwhile it stays what it is, and is announced.
+//!
 //! Only a release that we begin ourselves goes through the steps. If another one is Active already, or our link is
 //! down, the role is gone: everything is undone at once.
 
@@ -58,6 +61,8 @@ pub(super) struct Takeover {
     ordered: bool,
     step_since: Time,
     log: Vec<(Step, Duration, Outcome)>,
+    /// We had the role before, and what goes with it stays announced.
+    again: bool,
 }
 
 impl Takeover {
@@ -68,6 +73,7 @@ impl Takeover {
             ordered: false,
             step_since: now,
             log: Vec::new(),
+            again: false,
         }
     }
 
@@ -83,6 +89,13 @@ impl Takeover {
     /// The addresses have vanished while we are Active: from there on again.
     pub fn addresses_lost(&mut self, now: Time) {
         self.begin(Phase::Taking(Step::Addresses), now);
+    }
+
+    /// Another one was Active beside us and has given way. The connections that went through it are known to it only, and
+    /// the link may have learned from it.
+    pub fn confirm(&mut self, now: Time) {
+        self.begin(Phase::Taking(Step::Commit), now);
+        self.again = true;
     }
 
     /// We are not Active any more.
@@ -128,15 +141,31 @@ impl Takeover {
         self.ordered = false;
         self.step_since = now;
         match next {
-            Phase::Active => Some(self.story("taken over", now)),
+            Phase::Active => {
+                let what = if self.again { "taken over again" } else { "taken over" };
+                self.again = false;
+                Some(self.story(what, now))
+            }
             Phase::Backup => Some(self.story("released", now)),
             Phase::Taking(_) | Phase::Releasing(_) => None,
         }
     }
 
+    /// Whether the addresses are to be on the interface; `None`: as they are.
+    pub fn wants_addresses(&self) -> Option<bool> {
+        match self.phase {
+            Phase::Backup | Phase::Releasing(Step::Addresses | Step::Forwarding | Step::Commit) => {
+                Some(false)
+            }
+            Phase::Taking(Step::Commit | Step::Forwarding) => None,
+            Phase::Taking(_) | Phase::Active | Phase::Releasing(_) => Some(true),
+        }
+    }
+
     /// Whether what goes with the role is announced: by the rules of the groups.
     pub fn is_announced(&self) -> bool {
-        matches!(self.phase, Phase::Active | Phase::Taking(Step::Area | Step::Neighbors))
+        self.again
+            || matches!(self.phase, Phase::Active | Phase::Taking(Step::Area | Step::Neighbors))
     }
 
     /// Whether OSPF is not to be told yet what is announced now.
@@ -146,7 +175,7 @@ impl Takeover {
 
     /// Whether BGP neighbours are not to be told yet.
     pub fn holds_neighbors(&self) -> bool {
-        self.phase == Phase::Taking(Step::Area)
+        self.phase == Phase::Taking(Step::Area) && !self.again
     }
 
     /// `taken over in 12.3 ms: commit 8.1 ms, forwarding 0.0 ms, …`.

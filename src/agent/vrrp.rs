@@ -242,12 +242,16 @@ impl Agent {
         let mut all = self.routers.by_name.iter_mut();
         let Some((name, router)) = all.find(|(_, known)| known.id == router) else { return };
         router.split = Some(now);
-        let name = name.clone();
+        let (name, unit) = (name.clone(), router.unit.clone());
         let outcome = if yields { "we give way" } else { "it has to give way" };
         let text = format!(
             "{address} is Active as well, with priority {priority}: {outcome}. Can the two hear each other on every link?"
         );
         self.report(now, "vrrp", &name, "error", text);
+        let takeover = self.routers.units.get_mut(&unit);
+        if let Some(takeover) = takeover.filter(|t| !yields && t.phase() == Phase::Active) {
+            takeover.confirm(now);
+        }
     }
 
     /// The kernel's word about the addresses of a virtual router.
@@ -626,9 +630,9 @@ impl Agent {
                 mac: settings.virtual_mac(),
                 vrid: settings.vrid,
                 addresses: settings.addresses.clone(),
-                assigned: wants_addresses(takeover.phase()).unwrap_or(has),
+                assigned: takeover.wants_addresses().unwrap_or(has),
                 accept: config.accept,
-                deadman: settings.interval * 3,
+                deadman: settings.grace(),
             };
             if router.addresses.as_ref() != Some(&addresses) {
                 router.addresses = Some(addresses.clone());
@@ -665,17 +669,6 @@ impl Agent {
     /// No unit has a role to give up any more.
     pub(super) fn has_released_all(&self) -> bool {
         self.routers.units.values().all(|takeover| takeover.phase() == Phase::Backup)
-    }
-}
-
-/// Whether the addresses are to be on the interface; `None`: as they are.
-fn wants_addresses(phase: Phase) -> Option<bool> {
-    match phase {
-        Phase::Backup | Phase::Releasing(Step::Addresses | Step::Forwarding | Step::Commit) => {
-            Some(false)
-        }
-        Phase::Taking(Step::Commit | Step::Forwarding) => None,
-        Phase::Taking(_) | Phase::Active | Phase::Releasing(_) => Some(true),
     }
 }
 

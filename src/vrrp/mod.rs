@@ -23,6 +23,10 @@
 //! Skew_Time only. It is Active from the moment at which its timer fires, and advertises at once; the addresses follow
 //! when the agent has them on the interface and orders to announce them.
 //!
+//! Where the role is handed over, by priority 0 or by preemption, the one before forwards until it hears us. So there the
+//! first advertisement goes with the announcement, or after an Advertisement_Interval if the addresses take longer. Until then
+//! nothing is said about the role, whoever is heard. RFC 9568 §6.4.2 has both in one act, and no time between.
+//!
 //! # Preemption
 //!
 //! A Backup of higher priority discards the advertisements of the lower Active (§6.4.2), so that its timer runs out. With a
@@ -50,7 +54,8 @@
 //!
 //! The order of priority and address is total, so that one of the two yields as soon as it hears the other. That one
 //! asserts itself at once (§6.4.3), announces the addresses again, and reports the other: at once, and then every ten
-//! seconds. That a lower priority yields to a higher one is not reported, as every preemption looks like this.
+//! seconds. That a lower priority yields to a higher one is not reported, as every preemption looks like this. But it
+//! sends one more advertisement, so that the one that stays hears of it, from the interface's own MAC address.
 
 mod action;
 mod announcer;

@@ -85,6 +85,9 @@ impl Vrrp {
         let Ok(index) = self.position(id) else { return };
         let Some(router) = self.routers.get_mut(index) else { return };
         if router.state == State::Active {
+            if router.claimed.is_none() {
+                router.advertise(now, &mut self.actions);
+            }
             let (times, interval) =
                 (router.settings.announcements, router.settings.announcement_interval);
             router.announcer.start(times, interval, now);

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::router::{VirtualRouter, centiseconds, group_address};
-use super::{Action, MacKind, Reason, Received, State, Version, Vrrp};
+use super::{Action, Reason, Received, State, Version, Vrrp};
 use crate::types::Time;
 use crate::wire::vrrp::Advertisement;
 
@@ -126,9 +126,10 @@ impl Vrrp {
         let expected = if yields {
             priority > router.priority
         } else {
-            now < router.since + router.settings.interval
+            router.claimed.is_none_or(|at| now < at + router.settings.interval)
         };
-        if !expected && router.conflicts.report(address, now) {
+        let active_down = router.active_down_interval();
+        if !expected && router.conflicts.report(address, active_down, now) {
             let router = router.id;
             self.actions.push_back(Action::AnotherActive { router, address, priority, yields });
         }
@@ -137,10 +138,10 @@ impl Vrrp {
             return;
         }
         router.note_active(address, priority, now);
-        if router.settings.mac == MacKind::Physical {
+        if router.claimed.is_some() {
             // What the link has learned from us is wrong now, and the other one does not know of us if it has not heard us
-            // before. A virtual MAC address has moved with its advertisement, and must not move back.
-            router.advertise(now, &mut self.actions);
+            // before. The virtual MAC address has moved with its advertisement, and must not move back.
+            router.send(router.priority, None, &mut self.actions);
         }
         let (id, unit) = (router.id, router.unit);
         self.give_up(unit, Some(id), Reason::HigherPriority, now);

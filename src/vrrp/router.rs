@@ -8,7 +8,7 @@ use super::announcer::Announcer;
 use super::conflicts::Conflicts;
 use super::timers::{active_down_interval, skew_time};
 use super::{Action, Change, Reason, Settings, State, Summary, VirtualRouterId};
-use crate::types::{Tally, Time};
+use crate::types::{Mac, Tally, Time};
 use crate::wire::vrrp::Advertisement;
 
 /// One virtual router (RFC 9568 §6.1 names its parameters, §6.2 its timers).
@@ -41,6 +41,8 @@ pub(super) struct VirtualRouter {
     pub advertise_at: Time,
     /// When the last advertisement went out.
     pub advertised: Time,
+    /// When the others were told that we are Active; `None`: not yet, as the addresses are still to come.
+    pub claimed: Option<Time>,
     pub announcer: Announcer,
     pub conflicts: Conflicts,
     pub counts: Counts,
@@ -104,6 +106,7 @@ impl VirtualRouter {
             },
             advertise_at: now,
             advertised: now,
+            claimed: None,
             announcer: Announcer::default(),
             conflicts: Conflicts::default(),
             counts: Counts::default(),
@@ -170,11 +173,18 @@ impl VirtualRouter {
         self.election.reason = Reason::Owner;
     }
 
-    /// RFC 9568 §6.4.2: Active_Down_Timer fires.
+    /// RFC 9568 §6.4.2: Active_Down_Timer fires. If nobody forwards, the others are to know at once. Who has left with
+    /// priority 0, or is preempted, forwards until it hears of us: there the first advertisement, which also moves the
+    /// virtual MAC address to us, waits for the addresses, but not longer than the second one could.
     pub fn take_over(&mut self, reason: Reason, now: Time, actions: &mut VecDeque<Action>) {
         self.active = None;
         self.counts.takeovers += 1;
-        self.advertise(now, actions);
+        if reason == Reason::ActiveDown {
+            self.advertise(now, actions);
+        } else {
+            self.advertised = now;
+            self.advertise_at = now + self.settings.interval;
+        }
         self.enter(State::Active, reason, now, actions);
     }
 
@@ -214,12 +224,15 @@ impl VirtualRouter {
     /// An Active tells the others that it leaves.
     pub fn say_farewell(&mut self, actions: &mut VecDeque<Action>) {
         if self.state == State::Active {
-            self.send(0, actions);
+            self.send(0, self.settings.virtual_mac(), actions);
         }
     }
 
     fn enter(&mut self, state: State, reason: Reason, now: Time, actions: &mut VecDeque<Action>) {
         self.announcer.stop();
+        if state != State::Active {
+            self.claimed = None;
+        }
         self.state = state;
         self.reason = reason;
         self.since = now;
@@ -256,7 +269,8 @@ impl VirtualRouter {
 
     /// Sends an advertisement, the next one after an Advertisement_Interval.
     pub fn advertise(&mut self, now: Time, actions: &mut VecDeque<Action>) {
-        self.send(self.priority, actions);
+        self.send(self.priority, self.settings.virtual_mac(), actions);
+        self.claimed.get_or_insert(now);
         self.advertised = now;
         self.advertise_at = now + self.settings.interval;
     }
@@ -270,8 +284,11 @@ impl VirtualRouter {
     }
 
     /// Sends an advertisement at once. Two that disagree on which of them is better must not answer each other without
-    /// a pause, and what is tracked may come and go.
+    /// a pause, and what is tracked may come and go. What nobody has been told of yet waits for the addresses.
     pub fn tell(&mut self, now: Time, actions: &mut VecDeque<Action>) {
+        if self.claimed.is_none() {
+            return;
+        }
         let earliest = self.advertised + CENTISECOND;
         if now >= earliest {
             self.advertise(now, actions);
@@ -280,7 +297,8 @@ impl VirtualRouter {
         }
     }
 
-    fn send(&mut self, priority: u8, actions: &mut VecDeque<Action>) {
+    /// From that MAC address, or the interface's own.
+    pub fn send(&mut self, priority: u8, mac: Option<Mac>, actions: &mut VecDeque<Action>) {
         let Some(source) = self.primary else { return };
         let settings = &self.settings;
         let advertisement = Advertisement {
@@ -299,7 +317,7 @@ impl VirtualRouter {
             actions.push_back(Action::Send {
                 router: self.id,
                 interface: settings.interface,
-                mac: settings.virtual_mac().filter(|_| !unicast),
+                mac: mac.filter(|_| !unicast),
                 source,
                 destination,
                 packet,

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::timers::active_down_interval;
 use crate::types::Mac;
 use crate::wire::vrrp::{Checksum, Version};
 
@@ -54,6 +55,15 @@ pub enum MacKind {
 impl Settings {
     pub fn is_ipv6(&self) -> bool {
         self.addresses.first().is_some_and(IpAddr::is_ipv6)
+    }
+
+    /// For so long after our last advertisement nobody else becomes Active, unless with a higher priority than ours, which
+    /// can only wait where preemption is off or delayed.
+    pub fn grace(&self) -> Duration {
+        match self.preempt {
+            true => active_down_interval(self.version, self.priority, self.interval),
+            false => 3 * self.interval,
+        }
     }
 
     /// The virtual router's own Ethernet address, if it has one.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use shunt::agent::Event;
+use shunt::fast::Report;
 use shunt::fib::Observed;
 use shunt::vrrp::{Reason, State, VirtualRouterId};
 
@@ -63,6 +64,30 @@ fn a_commit_that_fails_or_hangs_does_not_keep_us_from_forwarding() {
     assert_eq!(rig.take(), Vec::<String>::new());
     rig.wait(Duration::from_millis(1));
     assert_eq!(rig.take(), ["inside assigned", "outside assigned"]);
+}
+
+#[test]
+fn who_stays_active_after_a_split_learns_what_went_through_the_other() {
+    let mut rig = Rig::active();
+    let another = |yields| {
+        let [router, _] = [1, 2].map(VirtualRouterId);
+        let address = OTHER.parse().unwrap();
+        Event::Fast(Report::AnotherActive { router, address, priority: 100, yields })
+    };
+    rig.tell(another(true));
+    assert_eq!(rig.take(), Vec::<String>::new(), "we have lost, the lane says so");
+    rig.tell(another(false));
+    let commit = rig.has_command().unwrap();
+    rig.tell(another(false));
+    assert_eq!(rig.take(), ["/sbin/commit now"]);
+    assert_eq!(rig.preference(), 200, "nothing moves meanwhile");
+    rig.now += Duration::from_millis(8);
+    rig.command_ends(commit, Ok(""));
+    assert_eq!(rig.preference(), 200);
+    let told = "fw: taken over again in 8.0 ms: commit 8.0 ms, forwarding 0.0 ms, addresses 0.0 ms, link 0.0 ms, \
+                OSPF 0.0 ms, BGP 0.0 ms";
+    assert_eq!(rig.events("takeover"), [told]);
+    assert_eq!(rig.take(), ["announce 1", "announce 2", "/sbin/after"]);
 }
 
 #[test]

@@ -1,15 +1,21 @@
 //! Two that are Active.
 
 use shunt::types::Time;
-use shunt::vrrp::{Reason, State};
+use shunt::vrrp::{MacKind, Reason, Settings, State};
 
-use super::world::{World, advertisement, every, millis, packet, seconds, v3, v4};
+use super::world::{Sent, World, advertisement, every, millis, packet, seconds, v3, v4};
 
 /// Both are Active, as neither hears the other.
 fn split(first: u8, second: u8) -> (World, usize, usize) {
+    split_with(MacKind::Virtual, first, second)
+}
+
+fn split_with(mac: MacKind, first: u8, second: u8) -> (World, usize, usize) {
     let mut world = World::new(1, 1);
-    let a = world.add(&[every(v3(0, first), 10)]);
-    let b = world.add(&[every(v3(0, second), 10)]);
+    let [a, b] = [first, second].map(|priority| {
+        let settings = Settings { mac, ..every(v3(0, priority), 10) };
+        world.add(&[settings])
+    });
     world.cut(0, a, b);
     world.run(seconds(5));
     assert_eq!(world.active(0), [a, b]);
@@ -149,30 +155,40 @@ fn an_owner_that_has_yielded_claims_nothing() {
 }
 
 #[test]
-fn with_the_physical_mac_a_loser_lets_the_winner_know() {
-    let physical = |priority| shunt::vrrp::Settings {
-        mac: shunt::vrrp::MacKind::Physical,
-        ..every(v3(0, priority), 10)
-    };
-    let mut world = World::new(1, 1);
-    let a = world.add(&[physical(100)]);
-    let b = world.add(&[physical(150)]);
-    world.cut(0, a, b);
-    world.run(seconds(5));
-    assert_eq!(world.active(0), [a, b]);
-    // The next one to pass is b's.
-    world.run(millis(10));
-    let sent = world.sent.len();
-    let a_was_last =
-        |world: &World| world.sent.len() > sent && world.sent.last().unwrap().from == a;
-    assert!(world.run_until(seconds(1), a_was_last));
-    let begin = world.now;
-    world.heal();
-    world.run(seconds(3));
-    assert_eq!(world.active(0), [b]);
-    let last = world.said(a, begin).pop().unwrap();
-    assert_eq!(last.1, 100, "not 0: b is to know that there was another one");
-    assert_eq!(world.nodes[b].conflicts.len(), 1);
-    let announced = world.nodes[b].announced.iter().filter(|(at, ..)| *at >= last.0);
-    assert_eq!(announced.count(), 2);
+fn a_loser_lets_the_winner_know() {
+    for mac in [MacKind::Virtual, MacKind::Physical] {
+        let (mut world, a, b) = split_with(mac, 100, 150);
+        // The next one to pass is b's.
+        world.run(millis(10));
+        let sent = world.sent.len();
+        let a_was_last =
+            |world: &World| world.sent.len() > sent && world.sent.last().unwrap().from == a;
+        assert!(world.run_until(seconds(1), a_was_last));
+        let begin = world.now;
+        world.heal();
+        world.run(seconds(3));
+        assert_eq!(world.active(0), [b]);
+        let said = world.said(a, begin);
+        let [(told, 100)] = said[..] else {
+            panic!("{said:?}: b is to know that there was another one, so it is not 0")
+        };
+        let moved = |sent: &&Sent| sent.from == a && sent.at >= begin && sent.mac.is_some();
+        assert!(!world.sent.iter().any(|sent| moved(&sent)), "{mac:?}: the MAC is b's");
+        assert_eq!(world.nodes[b].conflicts.len(), 1);
+        let announced = world.nodes[b].announced.iter().filter(|(at, ..)| *at >= told);
+        assert_eq!(announced.count(), 2);
+    }
+}
+
+#[test]
+fn a_second_split_is_another_one() {
+    let (mut world, a, b) = split(150, 100);
+    for times in 1..=3 {
+        world.heal();
+        world.run(seconds(1));
+        assert_eq!((world.active(0), world.nodes[a].conflicts.len()), (vec![a], times));
+        world.cut(0, a, b);
+        world.run(seconds(1));
+        assert_eq!(world.active(0), [a, b]);
+    }
 }

@@ -109,9 +109,9 @@ fn who_yields_for_its_group_says_so() {
     let now = world.now;
     world.hear_priority(a, 200);
     assert_eq!(states(&world, a), [State::Backup; 2]);
-    let said: Vec<_> = world.sent.iter().filter(|sent| sent.at == now).collect();
-    assert_eq!(said.len(), 1);
-    assert_eq!((said[0].segment, said[0].advertisement.priority), (1, 0));
+    let said = world.sent.iter().filter(|sent| sent.at == now);
+    let said: Vec<_> = said.map(|sent| (sent.segment, sent.advertisement.priority)).collect();
+    assert_eq!(said, [(0, 150), (1, 0)]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod announcing;
 mod conflicts;
 mod counting;
 mod groups;
+mod handover;
 mod hostile;
 mod links;
 mod orders;
