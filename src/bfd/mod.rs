@@ -27,8 +27,8 @@
 //!
 //! At once: what differs from the packet before, so that two sides are Up after two round trips and learn of a failure
 //! as soon as the other one sees it; and the answer to a Poll. Otherwise after 75 to 95 % of the interval (90 % with a
-//! multiplier of 1): the time is drawn for each packet, and what could go out a little later goes out with what is due
-//! now. That part of the jitter buys fewer wakeups.
+//! multiplier of 1), drawn for each packet, but only at times that all sessions share (departure.rs): a packet costs
+//! less than a wakeup, of this node and of the other one.
 //!
 //! # What it costs
 //!
@@ -39,6 +39,7 @@
 
 mod action;
 mod agenda;
+mod departure;
 mod event;
 mod negotiation;
 mod security;
@@ -109,14 +110,11 @@ impl Bfd {
         }
     }
 
-    /// Sends what is due, or nearly, and notices who is silent. What has been received must have been handed in
-    /// before. A spurious call does no harm.
+    /// Sends what is due, and notices who is silent. What has been received must have been handed in before. A spurious
+    /// call does no harm.
     pub fn tick(&mut self, now: Time) {
-        while let Some((at, slot)) = self.agenda.next() {
-            let fired = self.with(slot, now, |session, context| session.fire(context));
-            if at > now && fired != Some(true) {
-                break;
-            }
+        while let Some((_, slot)) = self.agenda.next().filter(|(at, _)| *at <= now) {
+            self.with(slot, now, |session, context| session.fire(context));
             self.agenda.set(slot, self.table.get(slot).and_then(Session::deadline));
         }
     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::departure::departure;
 use super::negotiation::{Intervals, Negotiation};
 use super::security::Security;
 use super::{Action, Change, Diagnostic, Path, SessionId, Settings, State, Summary};
@@ -86,11 +87,6 @@ const MIN_INTERVAL: Duration = Duration::from_millis(5);
 /// So many packets a second need not wait for their time: enough to come up, fail and come up again. More could only be
 /// an exchange of packets that the network multiplies.
 const MAX_HASTY: u8 = 8;
-/// A packet goes out after that many per cent of the interval at least (RFC 5880 §6.8.7).
-const MIN_JITTER: u64 = 75;
-/// Per cent of the interval that a packet may leave before the time that was drawn for it: several sessions then share
-/// a wakeup.
-const SLACK: u32 = 3;
 
 impl Transmission {
     /// Whether a packet need not wait for its time.
@@ -274,19 +270,16 @@ impl Session {
         }
     }
 
-    /// Does what is due. Whether there was something.
-    pub fn fire(&mut self, context: &mut Context<'_>) -> bool {
+    /// Does what is due.
+    pub fn fire(&mut self, context: &mut Context<'_>) {
         let now = context.now;
-        let silent = self.silence().is_some_and(|at| at <= now);
-        if silent {
+        if self.silence().is_some_and(|at| at <= now) {
             self.forget(context);
             self.tell(context);
         }
-        let due = self.transmission.next.is_some_and(|at| at <= now + self.slack());
-        if due {
+        if self.transmission.next.is_some_and(|at| at <= now) {
             self.transmit(false, context);
         }
-        silent || due
     }
 
     /// When something is due.
@@ -389,12 +382,9 @@ impl Session {
     /// The interval may be another one: a packet that would go out too late then leaves earlier (RFC 5880 §6.8.3).
     fn schedule(&mut self, rng: &mut Rng) {
         self.transmission.interval = self.interval();
-        // Nearly the whole interval as the RFC would allow leaves no time for clocks that differ, and for packets that
-        // take longer than others: two lost packets of three would then bring the session down.
-        let most = if self.settings.multiplier == 1 { 90 } else { 95 };
-        let least = MIN_JITTER + u64::from(SLACK);
-        let draw = |interval| self.transmission.at + rng.jitter(interval, least, most);
-        let next = self.transmission.interval.map(draw);
+        let (last, multiplier) = (self.transmission.at, self.settings.multiplier);
+        let next =
+            self.transmission.interval.map(|interval| departure(last, interval, multiplier, rng));
         let before = self.transmission.next;
         self.transmission.next = next.map(|next| before.map_or(next, |before| before.min(next)));
     }
@@ -405,10 +395,6 @@ impl Session {
         let demand = self.remote.demand && both_up && !self.negotiation.is_polling();
         let wanted = self.link_up && !self.remote.receive.is_zero() && !demand;
         wanted.then(|| self.negotiation.in_force().transmit.max(self.remote.receive))
-    }
-
-    fn slack(&self) -> Duration {
-        self.transmission.interval.unwrap_or_default() * SLACK / 100
     }
 
     /// The Detection Time by what was heard last (RFC 5880 §6.8.4).

@@ -20,49 +20,51 @@ fn micros(number: u64) -> Duration {
     Duration::from_micros(number)
 }
 
+/// At times that all sessions of the node share: 8 or 9 ms after one another, drawn anew for each packet.
 #[test]
 fn packets_leave_after_75_to_95_percent_of_the_interval() {
     let mut bench = Bench::up();
     let gaps = gaps(&mut bench, millis(20_000));
-    let (least, most) = (*gaps.iter().min().unwrap(), *gaps.iter().max().unwrap());
-    assert!(least >= micros(7500) && least < micros(7900), "{least:?}");
-    assert!(most <= micros(9500) && most > micros(9400), "{most:?}");
-    let below = gaps.iter().filter(|gap| **gap < micros(8600)).count();
-    assert!((gaps.len() / 3..gaps.len() * 2 / 3).contains(&below), "{below} of {}", gaps.len());
+    let of = |millis: u64| gaps[1..].iter().filter(|gap| **gap == self::millis(millis)).count();
+    assert!(gaps[0] >= micros(7500) && gaps[0] <= micros(9500), "{:?}", gaps[0]);
+    assert_eq!(of(8) + of(9), gaps.len() - 1);
+    assert!(of(8) * 5 > gaps.len() && of(9) * 3 > gaps.len(), "{} and {}", of(8), of(9));
 }
 
 /// §6.8.7: with a multiplier of 1 no packet may come late.
 #[test]
 fn with_a_multiplier_of_1_after_90_percent_at_most() {
-    let mut bench = Bench::up_with(Settings { multiplier: 1, ..settings() });
+    let settings = Settings { multiplier: 1, transmit_interval: micros(10_900), ..settings() };
+    let mut bench = Bench::up_with(settings);
     let gaps = gaps(&mut bench, millis(20_000));
     let (least, most) = (*gaps.iter().min().unwrap(), *gaps.iter().max().unwrap());
-    assert!(least >= micros(7500) && most <= micros(9000) && most > micros(8900), "{most:?}");
+    assert!(least >= micros(8175) && most <= micros(9810), "{least:?} {most:?}");
+    assert_eq!(most, millis(9));
 }
 
-/// What may leave within 3 % of the interval leaves with what is due.
+/// Slow ones leave with those that are less slow.
 #[test]
 fn sessions_share_wakeups() {
     let mut bench = Bench::new(settings());
-    let remote = |id: u32| address(&format!("10.1.0.{id}"));
-    let want = |id| {
-        let path =
-            Path::SingleHop { interface: 1, local: address("10.1.0.250"), remote: remote(id) };
-        Order::Want { session: SessionId(id), settings: Box::new(Settings { path, ..settings() }) }
-    };
+    let interval = |id: u32| millis(if id < 50 { 1000 } else { 1700 });
     for id in 2..102 {
-        bench.handle(Event::Ordered(want(id)));
+        let remote = address(&format!("10.1.0.{id}"));
+        let path = Path::SingleHop { interface: 1, local: address("10.1.0.250"), remote };
+        let settings = Box::new(Settings { path, transmit_interval: interval(id), ..settings() });
+        bench.handle(Event::Ordered(Order::Want { session: SessionId(id), settings }));
     }
     let (begin, from) = (bench.now, bench.sent.len());
     bench.wait(millis(20_000));
     let times: BTreeSet<Time> = bench.sent[from..].iter().map(|(at, _)| *at).collect();
-    assert!(times.len() * 3 < bench.sent.len() - from, "{} wakeups", times.len());
+    // All of 64 ms.
+    assert!(times.len() < 320 && bench.sent.len() - from > 1700, "{} wakeups", times.len());
     for summary in bench.bfd.summaries(bench.now) {
+        let interval = interval(summary.session.0);
         let of = |packet: u32| packet == summary.local_discriminator;
         let mut last = begin;
         for (at, _) in bench.sent[from..].iter().filter(|(_, packet)| of(packet.my_discriminator)) {
             let gap = at.since(last);
-            assert!(gap <= millis(950) && (gap >= millis(750) || last == begin), "{gap:?}");
+            assert!(gap <= interval * 95 / 100 && gap >= interval * 3 / 4, "{gap:?}");
             last = *at;
         }
     }
