@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Child;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -173,17 +174,30 @@ fn the_guardian_ends_the_commands_of_a_shuntd_that_dies() {
             let child = command.spawn().unwrap();
             let group = Pid::from_raw(i32::try_from(child.id()).unwrap());
             wards.runs(group);
-            (child, group)
+            (Running { child, group }, group)
         };
         let (mut running, group) = run();
-        let (mut detached, left) = run();
+        let (_detached, left) = run();
         wards.ended(left);
         let Guarded { guardian, beat, ended } = guarded;
         drop((guardian, beat, wards));
-        assert_eq!(running.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
+        let mut signal = || running.child.try_wait().unwrap().map(|status| status.signal());
+        eventually(|| signal() == Some(Some(Signal::SIGKILL as i32)));
         eventually(|| killpg(group, None).is_err());
         ended.recv_timeout(PATIENCE).expect("and it ends");
-        killpg(left, Signal::SIGKILL).expect("what had ended is left alone");
-        detached.wait().unwrap();
+        killpg(left, None).expect("what had ended is left alone");
     });
+}
+
+/// A command and what it has started, killed at the end of a test in any case.
+struct Running {
+    child: Child,
+    group: Pid,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = killpg(self.group, Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
 }
