@@ -42,6 +42,11 @@ fn delays_neither_bfd_nor_vrrp() {
         shunt_profile(&busy, quick, None)
     );
     let shunt = VrrpShunt::with(&busy, router(150), &more);
+    // Before there is another: as long as the feed has not sent all it has, we would not take the role away from it.
+    wait_for("Active", PATIENCE, || match shunt.role("four")? {
+        role if role == "active" => Ok(()),
+        role => Err(role),
+    });
     let bird = BfdBird::start(
         &bird_node,
         BfdRouter {
@@ -52,10 +57,6 @@ fn delays_neither_bfd_nor_vrrp() {
     );
     let backup = Keepalived::start(&backup_node, router(100));
     let sink = speaker.established();
-    wait_for("Active", PATIENCE, || match shunt.role("four")? {
-        role if role == "active" => Ok(()),
-        role => Err(role),
-    });
     wait_for("BFD", PATIENCE, || {
         let seen = bird.session("10.98.1.1")?;
         if (seen.state.as_str(), seen.detection) == ("up", 30) {

@@ -50,6 +50,10 @@ mod version_3 {
 mod virtual_mac {
     use super::*;
 
+    fn mac(family: u8) -> String {
+        format!("00:00:5e:00:0{family}:{VRID:02x}")
+    }
+
     /// FRR knows no other; keepalived makes a macvlan of its own.
     #[track_caller]
     fn moves_both_ways<A: VrrpPeer, B: VrrpPeer>(
@@ -63,14 +67,21 @@ mod virtual_mac {
         });
         segment.move_both_ways();
         segment.answers();
-        for (family, source) in [(1, OWN[0]), (1, OWN[1])] {
-            let mac = format!("00:00:5e:00:0{family}:{VRID:02x}");
-            segment.saw(&format!("vrrp && ip.src == {source} && eth.src == {mac}"));
-            let other = format!("vrrp && ip.src == {source} && eth.src != {mac}");
-            assert_eq!(segment.count(&other), 0, "advertisements from another address");
+        for source in OWN {
+            segment.saw(&format!("vrrp && ip.src == {source} && eth.src == {}", mac(1)));
         }
-        let mac = format!("00:00:5e:00:02:{VRID:02x}");
-        assert_eq!(segment.count(&format!("vrrp && ipv6 && eth.src != {mac}")), 0);
+        for (protocol, mac) in [("ip", mac(1)), ("ipv6", mac(2))] {
+            let fields = [&format!("{protocol}.src"), "eth.src", "vrrp.prio"];
+            let sent = segment.fields(&format!("vrrp && {protocol}"), &fields);
+            let sent: Vec<Vec<&str>> = sent.iter().map(|line| line.split('\t').collect()).collect();
+            assert_eq!(sent[0][1], mac);
+            for pair in sent.windows(2).filter(|pair| pair[1][1] != mac) {
+                // Only whoever yields to a better one does so from its own address, so that the virtual one stays there.
+                let [source, priority] = [0, 2].map(|field| [0, 1].map(|one| pair[one][field]));
+                let priority = priority.map(|text| text.parse::<u8>().unwrap());
+                assert!(source[0] != source[1] && priority[0] > priority[1], "{pair:?}");
+            }
+        }
         segment.no_faults();
     }
 

@@ -131,7 +131,12 @@ impl<A: VrrpPeer, B: VrrpPeer> Segment<A, B> {
     /// How many frames match a filter.
     #[track_caller]
     pub fn count(&self, filter: &str) -> usize {
-        self.capture.fields(filter, &["frame.number"]).len()
+        self.fields(filter, &["frame.number"]).len()
+    }
+
+    /// Of the frames that match, with tabs between.
+    pub fn fields(&self, filter: &str, fields: &[&str]) -> Vec<String> {
+        self.capture.fields(filter, fields)
     }
 
     /// Waits until a frame matches.
