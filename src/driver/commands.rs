@@ -1,22 +1,27 @@
 use std::collections::BTreeMap;
 use std::io::{self, pipe};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::sync::Mutex;
+use tokio::task::{AbortHandle, spawn_blocking, yield_now};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Open;
+use super::exit::plain;
 use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
 use crate::agent::{CommandId, Event};
 
 /// Octets of output that are kept: the last ones.
 const OUTPUT: usize = 4096;
+/// Octets that are read before others have their turn: as much as a pipe holds.
+const AT_ONCE: usize = 64 << 10;
 /// Where a command finds others.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -48,7 +53,9 @@ impl Commands {
         }
         let (inbox, open, wards) = (self.inbox.clone(), self.open.clone(), self.wards.clone());
         let task = tokio::spawn(async move {
-            let result = run(&words, &environment, within, &wards).await;
+            let (kind, disk) = (Kind::Job, Disk::default());
+            let result = run(&words, &environment, within, kind, &disk, &wards).await;
+            let result = result.map_err(|failure| failure.text);
             // An error says that the daemon ends.
             let _ = inbox.control.send(Input::Event(Event::CommandEnded { command, result })).await;
             drop(open);
@@ -57,53 +64,86 @@ impl Commands {
     }
 }
 
+/// What a command may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Write as much as it likes, and leave children behind.
+    Job,
+    /// Neither: children are killed, and so is what writes more octets than this.
+    Check { most_output: usize },
+}
+
+/// Held by what waits for a disk, even when nobody waits for its result any more: a disk that hangs takes one thread, not
+/// one for each try.
+pub type Disk = Arc<Mutex<()>>;
+
+/// Why a command has no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Whether it was started at all.
+    pub started: bool,
+    /// A sentence: which command, how it ended, and the last line that it wrote.
+    pub text: String,
+}
+
 /// Runs a command to its end: without a shell, in a process group of its own, with nothing on standard input and a minimal
 /// environment. Gives the end of what it wrote.
 ///
-/// When the time is over, when this is dropped, or when shuntd dies, it is killed with all of its group.
-///
-/// # Errors
-/// A sentence: which command, how it ended, and the last line that it wrote.
+/// When the time is over, when this is dropped, or when shuntd dies, it is killed with all of its group. Only a child that makes
+/// itself a group of its own escapes.
 pub async fn run(
     words: &[String],
     environment: &[(String, String)],
     within: Duration,
+    kind: Kind,
+    disk: &Disk,
     wards: &Wards,
-) -> Result<String, String> {
+) -> Result<String, Failure> {
     let deadline = Instant::now() + within;
-    let problem = |what: String| format!("`{}` {what}", words.join(" "));
-    let not_started = |error: io::Error| problem(format!("does not start: {error}"));
+    let failure = |started, what: String| {
+        let text = format!("`{}` {what}", words.join(" "));
+        Failure { started, text }
+    };
+    let not_started = |error| failure(false, format!("does not start: {}", plain(&error)));
+    let late = |_| failure(false, format!("has not started within {} s", within.as_secs_f64()));
     let (command, output) = prepare(words, environment).map_err(not_started)?;
+    let disk = timeout_at(deadline, disk.clone().lock_owned()).await.map_err(late)?;
     // It is read from a disk, which may be slow. If nobody waits any more when it has started, it is killed as well.
     let wards = wards.clone();
     let started = spawn_blocking(move || {
+        let _disk = disk;
         let mut command = command;
         command.spawn().map(|child| (Group::of(&child, wards), child))
     });
-    let (mut group, mut child) = match started.await {
+    let (mut group, mut child) = match timeout_at(deadline, started).await.map_err(late)? {
         Ok(started) => started.map_err(not_started)?,
-        Err(_) => return Err(problem("does not start: the daemon ends".to_owned())),
+        Err(_) => return Err(failure(false, "does not start: the daemon ends".to_owned())),
     };
     let mut written = Tail::default();
-    let ended = timeout_at(deadline, finish(&mut child, &output, &mut written)).await;
+    let ended = timeout_at(deadline, finish(&mut child, &output, &mut written, kind)).await;
     let what = match ended {
-        Ok(Ok(status)) => {
-            group.leave();
+        Ok(Ok(End::Exited(status))) => {
+            if kind == Kind::Job {
+                group.leave();
+            }
             if status.success() {
                 return Ok(written.text());
             }
             how(status)
         }
+        Ok(Ok(End::TooMuch(octets))) => {
+            group.kill(&mut child).await;
+            format!("was killed, as it wrote more than {octets} octets")
+        }
         Ok(Err(error)) => format!("cannot be waited for: {error}"),
         Err(_) => {
-            drop(group);
-            let _ = child.wait().await;
-            written.take_rest(&output);
+            group.kill(&mut child).await;
+            written.take_some(&output);
             format!("was killed, as it was not done within {} s", within.as_secs_f64())
         }
     };
     let last = written.text().lines().last().map(|line| format!(": {line}")).unwrap_or_default();
-    Err(problem(format!("{what}{last}")))
+    Err(failure(true, format!("{what}{last}")))
 }
 
 /// The command, and what it will write.
@@ -124,23 +164,34 @@ fn prepare(words: &[String], environment: &[(String, String)]) -> io::Result<(Co
     Ok((command, Receiver::from_owned_fd(output.into())?))
 }
 
-/// Reads until the command itself has ended. What it has started may go on, and write, for longer.
+enum End {
+    Exited(ExitStatus),
+    TooMuch(usize),
+}
+
+/// Reads until the command itself has ended, or has written too much. What it has started may go on, and write, for longer.
 async fn finish(
     child: &mut Child,
     output: &Receiver,
     written: &mut Tail,
-) -> io::Result<ExitStatus> {
+    kind: Kind,
+) -> io::Result<End> {
     let mut is_open = true;
     loop {
-        tokio::select! {
-            status = child.wait() => {
-                written.take_rest(output);
-                return status;
-            }
+        let ended = tokio::select! {
+            status = child.wait() => Some(status?),
             ready = output.readable(), if is_open => {
                 ready?;
-                is_open = written.take_rest(output);
+                None
             }
+        };
+        is_open = written.take_some(output);
+        match (kind, ended) {
+            (Kind::Check { most_output }, _) if written.octets > most_output => {
+                return Ok(End::TooMuch(most_output));
+            }
+            (_, Some(status)) => return Ok(End::Exited(status)),
+            (_, None) => yield_now().await,
         }
     }
 }
@@ -157,8 +208,8 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
-/// Kills what is left of a process group when dropped. Its leader has not been waited for by then, so that the number is
-/// still its own.
+/// Kills what is left of a process group when dropped. Its number is still its own then: either its leader has not been waited
+/// for, or was a moment ago, and numbers are given out in turn.
 struct Group {
     id: Option<Pid>,
     wards: Wards,
@@ -177,6 +228,12 @@ impl Group {
         left.into_iter().for_each(|group| self.wards.ended(group));
         left
     }
+
+    async fn kill(self, leader: &mut Child) {
+        drop(self);
+        // An error says that it has been waited for.
+        let _ = leader.wait().await;
+    }
 }
 
 impl Drop for Group {
@@ -190,26 +247,32 @@ impl Drop for Group {
 
 /// The end of what was written.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+struct Tail {
+    kept: Vec<u8>,
+    /// Those that were dropped as well.
+    octets: usize,
+}
 
 impl Tail {
-    /// Takes what can be read now; false when there will be no more.
-    fn take_rest(&mut self, output: &Receiver) -> bool {
+    /// Takes what can be read now, but no more than [`AT_ONCE`]: there may always be more. False when there will be none.
+    fn take_some(&mut self, output: &Receiver) -> bool {
         let mut buffer = [0; OUTPUT];
-        loop {
+        for _ in 0..AT_ONCE / OUTPUT {
             match output.try_read(&mut buffer) {
                 Ok(0) => return false,
                 Ok(count) => {
-                    self.0.extend_from_slice(buffer.get(..count).unwrap_or_default());
-                    self.0.drain(..self.0.len().saturating_sub(OUTPUT));
+                    self.octets += count;
+                    self.kept.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    self.kept.drain(..self.kept.len().saturating_sub(OUTPUT));
                 }
                 Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
             }
         }
+        true
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).trim().to_owned()
+        String::from_utf8_lossy(&self.kept).trim().to_owned()
     }
 }
 
@@ -225,8 +288,19 @@ mod tests {
         all.iter().map(|word| (*word).to_owned()).collect()
     }
 
+    async fn run(words: &[String], within: Duration, kind: Kind) -> Result<String, String> {
+        let result =
+            super::run(words, &[], within, kind, &Disk::default(), &Wards::default()).await;
+        result.map_err(|failure| failure.text)
+    }
+
     async fn sh(script: &str, within: Duration) -> Result<String, String> {
-        run(&words(&["/bin/sh", "-c", script]), &[], within, &Wards::of_nobody()).await
+        run(&words(&["/bin/sh", "-c", script]), within, Kind::Job).await
+    }
+
+    async fn check(script: &str) -> Result<String, String> {
+        let kind = Kind::Check { most_output: 100_000 };
+        run(&words(&["/bin/sh", "-c", script]), LONG, kind).await
     }
 
     #[tokio::test]
@@ -241,8 +315,8 @@ mod tests {
     #[tokio::test]
     async fn only_what_is_given_is_in_the_environment() {
         let environment = [("SHUNT_ROLE".to_owned(), "active".to_owned())];
-        let text =
-            run(&words(&["/usr/bin/env"]), &environment, LONG, &Wards::of_nobody()).await.unwrap();
+        let (words, disk, wards) = (words(&["/usr/bin/env"]), Disk::default(), Wards::default());
+        let text = super::run(&words, &environment, LONG, Kind::Job, &disk, &wards).await.unwrap();
         let mut lines: Vec<&str> = text.lines().collect();
         lines.sort_unstable();
         assert_eq!(lines, [format!("PATH={PATH}").as_str(), "SHUNT_ROLE=active"]);
@@ -256,10 +330,9 @@ mod tests {
         assert_eq!(error, expected);
         let error = sh("kill -9 $$", LONG).await.unwrap_err();
         assert!(error.ends_with("was ended by SIGKILL"), "{error}");
-        let error =
-            run(&words(&["/nowhere/commit"]), &[], LONG, &Wards::of_nobody()).await.unwrap_err();
+        let error = run(&words(&["/nowhere/commit"]), LONG, Kind::Job).await.unwrap_err();
         assert!(error.starts_with("`/nowhere/commit` does not start: "), "{error}");
-        assert!(run(&[], &[], LONG, &Wards::of_nobody()).await.is_err());
+        assert!(run(&[], LONG, Kind::Job).await.is_err());
     }
 
     #[tokio::test]
@@ -312,9 +385,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_check_may_leave_no_children_and_write_only_so_much() {
+        let child = check("sleep 1000 & echo $!").await.unwrap();
+        assert_dead(child.parse().unwrap()).await;
+        let error = check("sleep 1000 & echo $!; exit 1").await.unwrap_err();
+        assert_dead(error.rsplit_once(": ").unwrap().1.parse().unwrap()).await;
+        let text = check("head -c 100000 /dev/zero").await.unwrap();
+        assert_eq!(text.len(), OUTPUT);
+        let error = check("head -c 100001 /dev/zero; sleep 1000").await.unwrap_err();
+        assert!(error.contains(" was killed, as it wrote more than 100000 octets"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_holds_up_nobody() {
+        let flood = tokio::spawn(sh("yes", Duration::from_secs(3)));
+        for _ in 0..20 {
+            assert_eq!(sh("echo well", LONG).await.as_deref(), Ok("well"));
+        }
+        assert!(!flood.is_finished());
+        let error = flood.await.unwrap().unwrap_err();
+        assert!(error.ends_with("was killed, as it was not done within 3 s: y"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_waited_for_until_the_time_is_over() {
+        let disk = Disk::default();
+        let hanging = disk.clone().lock_owned().await;
+        let words = words(&["/bin/true"]);
+        let wards = Wards::default();
+        let failure = super::run(&words, &[], LONG, Kind::Job, &disk, &wards).await.unwrap_err();
+        assert_eq!(failure.text, "`/bin/true` has not started within 60 s");
+        assert!(!failure.started);
+        drop(hanging);
+    }
+
+    #[tokio::test]
     async fn a_command_does_not_run_twice_at_once() {
         let (inbox, mut lanes) = Inbox::new();
-        let mut commands = Commands::new(inbox, mpsc::channel(1).0, Wards::of_nobody());
+        let mut commands = Commands::new(inbox, mpsc::channel(1).0, Wards::default());
         let (reader, writer) = pipe().unwrap();
         // Ends when something is written.
         let script = format!("head -c 1 /proc/{}/fd/{}", std::process::id(), fd(&reader));

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::commands;
+use super::commands::{self, Disk, Kind};
 use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
 use crate::agent::{Event, Probe, ProbeId};
 use crate::config::Command;
+use crate::health::Method;
 
 /// How often a file is looked for.
 const FILE: Duration = Duration::from_millis(200);
@@ -84,7 +85,7 @@ async fn watch_file(path: String, teller: Teller) {
     }
 }
 
-fn is_there(path: &str) -> io::Result<bool> {
+pub fn is_there(path: &str) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(_) => Ok(true),
         Err(error) => match error.kind() {
@@ -96,16 +97,19 @@ fn is_there(path: &str) -> io::Result<bool> {
 
 async fn watch_command(command: Command, wards: Wards, teller: Teller) {
     let mut verdict = Verdict::default();
+    let disk = Disk::default();
+    let kind = Kind::Check { most_output: Method::MOST_OCTETS };
     let mut ticks = interval(command.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let result = commands::run(&command.words, &[], command.timeout, &wards).await;
+        let Command { words, timeout, .. } = &command;
+        let result = commands::run(words, &[], *timeout, kind, &disk, &wards).await;
         if verdict.take(result.is_ok(), &command) {
             let last = |text: String| text.lines().last().map(str::to_owned);
             let text = match result {
                 Ok(output) => last(output).unwrap_or_else(|| "ended with exit code 0".to_owned()),
-                Err(error) => error,
+                Err(failure) => failure.text,
             };
             teller.tell(verdict.up == Some(true), text).await;
         }
@@ -182,7 +186,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("maintenance");
         let (inbox, mut lanes) = Inbox::new();
-        let mut probes = Probes::new(inbox, Wards::of_nobody());
+        let mut probes = Probes::new(inbox, Wards::default());
         let text = path.to_str().unwrap().to_owned();
         probes.watch(ProbeId(4), Some(Probe::File(text.clone())));
         assert_eq!(told(&mut lanes).await, (4, false, format!("{text} is not there")));
@@ -201,7 +205,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let flag = directory.path().join("flag");
         let (inbox, mut lanes) = Inbox::new();
-        let mut probes = Probes::new(inbox, Wards::of_nobody());
+        let mut probes = Probes::new(inbox, Wards::default());
         let script = format!("test -e {0} && echo well || {{ echo ill; exit 1; }}", flag.display());
         probes.watch(ProbeId(1), Some(Probe::Command(command(&script))));
         let (_, up, text) = told(&mut lanes).await;
