@@ -12,6 +12,7 @@ pub mod driver;
 pub mod fast;
 pub mod fib;
 pub mod group;
+pub mod health;
 pub mod lab;
 pub mod ospf;
 pub mod rib;

@@ -1,0 +1,301 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::flapping::Flapping;
+use super::latency::Latency;
+use super::verdict::score;
+use super::{Method, Outcome, Penalty, Settings, State, Verdict};
+use crate::types::{Rng, Time};
+
+/// What is later than its timeout by more than this was delayed by ourselves: a timer of the driver is late by
+/// milliseconds.
+const STOOD_STILL: Duration = Duration::from_millis(250);
+
+/// One check.
+#[derive(Clone, Debug)]
+pub struct Check {
+    name: String,
+    settings: Settings,
+    verdict: Verdict,
+    /// The state that results alone would give; the verdict's, unless that is held.
+    state: State,
+    /// The last results, as far as they are alike.
+    streak: Streak,
+    latency: Option<Latency>,
+    flapping: Option<Flapping>,
+    /// Runs that are not over.
+    running: SmallVec<[Running; 1]>,
+    runs: u64,
+    next: Next,
+    wanted: VecDeque<u64>,
+    counters: Counters,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    number: u64,
+    begun: Time,
+}
+
+/// When the next run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    At(Time),
+    /// When one that is not over has ended: it was due before.
+    AfterRun,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Fast,
+    Slow,
+    Failed,
+    NotAsked,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Streak {
+    failed: u8,
+    not_asked: u8,
+    answered: u8,
+    slow: u8,
+    fast: u8,
+}
+
+impl Streak {
+    fn count(&mut self, kind: Kind) {
+        let add = |counter: &mut u8, also: bool| {
+            *counter = if also { counter.saturating_add(1) } else { 0 };
+        };
+        if kind == Kind::NotAsked {
+            return add(&mut self.not_asked, true);
+        }
+        add(&mut self.not_asked, false);
+        add(&mut self.failed, kind == Kind::Failed);
+        add(&mut self.answered, kind != Kind::Failed);
+        add(&mut self.fast, kind == Kind::Fast);
+        // Between slow answers some may fail.
+        add(&mut self.slow, kind != Kind::Fast);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub answered: u64,
+    pub failed: u64,
+    pub not_asked: u64,
+    /// Changes of the state.
+    pub changes: u64,
+}
+
+impl Check {
+    pub(super) fn new(
+        name: String,
+        settings: Settings,
+        remembered: Option<Penalty>,
+        rng: &mut Rng,
+        now: Time,
+    ) -> Check {
+        let asks = !matches!(settings.method, Method::Backends { .. });
+        let first = now + rng.jitter(settings.interval.min(Check::FIRST_WITHIN), 0, 100);
+        Check {
+            name,
+            verdict: Verdict::unknown(now),
+            state: State::Unknown,
+            streak: Streak::default(),
+            latency: settings.objective.map(Latency::new),
+            flapping: settings.damping.map(|damping| Flapping::new(damping, remembered, now)),
+            running: SmallVec::new(),
+            runs: 0,
+            next: if asks { Next::At(first) } else { Next::Never },
+            wanted: VecDeque::new(),
+            counters: Counters::default(),
+            settings,
+        }
+    }
+
+    /// The first run begins no later, however long the interval is.
+    const FIRST_WITHIN: Duration = Duration::from_secs(10);
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The 95th percentile of the last answers' times; `None` without an objective or enough answers.
+    pub fn p95(&self) -> Option<Duration> {
+        self.latency.as_ref().and_then(Latency::p95)
+    }
+
+    /// `None`: nothing to remember.
+    pub(super) fn penalty(&self, now: Time) -> Option<Penalty> {
+        let points = self.flapping.as_ref()?.points(now);
+        (points > 0).then_some(Penalty { points, age: Duration::ZERO })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let next = match self.next {
+            Next::At(at) => Some(at),
+            Next::AfterRun | Next::Never => None,
+        };
+        let release = self.flapping.as_ref().and_then(Flapping::release);
+        next.into_iter().chain(release).min()
+    }
+
+    /// Begins a run that is due. Says whether the verdict is another one.
+    pub(super) fn tick(&mut self, rng: &mut Rng, now: Time) -> bool {
+        if let Next::At(at) = self.next
+            && at <= now
+        {
+            self.begin(rng, now);
+        }
+        self.settle(None, now)
+    }
+
+    /// The number of a run that is to begin.
+    pub(super) fn take_run(&mut self) -> Option<u64> {
+        self.wanted.pop_front()
+    }
+
+    fn begin(&mut self, rng: &mut Rng, now: Time) {
+        let most = match self.is_in_doubt() {
+            true => usize::from(self.settings.rise.max(self.settings.fall)),
+            false => 1,
+        };
+        if self.running.len() >= most {
+            self.next = Next::AfterRun;
+            return;
+        }
+        self.runs += 1;
+        self.running.push(Running { number: self.runs, begun: now });
+        self.wanted.push_back(self.runs);
+        self.next = match self.is_in_doubt() {
+            true => Next::At(now + self.settings.fast_interval),
+            false => {
+                let least = 100 - u64::from(self.settings.jitter.min(50));
+                Next::At(now + rng.jitter(self.settings.interval, least, 100))
+            }
+        };
+    }
+
+    /// Whether the last result contradicts the verdict, so that the next ones are wanted soon.
+    fn is_in_doubt(&self) -> bool {
+        let streak = &self.streak;
+        match self.state {
+            State::Unknown => streak.failed > 0,
+            State::Up => streak.slow > 0 || streak.not_asked > 0,
+            State::Slow => streak.failed > 0 || streak.fast > 0 || streak.not_asked > 0,
+            State::Down => streak.answered > 0 || streak.not_asked > 0,
+        }
+    }
+
+    /// A run is over. Says whether the verdict is another one.
+    pub(super) fn ended(&mut self, number: u64, outcome: Outcome, now: Time) -> bool {
+        let Some(place) = self.running.iter().position(|running| running.number == number) else {
+            return false;
+        };
+        let begun = self.running.remove(place).begun;
+        let stood_still = now.since(begun) > self.settings.limit() + STOOD_STILL;
+        let (kind, text) = match outcome {
+            Outcome::Failed(_) if stood_still => {
+                let text = format!("this process stood still: a run took {:.1?}", now.since(begun));
+                (Kind::NotAsked, text)
+            }
+            Outcome::NotAsked(text) => (Kind::NotAsked, text),
+            Outcome::Failed(text) => (Kind::Failed, text),
+            Outcome::Answered { took, text, warning } => {
+                self.verdict.warning = warning;
+                if let Some(latency) = &mut self.latency {
+                    latency.take(took);
+                }
+                let slow = self.settings.slow.is_some_and(|slow| took > slow);
+                (if slow { Kind::Slow } else { Kind::Fast }, format!("{text}, {took:.1?}"))
+            }
+        };
+        match kind {
+            Kind::NotAsked => self.counters.not_asked += 1,
+            Kind::Failed => self.counters.failed += 1,
+            Kind::Slow | Kind::Fast => self.counters.answered += 1,
+        }
+        self.streak.count(kind);
+        let changed = self.settle(Some(text), now);
+        let soon = begun + self.settings.fast_interval;
+        match self.next {
+            Next::AfterRun => self.next = Next::At(now),
+            Next::At(at) if self.is_in_doubt() && soon < at => self.next = Next::At(soon.max(now)),
+            Next::At(_) | Next::Never => {}
+        }
+        changed
+    }
+
+    /// What others make of it: [`Method::Backends`].
+    pub(super) fn judge(&mut self, state: State, score: u8, text: String, now: Time) -> bool {
+        let before = self.verdict.clone();
+        self.enter(state, text, now);
+        self.verdict.score = score;
+        self.verdict.differs(&before)
+    }
+
+    /// `text` is that of the last result.
+    fn settle(&mut self, text: Option<String>, now: Time) -> bool {
+        let before = self.verdict.clone();
+        let Settings { rise, fall, .. } = self.settings;
+        let streak = &self.streak;
+        let answering = if streak.fast > 0 { State::Up } else { State::Slow };
+        let state = match self.state {
+            _ if streak.not_asked >= fall => State::Unknown,
+            State::Unknown | State::Up | State::Slow if streak.failed >= fall => State::Down,
+            State::Unknown if streak.answered > 0 => answering,
+            State::Up if streak.slow >= fall && streak.answered > 0 => State::Slow,
+            State::Slow if streak.fast >= rise => State::Up,
+            State::Down if streak.answered >= rise => answering,
+            same => same,
+        };
+        let text = text.unwrap_or_else(|| self.verdict.reason.clone());
+        self.enter(state, text, now);
+        self.verdict.grade = self.latency.as_ref().map_or(0, Latency::grade);
+        self.verdict.score = score(self.verdict.state, self.verdict.grade);
+        self.verdict.differs(&before)
+    }
+
+    fn enter(&mut self, state: State, text: String, now: Time) {
+        let was = std::mem::replace(&mut self.state, state);
+        if was != state {
+            self.counters.changes += 1;
+        }
+        let mut shown = state;
+        self.verdict.held = None;
+        if let Some(flapping) = &mut self.flapping {
+            if state > was && was != State::Unknown {
+                flapping.count(now);
+            }
+            if flapping.is_held(now) {
+                shown = state.max(self.verdict.state);
+                let points = flapping.points(now);
+                self.verdict.held = Some(Penalty { points, age: Duration::ZERO });
+            }
+        }
+        if shown != self.verdict.state {
+            self.verdict.state = shown;
+            self.verdict.since = now;
+        }
+        if shown != State::Unknown {
+            self.verdict.known = Some(shown);
+        }
+        self.verdict.reason = text;
+    }
+}

@@ -1,0 +1,287 @@
+//! The health core: results of checks in, verdicts out, without I/O.
+//!
+//! # Data
+//!
+//! ```text
+//! Health ─┬ checks ─ Check ─┬ Settings: what is asked, how often               settings.rs, method.rs
+//!         │                 ├ runs that are not over, results in a row         check.rs
+//!         │                 ├ Latency: the last answers' times, the grade      latency.rs
+//!         │                 ├ Flapping: penalty                                flapping.rs
+//!         │                 └ Verdict: what is thought of it                   verdict.rs
+//!         └ Deadlines: which check is to be looked at next
+//! ```
+//!
+//! # What is thought of a check
+//!
+//! | state | what it means | becomes another |
+//! |---|---|---|
+//! | unknown | not asked yet, or it cannot be asked | at the first good answer; when `fall` runs in a row have failed |
+//! | up | it answers | slow when `fall` answers in a row were slow, down when `fall` runs in a row have failed |
+//! | slow | it answers, but later than `slow` | up after `rise` fast answers in a row, down as before |
+//! | down | it does not answer, or not as it should | up or slow after `rise` answers in a row |
+//!
+//! A run that could not be made (no descriptor, no permission, no source address) says nothing of the service. Such a run counts
+//! for neither side, and `fall` of them in a row make the verdict unknown, never down. The same goes for a run that ended so late
+//! that this process, and not the service, must have stood still.
+//!
+//! Beside the state there is the *grade*: how often the objective was missed by the 95th percentile of the last answers,
+//! in steps of twice the time; and the *score*, 0 to 100, which is one number for both.
+//!
+//! # When it is asked
+//!
+//! Once in each interval, the first time after a part of it that is drawn, so that a thousand checks do not start at once. While a
+//! result contradicts the verdict, after the fast interval, whether the run before is over or not: else a service that
+//! never answers would take `fall` timeouts to be seen. At other times a check has one run at most.
+//!
+//! # Flapping
+//!
+//! Each change for the worse adds to a penalty, which halves in each half-life. Above a limit, the verdict is held at the worst
+//! state of late until the penalty is below a second limit (after RFC 2439 §4.4, which does so for routes).
+
+mod check;
+mod flapping;
+mod latency;
+mod method;
+mod settings;
+mod verdict;
+
+use std::collections::{BTreeMap, VecDeque};
+
+pub use check::{Check, Counters};
+pub use flapping::{Damping, Penalty};
+pub use latency::Objective;
+pub use method::{Http, Method, Query, RecordType, Tls};
+pub use settings::{Origin, Settings};
+pub use verdict::{State, Verdict};
+
+use crate::types::{Deadlines, Rng, Time};
+
+/// A check, for the life of its settings: one that is changed gets a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckId(pub u32);
+
+/// One try of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Run {
+    pub check: CheckId,
+    /// Counted from 1 for each check.
+    pub number: u64,
+}
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// These checks are to be made from now on, by name. What has the same settings as before keeps its verdict.
+    Configured(BTreeMap<String, Settings>),
+    /// A run is over.
+    Ended { run: Run, outcome: Outcome },
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Answered {
+        /// From the begin of the run to the end of the answer.
+        took: std::time::Duration,
+        /// What people may want to know of it: `status 200`.
+        text: String,
+        /// What is well now, but not for long: a certificate that expires.
+        warning: Option<String>,
+    },
+    /// It did not answer, or not as it should.
+    Failed(String),
+    /// It could not be asked, for a reason of our own.
+    NotAsked(String),
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ask, as the settings say, and give up after their timeouts; then [`Event::Ended`].
+    Ask { run: Run },
+    /// No result of this check is wanted any more.
+    Forget { check: CheckId },
+    /// The verdict is another one: its state, grade, score, or whether it is held.
+    Changed { name: String },
+}
+
+/// All checks.
+#[derive(Clone, Debug)]
+pub struct Health {
+    rng: Rng,
+    checks: BTreeMap<CheckId, Check>,
+    names: BTreeMap<String, CheckId>,
+    next: u32,
+    deadlines: Deadlines<CheckId>,
+    actions: VecDeque<Action>,
+    /// What flapping was remembered of checks that have not been configured yet.
+    remembered: BTreeMap<String, Penalty>,
+}
+
+impl Health {
+    /// `remembered` are the penalties of an earlier life.
+    pub fn new(rng: Rng, remembered: BTreeMap<String, Penalty>) -> Health {
+        Health {
+            rng,
+            checks: BTreeMap::new(),
+            names: BTreeMap::new(),
+            next: 0,
+            deadlines: Deadlines::new(),
+            actions: VecDeque::new(),
+            remembered,
+        }
+    }
+
+    pub fn handle(&mut self, event: Event, now: Time) {
+        match event {
+            Event::Configured(settings) => self.configure(settings, now),
+            Event::Ended { run, outcome } => {
+                let Some(check) = self.checks.get_mut(&run.check) else { return };
+                let changed = check.ended(run.number, outcome, now);
+                self.settle(run.check, changed, now);
+            }
+        }
+    }
+
+    /// Asks what is due. A spurious call does no harm.
+    pub fn tick(&mut self, now: Time) {
+        while let Some(id) = self.deadlines.pop_due(now) {
+            let Some(check) = self.checks.get_mut(&id) else { continue };
+            let changed = check.tick(&mut self.rng, now);
+            while let Some(number) = check.take_run() {
+                self.actions.push_back(Action::Ask { run: Run { check: id, number } });
+            }
+            self.settle(id, changed, now);
+        }
+    }
+
+    /// When to tick next.
+    pub fn deadline(&self) -> Option<Time> {
+        self.deadlines.next()
+    }
+
+    /// What to do next, until `None`.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    pub fn settings(&self, check: CheckId) -> Option<&Settings> {
+        self.checks.get(&check).map(Check::settings)
+    }
+
+    /// What is thought of a check; `None` if there is none of that name.
+    pub fn verdict(&self, name: &str) -> Option<&Verdict> {
+        self.check(name).map(Check::verdict)
+    }
+
+    /// Everything, by name.
+    pub fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.names.values().filter_map(|id| self.checks.get(id))
+    }
+
+    /// To be remembered over a restart: penalties that are not nothing.
+    pub fn penalties(&self, now: Time) -> BTreeMap<String, Penalty> {
+        let of = |check: &Check| Some((check.name().to_owned(), check.penalty(now)?));
+        self.checks().filter_map(of).collect()
+    }
+}
+
+impl Health {
+    fn check(&self, name: &str) -> Option<&Check> {
+        self.names.get(name).and_then(|id| self.checks.get(id))
+    }
+
+    fn configure(&mut self, settings: BTreeMap<String, Settings>, now: Time) {
+        let kept = |name: &String, id: &CheckId| {
+            self.checks.get(id).is_some_and(|check| settings.get(name) == Some(check.settings()))
+        };
+        let (stay, go): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.names).into_iter().partition(|(name, id)| kept(name, id));
+        self.names = stay;
+        for (name, id) in go {
+            let gone = self.checks.remove(&id);
+            self.deadlines.clear(id);
+            self.actions.push_back(Action::Forget { check: id });
+            // A check that is configured otherwise is the same service still.
+            if let Some(penalty) = gone.and_then(|check| check.penalty(now)) {
+                self.remembered.insert(name, penalty);
+            }
+        }
+        for (name, settings) in settings {
+            if self.names.contains_key(&name) {
+                continue;
+            }
+            self.next += 1;
+            let id = CheckId(self.next);
+            let remembered = self.remembered.remove(&name);
+            let check = Check::new(name.clone(), settings, remembered, &mut self.rng, now);
+            self.checks.insert(id, check);
+            self.names.insert(name.clone(), id);
+            self.schedule(id);
+            self.actions.push_back(Action::Changed { name });
+        }
+        self.judge_backends(None, now);
+    }
+
+    fn schedule(&mut self, id: CheckId) {
+        match self.checks.get(&id).and_then(Check::deadline) {
+            Some(at) => self.deadlines.set(id, at),
+            None => self.deadlines.clear(id),
+        }
+    }
+
+    fn settle(&mut self, id: CheckId, changed: bool, now: Time) {
+        self.schedule(id);
+        if !changed {
+            return;
+        }
+        let Some(name) = self.checks.get(&id).map(|check| check.name().to_owned()) else { return };
+        self.judge_backends(Some(&name), now);
+        self.actions.push_back(Action::Changed { name });
+    }
+
+    /// Counts again where `changed` is one of the backends; `None`: everywhere.
+    fn judge_backends(&mut self, changed: Option<&str>, now: Time) {
+        for (name, id) in &self.names {
+            let Some(check) = self.checks.get(id) else { continue };
+            let Method::Backends { of, at_least } = &check.settings().method else { continue };
+            if changed.is_some_and(|changed| of.iter().all(|backend| backend != changed)) {
+                continue;
+            }
+            let (state, score, text) = self.count(of, *at_least);
+            let Some(check) = self.checks.get_mut(id) else { continue };
+            if check.judge(state, score, text, now) {
+                self.actions.push_back(Action::Changed { name: name.clone() });
+            }
+            let deadline = check.deadline();
+            match deadline {
+                Some(at) => self.deadlines.set(*id, at),
+                None => self.deadlines.clear(*id),
+            }
+        }
+    }
+
+    /// What is not known may be up: down is only what could not be enough if all of that were up.
+    fn count(&self, backends: &[String], at_least: usize) -> (State, u8, String) {
+        let verdicts: Vec<_> = backends.iter().map(|name| (name, self.verdict(name))).collect();
+        let serving = verdicts.iter().filter(|(_, v)| v.is_some_and(Verdict::serves)).count();
+        let down = verdicts.iter().filter(|(_, v)| v.is_some_and(|v| v.state == State::Down));
+        let down: Vec<&str> = down.map(|(name, _)| name.as_str()).collect();
+        let state = if serving >= at_least {
+            State::Up
+        } else if backends.len() - down.len() < at_least {
+            State::Down
+        } else {
+            State::Unknown
+        };
+        let score = match state {
+            State::Down => 0,
+            _ => (100 * (backends.len() - down.len())).checked_div(backends.len()).unwrap_or(100),
+        };
+        let mut text = format!("{serving} of {} are up", backends.len());
+        if !down.is_empty() {
+            text += &format!(", down: {}", down.join(", "));
+        }
+        (state, u8::try_from(score).unwrap_or(100), text)
+    }
+}
