@@ -20,6 +20,54 @@ pub struct Group {
     pub follow: Option<Follow>,
     /// Whether we outbid an announcer that has vanished; `None`: no.
     pub on_loss: Option<OnLoss>,
+    /// What its checks do to it; `None`: it has none.
+    pub health: Option<Policy>,
+    /// So many other sites must announce the group before anything but an operator withdraws it here. `None`: 1.
+    pub min_sites: Option<u8>,
+}
+
+/// What the verdicts of a group's checks do to its preference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// By name. At least one.
+    pub checks: Vec<String>,
+    pub need: Need,
+    pub on_down: Effect,
+    /// `None`: nothing.
+    pub on_slow: Option<Effect>,
+    /// By how much each grade by which an objective is missed lowers it; 0: not at all.
+    pub on_late: u8,
+    pub on_all_down: OnAllDown,
+}
+
+/// Whose verdict counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The worst.
+    All,
+    /// The best.
+    Any,
+    /// That of so many that are at least as good; from 1.
+    AtLeast(usize),
+}
+
+/// What happens to a preference. Nothing raises it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// No more than this; 0: not announced.
+    Level(Preference),
+    /// So much less, but never nothing.
+    LowerBy(u8),
+}
+
+/// What to do with a group that is down here, and that no other site announces any better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnAllDown {
+    /// The checks may be wrong.
+    #[default]
+    Keep,
+    /// An answer that it is not there beats none.
+    Withdraw,
 }
 
 /// The group goes with the role of a virtual router (VRRP).

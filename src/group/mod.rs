@@ -32,7 +32,9 @@ mod mapping;
 mod nearest;
 
 pub use announcement::{Announcement, Because, Circumstances, Raised, effective, next_expiry};
-pub use definitions::{Definitions, Follow, Group, OnLoss, UnknownTarget};
+pub use definitions::{
+    Definitions, Effect, Follow, Group, Need, OnAllDown, OnLoss, Policy, UnknownTarget,
+};
 pub use intent::{Intent, Order, Target};
 pub use intents::{Damaged, Intents};
 pub use levels::{Levels, UnknownLevel};
