@@ -121,6 +121,8 @@ impl Agent {
                 })
             }),
             TrackedObject::Bfd(name) => self.bfd_session_state(name) == Some(bfd::State::Up),
+            // Unknown is not down.
+            TrackedObject::Check(_) | TrackedObject::Vrrp(_) | TrackedObject::Isolated => true,
             TrackedObject::File(_) | TrackedObject::Command(_) => {
                 self.probes.by_object.get(object).is_none_or(|watched| watched.up)
             }

@@ -65,6 +65,8 @@ pub(super) fn read(
                 .get("ospf", report, |value| value::choice(value, &HOW))
                 .unwrap_or_default(),
             ospf_tag: section.number("ospf-tag", 0..=u64::from(u32::MAX), report).unwrap_or(0),
+            health: None,
+            min_sites: None,
         };
         if group.ospf == How::Stub && section.has("ospf-tag") {
             report

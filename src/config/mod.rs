@@ -24,6 +24,8 @@ mod address;
 mod bfd;
 mod distance;
 mod groups;
+mod guard;
+mod isolation;
 mod kernel;
 mod mappings;
 mod mistake;
@@ -33,24 +35,30 @@ mod node;
 mod ospf;
 mod reference;
 mod report;
+mod rule;
 mod section;
 mod takeover;
+mod tracked;
 mod value;
 mod vrrp;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::DeTable;
 
 pub use crate::types::Secret;
 pub use bfd::{BfdProfile, BfdSession, BfdUse};
+pub use guard::{Correlated, Guard};
+pub use isolation::Isolation;
 pub use kernel::{Kernel, OnExit};
 pub use mistake::{Mistake, Place};
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
 pub use ospf::{Ospf, OspfExport};
+pub use rule::Rule;
 pub use takeover::Takeover;
-pub use vrrp::{Command, Track, TrackedObject, Vrrp};
+pub use tracked::{Command, TrackedObject};
+pub use vrrp::{Track, Vrrp};
 
 use mappings::LevelNames;
 use node::NodeParts;
@@ -58,8 +66,10 @@ use report::Report;
 use section::Section;
 
 use crate::group::{Definitions, Group, Levels, Mapping};
+use crate::health;
 use crate::ospf::Settings;
 use crate::rib::Distances;
+use crate::types::RouterId;
 
 const KEYS: &[&str] = &[
     "node", "listen", "levels", "mapping", "group", "neighbor", "ospf", "bfd", "vrrp", "takeover",
@@ -75,6 +85,14 @@ pub struct Config {
     /// By class. `default` is always there.
     pub mappings: BTreeMap<String, Mapping>,
     pub groups: BTreeMap<String, Group>,
+    /// By group; a group without rules is not in it.
+    pub rules: BTreeMap<String, Vec<Rule>>,
+    /// By name.
+    pub checks: BTreeMap<String, health::Settings>,
+    /// The router ids of each site's nodes. Those that no site has are one more site together.
+    pub sites: BTreeMap<String, BTreeSet<RouterId>>,
+    pub isolation: Option<Isolation>,
+    pub guard: Guard,
     /// By name.
     pub neighbors: BTreeMap<String, Neighbor>,
     pub ospf: Option<Ospf>,
@@ -178,6 +196,11 @@ pub fn parse(
             levels: names.levels,
             mappings: whole(mappings),
             groups,
+            rules: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            sites: BTreeMap::new(),
+            isolation: None,
+            guard: Guard::default(),
             neighbors,
             ospf,
             bfd_profiles: whole(profiles),
@@ -197,8 +220,6 @@ fn whole<T>(sections: BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");

@@ -4,11 +4,11 @@ mod check;
 pub(super) mod router;
 pub(super) mod track;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::types::{Prefix, RouterId};
+use super::TrackedObject;
+use crate::types::RouterId;
 use crate::vrrp::{Checksum, MacKind, Settings, Version};
 
 pub(super) use router::read;
@@ -48,36 +48,6 @@ pub struct Track {
     pub lower_by: u8,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TrackedObject {
-    /// Up with carrier.
-    Interface(String),
-    /// There is a route to exactly this prefix, of any neighbour or of OSPF.
-    Route(Prefix),
-    /// The BGP neighbour of that name is established.
-    Neighbor(String),
-    /// At least one OSPF neighbour is Full on the interface of that name.
-    OspfInterface(String),
-    /// The session of `[bfd.session.NAME]` is up.
-    Bfd(String),
-    /// The file is there.
-    File(String),
-    /// A command ends with 0 (a health check).
-    Command(Command),
-}
-
-/// A check by command: no shell, killed with its children when its time is over.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Command {
-    /// Never empty; the first is an absolute path.
-    pub words: Vec<String>,
-    pub interval: Duration,
-    pub timeout: Duration,
-    /// In a row, to count as up or as down.
-    pub rise: u8,
-    pub fall: u8,
-}
-
 impl Vrrp {
     /// For the core, once the index of the interface is known.
     pub fn settings(&self, interface: u32) -> Settings {
@@ -106,20 +76,5 @@ impl Vrrp {
 
     pub fn is_ipv6(&self) -> bool {
         self.addresses.first().is_some_and(IpAddr::is_ipv6)
-    }
-}
-
-/// As an operator would name it: `interface eth1`, `file /run/ok`.
-impl fmt::Display for TrackedObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TrackedObject::Interface(name) => write!(f, "interface {name}"),
-            TrackedObject::Route(prefix) => write!(f, "route {prefix}"),
-            TrackedObject::Neighbor(name) => write!(f, "neighbor {name}"),
-            TrackedObject::OspfInterface(name) => write!(f, "OSPF on {name}"),
-            TrackedObject::Bfd(name) => write!(f, "BFD session {name}"),
-            TrackedObject::File(path) => write!(f, "file {path}"),
-            TrackedObject::Command(command) => write!(f, "command {}", command.words.join(" ")),
-        }
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Command, Track, TrackedObject};
+use super::Track;
 use crate::config::ospf::Ospf;
 use crate::config::reference::{self, INTERFACE, NEIGHBOR, SESSION};
 use crate::config::report::Report;
 use crate::config::section::Section;
-use crate::config::value;
+use crate::config::{Command, TrackedObject, value};
 use crate::ospf::NetworkKind;
 
 pub(in crate::config) const KEYS: &[&str] = &[
