@@ -1,4 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use crate::bgp;
 use crate::config::Config;
 use crate::fast;
 use crate::fib;
+use crate::health::{self, CheckId};
 use crate::types::{Mac, Prefix};
 use crate::vrrp::VirtualRouterId;
 
@@ -49,6 +51,8 @@ pub enum Event {
     CommandEnded { command: CommandId, result: Result<String, String> },
     /// What [`Action::Watch`] asked for is as told now. Told once at the beginning, and after each change.
     Probed { probe: ProbeId, up: bool, text: String },
+    /// The answer to [`Action::Ask`].
+    CheckEnded { run: health::Run, outcome: health::Outcome },
     /// The kernel's answers to [`Action::Kernel`], one per change.
     KernelApplied(Vec<(Prefix, Result<(), fib::KernelError>)>),
     /// A client orders `announce`, `withdraw`, `prefer` or `release`.
@@ -104,6 +108,15 @@ pub enum Action {
     Watch {
         probe: ProbeId,
         object: Option<Probe>,
+    },
+    /// Make one run of a check, within its timeouts, then [`Event::CheckEnded`].
+    Ask {
+        run: health::Run,
+        settings: Arc<health::Settings>,
+    },
+    /// End the runs of a check; no result of them is reported any more.
+    ForgetCheck {
+        check: CheckId,
     },
     /// Write the intents durably (write, fsync, rename, fsync of the directory), then
     /// [`Event::IntentsStored`]. A later version may replace an earlier one not yet begun; the answer for the later

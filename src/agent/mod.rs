@@ -258,6 +258,7 @@ impl Agent {
             }
             Event::CommandEnded { command, result } => self.command_ended(command, result, now),
             Event::Probed { probe, up, text } => self.probed(probe, up, text, now),
+            Event::CheckEnded { .. } => {}
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),

@@ -36,6 +36,7 @@
 mod access;
 mod acknowledge;
 pub mod addresses;
+mod checks;
 mod clients;
 mod clock;
 mod commands;
@@ -79,6 +80,7 @@ use crate::agent::{Agent, Event, Start};
 use crate::api::v1::control_server::ControlServer;
 use acknowledge::Watch;
 use addresses::Addresses;
+use checks::Checks;
 use clock::Clock;
 use commands::Commands;
 use inbox::{Inbox, Input};
@@ -164,6 +166,7 @@ async fn serve(
     }
     let commands = Commands::new(inbox.clone(), open, beat.wards());
     let probes = Probes::new(inbox.clone(), beat.wards());
+    let checks = Checks::new(inbox.clone());
     let (lane, told) = lane::start(clock, !seed(clock), beat, journal.clone())
         .map_err(other("the thread of BFD and VRRP did not start"))?;
 
@@ -216,6 +219,7 @@ async fn serve(
         addresses,
         commands,
         probes,
+        checks,
         store,
         journal,
         answers: BTreeMap::new(),

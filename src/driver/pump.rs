@@ -7,6 +7,7 @@ use tokio::time::sleep_until;
 use tonic::Status;
 
 use super::addresses::Addresses;
+use super::checks::Checks;
 use super::clock::Clock;
 use super::commands::Commands;
 use super::inbox::{Answer, Input, Lanes};
@@ -38,6 +39,7 @@ pub struct Pump {
     pub addresses: Addresses,
     pub commands: Commands,
     pub probes: Probes,
+    pub checks: Checks,
     pub store: store::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
@@ -239,6 +241,14 @@ impl Pump {
             }
             Action::Watch { probe, object } => {
                 self.probes.watch(probe, object);
+                None
+            }
+            Action::Ask { run, settings } => {
+                self.checks.ask(run, settings);
+                None
+            }
+            Action::ForgetCheck { check } => {
+                self.checks.forget(check);
                 None
             }
             Action::StoreIntents { version, text } => {

@@ -566,6 +566,8 @@ impl World {
                 Action::SetAddresses { router, wanted } => self.set_addresses(id, router, wanted),
                 Action::Run { command, words, .. } => self.run_command(id, command, words),
                 Action::Watch { probe, object } => self.watch(id, probe, object),
+                // Nobody asks for it yet.
+                Action::Ask { .. } | Action::ForgetCheck { .. } => {}
                 Action::StoreIntents { version, text } => {
                     let at = self.now + self.rng.jitter(DISK, 20, 100);
                     self.push(at, Happening::Stored { node: id, life, version, text });
