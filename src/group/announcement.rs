@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Definitions, Follow, Intent, Intents, Order, Target};
+use super::{Definitions, Follow, Intent, Intents, Lowered, Order, Target};
 use crate::types::{Preference, Prefix, Wall};
 
 /// One prefix that this node may announce, with its preference and how it came to that.
@@ -23,6 +23,20 @@ pub enum Because {
         site: String,
         preference: Preference,
         /// As people write it: `primary (200)`.
+        level: String,
+    },
+    /// Something is not as it should be.
+    Lowered {
+        /// As a clause: `check web is down: no answer within 1 s`.
+        what: String,
+        preference: Preference,
+        level: String,
+    },
+    /// Less would be announced, or more, if a guard did not hold it back.
+    Guarded {
+        /// As a clause.
+        guard: String,
+        preference: Preference,
         level: String,
     },
     Operator {
@@ -53,6 +67,8 @@ pub enum Because {
 /// What decides beside the configuration and the intents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
+    /// What health and rules, and the guards above them, leave of the bases; what is not in it is well.
+    pub lowered: BTreeMap<Prefix, Lowered>,
     /// The virtual routers that are Active here, by their configured names.
     pub active: BTreeSet<String>,
     /// The prefixes whose preferred announcer has vanished.
@@ -71,9 +87,10 @@ pub struct Raised {
 
 /// The preference of every prefix of every group, and of every prefix that an intent names.
 ///
-/// In this order: the base; the operators' intents; a prefix that is raised has at least that, if it is announced, not held
-/// down by a role, and the node not drained; a drain caps the rest; a group that follows a virtual router that is not Active
-/// here has at most its `backup`, and less than it would have had.
+/// In this order: the base; what health and rules lower, as far as the guards let them; the operators' intents, which
+/// replace all of that; a prefix that is raised has at least that, if it is announced, not held down by a role or by its own
+/// health, and the node not drained; a drain caps the rest; a group that follows a virtual router that is not Active here has
+/// at most its `backup`, and less than it would have had.
 ///
 /// An intent whose target is no longer configured, or no longer in our space, has no effect;
 /// [`Definitions::target`] of its target is then an error that says why.
@@ -84,6 +101,7 @@ pub fn effective(
     now: Wall,
 ) -> BTreeMap<Prefix, Announcement> {
     let mut announcements = BTreeMap::new();
+    let mut unwell = BTreeSet::new();
     let mut held_down = BTreeMap::new();
     for (name, group) in definitions.groups {
         let base = group.base(definitions.site);
@@ -98,6 +116,13 @@ pub fn effective(
                     level: definitions.levels.describe(base),
                 }],
             };
+            if let Some(lowered) = circumstances.lowered.get(prefix) {
+                announcement.preference = lowered.preference;
+                announcement.because.extend(lowered.because.iter().cloned());
+                if lowered.capped {
+                    unwell.insert(*prefix);
+                }
+            }
             for target in [Target::Group(name.clone()), Target::Prefix(*prefix)] {
                 if let Some(intent) = intents.in_force(&target, now) {
                     announcement.apply(intent, base, &definitions);
@@ -124,8 +149,10 @@ pub fn effective(
     let drain = intents.in_force(&Target::Node, now);
     if drain.is_none() {
         for (prefix, raised) in &circumstances.raised {
-            let announcement = announcements.get_mut(prefix);
-            if let Some(announcement) = announcement.filter(|_| !held_down.contains_key(prefix)) {
+            if unwell.contains(prefix) || held_down.contains_key(prefix) {
+                continue;
+            }
+            if let Some(announcement) = announcements.get_mut(prefix) {
                 announcement.raise(raised, &definitions);
             }
         }
@@ -210,6 +237,8 @@ impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Because::Base { site, level, .. } => write!(f, "base of site {site}: {level}"),
+            Because::Lowered { what, level, .. } => write!(f, "{what}: {level}"),
+            Because::Guarded { guard, level, .. } => write!(f, "guard: {guard}: {level}"),
             Because::Operator { intent, level, .. } => {
                 write!(f, "operator {}: ", intent.owner)?;
                 match intent.order {
@@ -490,7 +519,7 @@ mod tests {
     #[test]
     fn a_survivor_outbids_who_has_vanished() {
         let circumstances =
-            Circumstances { active: ["inside".to_owned()].into(), raised: raised() };
+            Circumstances { active: ["inside".to_owned()].into(), raised: raised(), ..Default::default() };
         let announced = following(&circumstances, &Intents::default());
         assert_eq!(announced.preference, Preference(221));
         assert_eq!(
@@ -515,7 +544,7 @@ mod tests {
     fn a_node_that_is_drained_or_not_active_is_no_survivor() {
         let active = ["inside".to_owned()].into();
         let drained = of([intent(Target::Node, Order::Drain)]);
-        let announced = following(&Circumstances { active, raised: raised() }, &drained);
+        let announced = following(&Circumstances { active, raised: raised(), ..Default::default() }, &drained);
         assert_eq!((announced.preference, announced.because.len()), (Preference(10), 2));
 
         let backup = Circumstances { raised: raised(), ..Default::default() };

@@ -9,34 +9,55 @@
 //!   at most one for each target and is the only thing here that outlives the process: as a small text
 //!   with a checksum ([`Intents::to_text`]).
 //! - [`effective`] is a pure function of [`Definitions`] (what the configuration says), the intents,
-//!   the [`Circumstances`] (where the virtual routers are Active, whose announcer has vanished) and the calendar time.
-//!   It gives one [`Announcement`] for each prefix: a preference and the list of
-//!   [`Because`] that led to it. Precedence: an intent for the prefix, then one for its group, then the
-//!   group's base at this site. What comes of that is lowered where the virtual router that the group follows is not
-//!   Active, raised where a preferred announcer has vanished, and capped by a drain of the node. Nothing is stored of
-//!   the outcome; it is computed again after every change.
+//!   the [`Circumstances`] (what health leaves of the bases, where the virtual routers are Active, whose announcer has
+//!   vanished) and the calendar time. It gives one [`Announcement`] for each prefix: a preference and the list of
+//!   [`Because`] that led to it. Nothing is stored of the outcome; it is computed again after every change.
+//! - [`lower`] says what the verdicts of a group's checks ([`Policy`]) and its rules leave of its base. Before it the
+//!   [`Gate`] decides which verdicts count, and behind it a [`Withdrawal`] whether an announcement may really go.
 //! - A [`Mapping`] says what a class of BGP neighbours, or an OSPF area, sees of a preference: the higher-is-better
 //!   number becomes MED, prepending, communities and LOCAL_PREF in [`Mapping::map`], a metric in
 //!   [`Mapping::metric`], and that nowhere else.
 //!   A mapping by which a higher preference looks worse to a neighbour cannot be built.
 //!
-//! There are no states and no timers of its own here: an intent ends because [`effective`] is asked at
-//! a later time. [`next_expiry`] says when that is due.
+//! # Precedence
+//!
+//! What is further up wins:
+//!
+//! | | what | does |
+//! |---|---|---|
+//! | 1 | operator | an intent for the prefix, before one for its group, replaces what comes below; a drain of the node caps it |
+//! | 2 | guard | keeps what health and rules would change: `min-sites`, blindness, too many changes at once |
+//! | 3 | health and rules | lower the base, and withdraw only what other sites announce |
+//! | 4 | base | of the group at this site |
+//!
+//! What comes of that is lowered where the virtual router that the group follows is not Active, and raised where a
+//! preferred announcer has vanished, unless a role or its own health holds the prefix down.
+//!
+//! # Time
+//!
+//! An intent ends because [`effective`] is asked at a later time; [`next_expiry`] says when that is due. The two guards have
+//! deadlines of their own.
 
 mod announcement;
 mod definitions;
+mod gate;
 mod intent;
 mod intents;
 mod levels;
+mod lowering;
 mod mapping;
 mod nearest;
+mod withdrawal;
 
 pub use announcement::{Announcement, Because, Circumstances, Raised, effective, next_expiry};
 pub use definitions::{
     Definitions, Effect, Follow, Group, Need, OnAllDown, OnLoss, Policy, UnknownTarget,
 };
+pub use gate::{Closed, Gate, Limit};
 pub use intent::{Intent, Order, Target};
 pub use intents::{Damaged, Intents};
 pub use levels::{Levels, UnknownLevel};
+pub use lowering::{Cause, Counted, Lowered, lower};
 pub use mapping::{Mapped, Mapping, NotMonotonic};
 pub use nearest::nearest;
+pub use withdrawal::{Decision, Elsewhere, Wish, Withdrawal};

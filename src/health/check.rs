@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -6,18 +7,22 @@ use smallvec::SmallVec;
 use super::flapping::Flapping;
 use super::latency::Latency;
 use super::verdict::score;
-use super::{Method, Outcome, Penalty, Settings, State, Verdict};
+use super::{Method, Outcome, Remembered, Settings, State, Verdict};
 use crate::types::{Rng, Time};
 
 /// What is later than its timeout by more than this was delayed by ourselves: a timer of the driver is late by
 /// milliseconds.
 const STOOD_STILL: Duration = Duration::from_millis(250);
 
+/// A run of which nothing is heard for so long after its timeout is given up: it must not keep the check from being
+/// asked for ever.
+const LOST: Duration = Duration::from_secs(5);
+
 /// One check.
 #[derive(Clone, Debug)]
 pub struct Check {
     name: String,
-    settings: Settings,
+    settings: Arc<Settings>,
     verdict: Verdict,
     /// The state that results alone would give; the verdict's, unless that is held.
     state: State,
@@ -25,7 +30,9 @@ pub struct Check {
     streak: Streak,
     latency: Option<Latency>,
     flapping: Option<Flapping>,
-    /// Runs that are not over.
+    /// How many of its backends may be up, in percent; `None`: it asks for itself.
+    share: Option<u8>,
+    /// Runs that are not over, the oldest first.
     running: SmallVec<[Running; 1]>,
     runs: u64,
     next: Next,
@@ -37,6 +44,14 @@ pub struct Check {
 struct Running {
     number: u64,
     begun: Time,
+}
+
+/// What a verdict was before it became another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Before {
+    pub state: State,
+    /// How long it was so.
+    pub lasted: Duration,
 }
 
 /// When the next run begins.
@@ -95,7 +110,7 @@ impl Check {
     pub(super) fn new(
         name: String,
         settings: Settings,
-        remembered: Option<Penalty>,
+        remembered: Remembered,
         rng: &mut Rng,
         now: Time,
     ) -> Check {
@@ -103,17 +118,20 @@ impl Check {
         let first = now + rng.jitter(settings.interval.min(Check::FIRST_WITHIN), 0, 100);
         Check {
             name,
-            verdict: Verdict::unknown(now),
+            verdict: Verdict { known: remembered.known, ..Verdict::unknown(now) },
             state: State::Unknown,
             streak: Streak::default(),
             latency: settings.objective.map(Latency::new),
-            flapping: settings.damping.map(|damping| Flapping::new(damping, remembered, now)),
+            flapping: settings
+                .damping
+                .map(|damping| Flapping::new(damping, remembered.penalty, now)),
+            share: None,
             running: SmallVec::new(),
             runs: 0,
             next: if asks { Next::At(first) } else { Next::Never },
             wanted: VecDeque::new(),
             counters: Counters::default(),
-            settings,
+            settings: Arc::new(settings),
         }
     }
 
@@ -124,7 +142,7 @@ impl Check {
         &self.name
     }
 
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
@@ -142,28 +160,45 @@ impl Check {
     }
 
     /// `None`: nothing to remember.
-    pub(super) fn penalty(&self, now: Time) -> Option<Penalty> {
-        let points = self.flapping.as_ref()?.points(now);
-        (points > 0).then_some(Penalty { points, age: Duration::ZERO })
+    pub(super) fn remembered(&self, now: Time) -> Option<Remembered> {
+        let penalty = self.flapping.as_ref().and_then(|flapping| flapping.penalty(now));
+        let known = self.verdict.known.filter(|state| *state > State::Up);
+        (penalty.is_some() || known.is_some()).then_some(Remembered { known, penalty })
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
         let next = match self.next {
             Next::At(at) => Some(at),
-            Next::AfterRun | Next::Never => None,
+            Next::AfterRun => self.running.first().map(|running| self.lost(running)),
+            Next::Never => None,
         };
         let release = self.flapping.as_ref().and_then(Flapping::release);
         next.into_iter().chain(release).min()
     }
 
-    /// Begins a run that is due. Says whether the verdict is another one.
-    pub(super) fn tick(&mut self, rng: &mut Rng, now: Time) -> bool {
+    fn lost(&self, running: &Running) -> Time {
+        running.begun + self.settings.limit() + LOST
+    }
+
+    /// Begins a run that is due. Gives what the verdict was, if it is another one.
+    pub(super) fn tick(&mut self, rng: &mut Rng, now: Time) -> Option<Before> {
+        let mut text = None;
+        while let Some(oldest) = self.running.first()
+            && self.lost(oldest) <= now
+        {
+            self.running.remove(0);
+            self.count(Kind::NotAsked);
+            text = Some("nothing was heard of a run".to_owned());
+            if self.next == Next::AfterRun {
+                self.next = Next::At(now);
+            }
+        }
         if let Next::At(at) = self.next
             && at <= now
         {
             self.begin(rng, now);
         }
-        self.settle(None, now)
+        self.settle(text, now)
     }
 
     /// The number of a run that is to begin.
@@ -196,83 +231,95 @@ impl Check {
     fn is_in_doubt(&self) -> bool {
         let streak = &self.streak;
         match self.state {
-            State::Unknown => streak.failed > 0,
+            State::Unknown => streak.failed > 0 || streak.answered > 0,
             State::Up => streak.slow > 0 || streak.not_asked > 0,
             State::Slow => streak.failed > 0 || streak.fast > 0 || streak.not_asked > 0,
             State::Down => streak.answered > 0 || streak.not_asked > 0,
         }
     }
 
-    /// A run is over. Says whether the verdict is another one.
-    pub(super) fn ended(&mut self, number: u64, outcome: Outcome, now: Time) -> bool {
-        let Some(place) = self.running.iter().position(|running| running.number == number) else {
-            return false;
-        };
+    /// A run is over. Gives what the verdict was, if it is another one.
+    pub(super) fn ended(&mut self, number: u64, outcome: Outcome, now: Time) -> Option<Before> {
+        let place = self.running.iter().position(|running| running.number == number)?;
         let begun = self.running.remove(place).begun;
-        let stood_still = now.since(begun) > self.settings.limit() + STOOD_STILL;
+        let age = now.since(begun);
+        let stood_still = age > self.settings.limit() + STOOD_STILL;
+        let is_slow = |took: Duration| self.settings.slow.is_some_and(|slow| took > slow);
         let (kind, text) = match outcome {
-            Outcome::Failed(_) if stood_still => {
-                let text = format!("this process stood still: a run took {:.1?}", now.since(begun));
-                (Kind::NotAsked, text)
-            }
             Outcome::NotAsked(text) => (Kind::NotAsked, text),
+            Outcome::Failed(_) if stood_still => (Kind::NotAsked, late(age)),
+            // The time in which we stood still is in it.
+            Outcome::Answered { took, .. } if stood_still && is_slow(took) => {
+                (Kind::NotAsked, late(age))
+            }
             Outcome::Failed(text) => (Kind::Failed, text),
             Outcome::Answered { took, text, warning } => {
                 self.verdict.warning = warning;
-                if let Some(latency) = &mut self.latency {
+                if let Some(latency) = self.latency.as_mut().filter(|_| !stood_still) {
                     latency.take(took);
                 }
-                let slow = self.settings.slow.is_some_and(|slow| took > slow);
-                (if slow { Kind::Slow } else { Kind::Fast }, format!("{text}, {took:.1?}"))
+                let kind = if is_slow(took) { Kind::Slow } else { Kind::Fast };
+                (kind, format!("{text}, {took:.1?}"))
             }
         };
-        match kind {
-            Kind::NotAsked => self.counters.not_asked += 1,
-            Kind::Failed => self.counters.failed += 1,
-            Kind::Slow | Kind::Fast => self.counters.answered += 1,
-        }
-        self.streak.count(kind);
-        let changed = self.settle(Some(text), now);
+        self.count(kind);
+        let before = self.settle(Some(text), now);
         let soon = begun + self.settings.fast_interval;
         match self.next {
             Next::AfterRun => self.next = Next::At(now),
             Next::At(at) if self.is_in_doubt() && soon < at => self.next = Next::At(soon.max(now)),
             Next::At(_) | Next::Never => {}
         }
-        changed
+        before
+    }
+
+    fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::NotAsked => self.counters.not_asked += 1,
+            Kind::Failed => self.counters.failed += 1,
+            Kind::Slow | Kind::Fast => self.counters.answered += 1,
+        }
+        self.streak.count(kind);
     }
 
     /// What others make of it: [`Method::Backends`].
-    pub(super) fn judge(&mut self, state: State, score: u8, text: String, now: Time) -> bool {
-        let before = self.verdict.clone();
-        self.enter(state, text, now);
-        self.verdict.score = score;
-        self.verdict.differs(&before)
+    pub(super) fn judge(
+        &mut self,
+        state: State,
+        share: u8,
+        text: String,
+        now: Time,
+    ) -> Option<Before> {
+        self.share = Some(share);
+        self.enter(state, Some(text), now)
     }
 
     /// `text` is that of the last result.
-    fn settle(&mut self, text: Option<String>, now: Time) -> bool {
-        let before = self.verdict.clone();
-        let Settings { rise, fall, .. } = self.settings;
+    fn settle(&mut self, text: Option<String>, now: Time) -> Option<Before> {
+        let Settings { rise, fall, .. } = *self.settings;
         let streak = &self.streak;
         let answering = if streak.fast > 0 { State::Up } else { State::Slow };
+        // What was down when it was last known has to show as much as if it had been down all the time.
+        let first = if self.verdict.known == Some(State::Down) { rise } else { 1 };
         let state = match self.state {
             _ if streak.not_asked >= fall => State::Unknown,
             State::Unknown | State::Up | State::Slow if streak.failed >= fall => State::Down,
-            State::Unknown if streak.answered > 0 => answering,
+            State::Unknown if streak.answered >= first => answering,
             State::Up if streak.slow >= fall && streak.answered > 0 => State::Slow,
             State::Slow if streak.fast >= rise => State::Up,
             State::Down if streak.answered >= rise => answering,
             same => same,
         };
-        let text = text.unwrap_or_else(|| self.verdict.reason.clone());
-        self.enter(state, text, now);
-        self.verdict.grade = self.latency.as_ref().map_or(0, Latency::grade);
-        self.verdict.score = score(self.verdict.state, self.verdict.grade);
-        self.verdict.differs(&before)
+        if state == State::Unknown && self.state != State::Unknown {
+            // Results from before say nothing of when it can be asked again.
+            self.streak = Streak { not_asked: self.streak.not_asked, ..Streak::default() };
+        }
+        self.enter(state, text, now)
     }
 
-    fn enter(&mut self, state: State, text: String, now: Time) {
+    fn enter(&mut self, state: State, text: Option<String>, now: Time) -> Option<Before> {
+        let since = self.verdict.since;
+        let before = self.verdict.essence();
         let was = std::mem::replace(&mut self.state, state);
         if was != state {
             self.counters.changes += 1;
@@ -284,9 +331,9 @@ impl Check {
                 flapping.count(now);
             }
             if flapping.is_held(now) {
-                shown = state.max(self.verdict.state);
-                let points = flapping.points(now);
-                self.verdict.held = Some(Penalty { points, age: Duration::ZERO });
+                // The worst of late, also of a life before.
+                shown = state.max(self.verdict.known.unwrap_or(State::Unknown));
+                self.verdict.held = flapping.penalty(now);
             }
         }
         if shown != self.verdict.state {
@@ -296,6 +343,19 @@ impl Check {
         if shown != State::Unknown {
             self.verdict.known = Some(shown);
         }
-        self.verdict.reason = text;
+        if let Some(text) = text {
+            self.verdict.reason = text;
+        }
+        self.verdict.grade = self.latency.as_ref().map_or(0, Latency::grade);
+        self.verdict.score = match self.share.filter(|_| shown != State::Down) {
+            Some(share) => share,
+            None => score(shown, self.verdict.grade),
+        };
+        let changed = self.verdict.essence() != before;
+        changed.then(|| Before { state: before.0, lasted: now.since(since) })
     }
+}
+
+fn late(age: Duration) -> String {
+    format!("this process stood still: a run took {age:.1?}")
 }

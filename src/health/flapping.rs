@@ -41,6 +41,8 @@ pub struct Penalty {
     pub points: u32,
     /// How long ago it was so much.
     pub age: Duration,
+    /// It is held.
+    pub held: bool,
 }
 
 /// The penalty of one check.
@@ -49,41 +51,59 @@ pub(super) struct Flapping {
     damping: Damping,
     points: u32,
     at: Time,
-    held: bool,
+    held_until: Option<Time>,
 }
 
 impl Flapping {
     pub fn new(damping: Damping, remembered: Option<Penalty>, now: Time) -> Flapping {
         let points = remembered.map_or(0, |before| damping.left(before.points, before.age));
-        Flapping { damping, points, at: now, held: points >= damping.hold_above }
+        let mut flapping = Flapping { damping, points, at: now, held_until: None };
+        if remembered.is_some_and(|before| before.held) || points >= damping.hold_above {
+            flapping.hold();
+        }
+        flapping
     }
 
     /// The state has changed for the worse.
     pub fn count(&mut self, now: Time) {
-        let points = self.points(now).saturating_add(Damping::CHANGE);
+        let points = self.left(now).saturating_add(Damping::CHANGE);
         self.points = points.min(self.damping.most().max(self.damping.hold_above));
         self.at = now;
-        self.held |= self.points >= self.damping.hold_above;
+        if self.held_until.is_some() || self.points >= self.damping.hold_above {
+            self.hold();
+        }
+    }
+
+    /// Until so little is left that it is let go, if nothing more happens.
+    fn hold(&mut self) {
+        let step = (self.damping.half_life / 64).max(Duration::from_millis(1));
+        let mut after = Duration::ZERO;
+        while self.damping.left(self.points, after) >= self.damping.release_below.max(1) {
+            after += step;
+        }
+        self.held_until = Some(self.at + after);
     }
 
     /// Whether the verdict is held.
     pub fn is_held(&mut self, now: Time) -> bool {
-        self.held &= self.points(now) >= self.damping.release_below;
-        self.held
+        self.held_until = self.held_until.filter(|until| now < *until);
+        self.held_until.is_some()
     }
 
-    pub fn points(&self, now: Time) -> u32 {
+    /// `None`: nothing is left of it.
+    pub fn penalty(&self, now: Time) -> Option<Penalty> {
+        let points = self.left(now);
+        let held = self.held_until.is_some();
+        (points > 0).then_some(Penalty { points, age: Duration::ZERO, held })
+    }
+
+    fn left(&self, now: Time) -> u32 {
         self.damping.left(self.points, now.since(self.at))
     }
 
-    /// When it is let go, if nothing more happens.
+    /// When it is let go.
     pub fn release(&self) -> Option<Time> {
-        let step = self.damping.half_life / 64;
-        let mut after = Duration::ZERO;
-        while self.damping.left(self.points, after) >= self.damping.release_below {
-            after += step.max(Duration::from_millis(1));
-        }
-        self.held.then_some(self.at + after)
+        self.held_until
     }
 }
 
@@ -113,6 +133,7 @@ mod tests {
         flapping.count(at(2));
         assert!(flapping.is_held(at(2)));
         let release = flapping.release().unwrap();
+        // Two half-lives and a little, from 2980 points to 750.
         assert!(at(2 + 115) < release && release < at(2 + 130), "{release}");
         assert!(flapping.is_held(at(100)));
         assert!(!flapping.is_held(release));
@@ -128,8 +149,14 @@ mod tests {
 
     #[test]
     fn a_penalty_outlives_a_restart() {
-        let remembered = |age| Some(Penalty { points: 4000, age: Duration::from_secs(age) });
-        assert!(Flapping::new(DAMPING, remembered(10), at(0)).is_held(at(0)));
-        assert!(!Flapping::new(DAMPING, remembered(120), at(0)).is_held(at(0)));
+        let restored = |points, age, held| {
+            let penalty = Penalty { points, age: Duration::from_secs(age), held };
+            Flapping::new(DAMPING, Some(penalty), at(0)).is_held(at(0))
+        };
+        assert!(restored(4000, 10, false));
+        assert!(!restored(4000, 120, false));
+        // What was held stays so until it would have been let go.
+        assert!(restored(4000, 120, true));
+        assert!(!restored(4000, 180, true));
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! | state | what it means | becomes another |
 //! |---|---|---|
-//! | unknown | not asked yet, or it cannot be asked | at the first good answer; when `fall` runs in a row have failed |
+//! | unknown | not asked yet, or it cannot be asked | at the first good answer (after `rise` of them if it was down when it was last known); when `fall` runs in a row have failed |
 //! | up | it answers | slow when `fall` answers in a row were slow, down when `fall` runs in a row have failed |
 //! | slow | it answers, but later than `slow` | up after `rise` fast answers in a row, down as before |
 //! | down | it does not answer, or not as it should | up or slow after `rise` answers in a row |
@@ -37,20 +37,31 @@
 //!
 //! Each change for the worse adds to a penalty, which halves in each half-life. Above a limit, the verdict is held at the worst
 //! state of late until the penalty is below a second limit (after RFC 2439 §4.4, which does so for routes).
+//!
+//! # What is remembered
+//!
+//! A check whose settings change, and all of them when the process ends, leave behind what was known of them and their
+//! penalties ([`Remembered`]). It counts until there is more to know, so that neither a reload nor a restart makes a service
+//! look well that is down.
 
 mod check;
 mod flapping;
 mod latency;
 mod method;
+mod remembered;
 mod settings;
 mod verdict;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
+use check::Before;
 pub use check::{Check, Counters};
 pub use flapping::{Damping, Penalty};
 pub use latency::Objective;
 pub use method::{Http, Method, Query, RecordType, Tls};
+pub use remembered::{Memory, Remembered};
 pub use settings::{Origin, Settings};
 pub use verdict::{State, Verdict};
 
@@ -82,7 +93,7 @@ pub enum Event {
 pub enum Outcome {
     Answered {
         /// From the begin of the run to the end of the answer.
-        took: std::time::Duration,
+        took: Duration,
         /// What people may want to know of it: `status 200`.
         text: String,
         /// What is well now, but not for long: a certificate that expires.
@@ -98,11 +109,16 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Ask, as the settings say, and give up after their timeouts; then [`Event::Ended`].
-    Ask { run: Run },
+    Ask { run: Run, settings: Arc<Settings> },
     /// No result of this check is wanted any more.
     Forget { check: CheckId },
     /// The verdict is another one: its state, grade, score, or whether it is held.
-    Changed { name: String },
+    Changed {
+        name: String,
+        was: State,
+        /// How long it was in that state.
+        lasted: Duration,
+    },
 }
 
 /// All checks.
@@ -114,13 +130,16 @@ pub struct Health {
     next: u32,
     deadlines: Deadlines<CheckId>,
     actions: VecDeque<Action>,
-    /// What flapping was remembered of checks that have not been configured yet.
-    remembered: BTreeMap<String, Penalty>,
+    /// The checks that count a backend, by its name.
+    counting: BTreeMap<String, BTreeSet<CheckId>>,
+    /// Of checks that are not configured, with the time it is of.
+    remembered: BTreeMap<String, (Remembered, Time)>,
 }
 
 impl Health {
-    /// `remembered` are the penalties of an earlier life.
-    pub fn new(rng: Rng, remembered: BTreeMap<String, Penalty>) -> Health {
+    /// `memory` is of an earlier life.
+    pub fn new(rng: Rng, memory: Memory) -> Health {
+        let remembered = memory.0.into_iter();
         Health {
             rng,
             checks: BTreeMap::new(),
@@ -128,7 +147,8 @@ impl Health {
             next: 0,
             deadlines: Deadlines::new(),
             actions: VecDeque::new(),
-            remembered,
+            counting: BTreeMap::new(),
+            remembered: remembered.map(|(name, of)| (name, (of, Time::ZERO))).collect(),
         }
     }
 
@@ -137,8 +157,8 @@ impl Health {
             Event::Configured(settings) => self.configure(settings, now),
             Event::Ended { run, outcome } => {
                 let Some(check) = self.checks.get_mut(&run.check) else { return };
-                let changed = check.ended(run.number, outcome, now);
-                self.settle(run.check, changed, now);
+                let before = check.ended(run.number, outcome, now);
+                self.settle(run.check, before, now);
             }
         }
     }
@@ -147,11 +167,12 @@ impl Health {
     pub fn tick(&mut self, now: Time) {
         while let Some(id) = self.deadlines.pop_due(now) {
             let Some(check) = self.checks.get_mut(&id) else { continue };
-            let changed = check.tick(&mut self.rng, now);
+            let before = check.tick(&mut self.rng, now);
             while let Some(number) = check.take_run() {
-                self.actions.push_back(Action::Ask { run: Run { check: id, number } });
+                let settings = Arc::clone(check.settings());
+                self.actions.push_back(Action::Ask { run: Run { check: id, number }, settings });
             }
-            self.settle(id, changed, now);
+            self.settle(id, before, now);
         }
     }
 
@@ -165,8 +186,8 @@ impl Health {
         self.actions.pop_front()
     }
 
-    pub fn settings(&self, check: CheckId) -> Option<&Settings> {
-        self.checks.get(&check).map(Check::settings)
+    pub fn check(&self, name: &str) -> Option<&Check> {
+        self.names.get(name).and_then(|id| self.checks.get(id))
     }
 
     /// What is thought of a check; `None` if there is none of that name.
@@ -179,21 +200,18 @@ impl Health {
         self.names.values().filter_map(|id| self.checks.get(id))
     }
 
-    /// To be remembered over a restart: penalties that are not nothing.
-    pub fn penalties(&self, now: Time) -> BTreeMap<String, Penalty> {
-        let of = |check: &Check| Some((check.name().to_owned(), check.penalty(now)?));
-        self.checks().filter_map(of).collect()
+    /// For the next life.
+    pub fn memory(&self, now: Time) -> Memory {
+        let of = |check: &Check| Some((check.name().to_owned(), check.remembered(now)?));
+        Memory(self.checks().filter_map(of).collect())
     }
 }
 
 impl Health {
-    fn check(&self, name: &str) -> Option<&Check> {
-        self.names.get(name).and_then(|id| self.checks.get(id))
-    }
-
     fn configure(&mut self, settings: BTreeMap<String, Settings>, now: Time) {
         let kept = |name: &String, id: &CheckId| {
-            self.checks.get(id).is_some_and(|check| settings.get(name) == Some(check.settings()))
+            let check = self.checks.get(id);
+            check.is_some_and(|check| settings.get(name) == Some(check.settings().as_ref()))
         };
         let (stay, go): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.names).into_iter().partition(|(name, id)| kept(name, id));
@@ -203,8 +221,8 @@ impl Health {
             self.deadlines.clear(id);
             self.actions.push_back(Action::Forget { check: id });
             // A check that is configured otherwise is the same service still.
-            if let Some(penalty) = gone.and_then(|check| check.penalty(now)) {
-                self.remembered.insert(name, penalty);
+            if let Some(remembered) = gone.and_then(|check| check.remembered(now)) {
+                self.remembered.insert(name, (remembered, now));
             }
         }
         for (name, settings) in settings {
@@ -213,14 +231,27 @@ impl Health {
             }
             self.next += 1;
             let id = CheckId(self.next);
-            let remembered = self.remembered.remove(&name);
+            let remembered = self.remembered.remove(&name).unwrap_or_default();
+            let remembered = remembered.0.aged(now.since(remembered.1));
             let check = Check::new(name.clone(), settings, remembered, &mut self.rng, now);
             self.checks.insert(id, check);
             self.names.insert(name.clone(), id);
             self.schedule(id);
-            self.actions.push_back(Action::Changed { name });
+            let was = State::Unknown;
+            self.actions.push_back(Action::Changed { name, was, lasted: Duration::ZERO });
         }
-        self.judge_backends(None, now);
+        self.counting.clear();
+        for (id, check) in &self.checks {
+            if let Method::Backends { of, .. } = &check.settings().method {
+                for name in of {
+                    self.counting.entry(name.clone()).or_default().insert(*id);
+                }
+            }
+        }
+        let counting: BTreeSet<CheckId> = self.counting.values().flatten().copied().collect();
+        for id in counting {
+            self.judge(id, now);
+        }
     }
 
     fn schedule(&mut self, id: CheckId) {
@@ -230,35 +261,25 @@ impl Health {
         }
     }
 
-    fn settle(&mut self, id: CheckId, changed: bool, now: Time) {
+    fn settle(&mut self, id: CheckId, before: Option<Before>, now: Time) {
         self.schedule(id);
-        if !changed {
-            return;
-        }
+        let Some(Before { state: was, lasted }) = before else { return };
         let Some(name) = self.checks.get(&id).map(|check| check.name().to_owned()) else { return };
-        self.judge_backends(Some(&name), now);
-        self.actions.push_back(Action::Changed { name });
+        let counting = self.counting.get(&name).cloned().unwrap_or_default();
+        self.actions.push_back(Action::Changed { name, was, lasted });
+        for id in counting {
+            self.judge(id, now);
+        }
     }
 
-    /// Counts again where `changed` is one of the backends; `None`: everywhere.
-    fn judge_backends(&mut self, changed: Option<&str>, now: Time) {
-        for (name, id) in &self.names {
-            let Some(check) = self.checks.get(id) else { continue };
-            let Method::Backends { of, at_least } = &check.settings().method else { continue };
-            if changed.is_some_and(|changed| of.iter().all(|backend| backend != changed)) {
-                continue;
-            }
-            let (state, score, text) = self.count(of, *at_least);
-            let Some(check) = self.checks.get_mut(id) else { continue };
-            if check.judge(state, score, text, now) {
-                self.actions.push_back(Action::Changed { name: name.clone() });
-            }
-            let deadline = check.deadline();
-            match deadline {
-                Some(at) => self.deadlines.set(*id, at),
-                None => self.deadlines.clear(*id),
-            }
-        }
+    /// Counts backends again.
+    fn judge(&mut self, id: CheckId, now: Time) {
+        let Some(check) = self.checks.get(&id) else { return };
+        let Method::Backends { of, at_least } = &check.settings().method else { return };
+        let (state, share, text) = self.count(of, *at_least);
+        let before =
+            self.checks.get_mut(&id).and_then(|check| check.judge(state, share, text, now));
+        self.settle(id, before, now);
     }
 
     /// What is not known may be up: down is only what could not be enough if all of that were up.
@@ -274,14 +295,11 @@ impl Health {
         } else {
             State::Unknown
         };
-        let score = match state {
-            State::Down => 0,
-            _ => (100 * (backends.len() - down.len())).checked_div(backends.len()).unwrap_or(100),
-        };
+        let share = (100 * (backends.len() - down.len())).checked_div(backends.len());
         let mut text = format!("{serving} of {} are up", backends.len());
         if !down.is_empty() {
             text += &format!(", down: {}", down.join(", "));
         }
-        (state, u8::try_from(score).unwrap_or(100), text)
+        (state, share.and_then(|share| u8::try_from(share).ok()).unwrap_or(100), text)
     }
 }

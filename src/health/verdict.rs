@@ -51,12 +51,9 @@ impl Verdict {
         matches!(self.state, State::Up | State::Slow)
     }
 
-    /// Whether preferences may differ.
-    pub(super) fn differs(&self, other: &Verdict) -> bool {
-        let of = |verdict: &Verdict| {
-            (verdict.state, verdict.grade, verdict.score, verdict.held.is_some())
-        };
-        of(self) != of(other)
+    /// What preferences may follow.
+    pub(super) fn essence(&self) -> (State, u8, u8, bool) {
+        (self.state, self.grade, self.score, self.held.is_some())
     }
 }
 
