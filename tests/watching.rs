@@ -86,6 +86,7 @@ impl Rig {
         let agent = Agent::new(Start {
             config: parse(text),
             intents: Intents::default(),
+            health: String::new(),
             wall: Wall::from_micros(1_795_298_296_000_000),
             seed: 1,
             version: String::new(),

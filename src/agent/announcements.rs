@@ -52,7 +52,11 @@ impl Agent {
         intents: &Intents,
         wall: Wall,
     ) -> BTreeMap<Prefix, Announcement> {
-        let circumstances = Circumstances { active: self.active_roles(), raised: self.raised() };
+        let circumstances = Circumstances {
+            lowered: self.lowering.lowered.clone(),
+            active: self.active_roles(),
+            raised: self.raised(),
+        };
         effective(self.config.definitions(), intents, &circumstances, wall)
     }
 

@@ -125,6 +125,11 @@ pub enum Action {
         version: u64,
         text: String,
     },
+    /// Keep what is to be remembered of the checks for the next start. A later text replaces an earlier one; nobody waits
+    /// for it.
+    StoreHealth {
+        text: String,
+    },
     /// Tell with [`Event::Acknowledged`] once all that was sent to this neighbour so far is acknowledged.
     AwaitAcknowledgement {
         order: OrderId,

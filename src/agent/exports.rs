@@ -78,6 +78,7 @@ impl Agent {
         // All that is announced now goes out together.
         self.ospf_tick(now);
         for prefix in self.rib.take_changes(PORTION) {
+            self.others.stale |= self.own.contains_key(&prefix);
             self.set_exports(prefix, urgency(prefix, &self.own), |_| ());
             self.want_in_kernel(prefix);
         }

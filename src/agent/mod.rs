@@ -30,11 +30,15 @@ mod announcements;
 mod bfd;
 mod bfd_reads;
 mod deliveries;
+mod elsewhere;
 mod event;
 mod exports;
+mod guards;
+mod health;
 mod imports;
 mod kernel;
 mod links;
+mod lowering;
 mod lsa_text;
 mod neighbor;
 mod orders;
@@ -59,11 +63,15 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use bfd::Sessions;
+use elsewhere::Others;
 pub use event::{
     Action, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId, Probe,
     ProbeId, VirtualAddresses,
 };
+use guards::Guards;
+use health::Checks;
 use links::Links;
+use lowering::Lowering;
 use neighbor::Neighbor;
 use orders::{Durable, Orders};
 use ospf::{Ospf, Withholding};
@@ -77,6 +85,7 @@ use crate::config::{Config, OnExit};
 use crate::fast;
 use crate::fib::Fib;
 use crate::group::{Announcement, Intents};
+use crate::health::Memory;
 use crate::rib::Rib;
 use crate::types::{Prefix, Rng, Time, Wall};
 
@@ -94,6 +103,8 @@ pub struct Start {
     pub config: Config,
     /// As they were on disk.
     pub intents: Intents,
+    /// What [`Action::StoreHealth`] stored last; empty if nothing.
+    pub health: String,
     /// Calendar time at [`Time::ZERO`].
     pub wall: Wall,
     /// Of all jitter.
@@ -139,6 +150,10 @@ pub struct Agent {
     sessions: Sessions,
     routers: VirtualRouters,
     probes: Probes,
+    checks: Checks,
+    guards: Guards,
+    lowering: Lowering,
+    others: Others,
     survivor: Survivor,
     /// Own announcements that a takeover does not let OSPF or BGP be told of yet.
     held: BTreeSet<Prefix>,
@@ -175,6 +190,11 @@ struct LaneFacts {
 impl Agent {
     /// An agent that begins to dial with its first [`Agent::poll`].
     pub fn new(start: Start) -> Agent {
+        let memory = Memory::from_text(&start.health, start.wall);
+        let mut warnings = start.warnings;
+        if let Err(problem) = &memory {
+            warnings.push(format!("what was remembered of the checks cannot be read: {problem}"));
+        }
         let mut agent = Agent {
             ospf: None,
             fib: kernel::model(&start.config),
@@ -185,7 +205,7 @@ impl Agent {
                 version: start.version,
                 configuration_path: start.configuration_path,
                 state_directory: start.state_directory,
-                warnings: start.warnings,
+                warnings,
                 lane: None,
             },
             neighbors: BTreeMap::new(),
@@ -204,6 +224,10 @@ impl Agent {
             sessions: Sessions::default(),
             routers: VirtualRouters::default(),
             probes: Probes::default(),
+            checks: Checks::new(Rng::new(!start.seed), memory.unwrap_or_default()),
+            guards: Guards::default(),
+            lowering: Lowering::default(),
+            others: Others::default(),
             survivor: Survivor::default(),
             held: BTreeSet::new(),
             kernel_error: String::new(),
@@ -227,6 +251,7 @@ impl Agent {
         agent.probes_changed();
         agent.routers_changed(now);
         agent.follow_by_ospf(now);
+        agent.configure_checks(now);
         // What we announce is known before the first OPEN or Hello is sent.
         agent.settle(now);
         let names: Vec<String> = agent.config.neighbors.keys().cloned().collect();
@@ -258,7 +283,12 @@ impl Agent {
             }
             Event::CommandEnded { command, result } => self.command_ended(command, result, now),
             Event::Probed { probe, up, text } => self.probed(probe, up, text, now),
-            Event::CheckEnded { .. } => {}
+            Event::CheckEnded { run, outcome } => {
+                // Thousands a second, and while verdicts stay there is nothing to settle.
+                if !self.check_ended(run, outcome, now) {
+                    return;
+                }
+            }
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
@@ -274,6 +304,10 @@ impl Agent {
 
     /// Fires the timers that are due, and does the next portion of bulk work; a spurious call does nothing.
     pub fn tick(&mut self, now: Time) {
+        let verdicts_changed = self.health_tick(now);
+        if !verdicts_changed && self.deadline_but_checks().is_none_or(|at| at > now) {
+            return;
+        }
         let due = |neighbor: &&Neighbor| neighbor.peer.deadline().is_some_and(|at| at <= now);
         let peers: Vec<PeerId> = self.neighbors.values().filter(due).map(|n| n.id).collect();
         for peer in peers {
@@ -290,6 +324,11 @@ impl Agent {
 
     /// When to tick next. Lies in the past while bulk work is waiting.
     pub fn deadline(&self) -> Option<Time> {
+        self.deadline_but_checks().into_iter().chain(self.checks.deadline()).min()
+    }
+
+    /// Checks are the most frequent of all, and mostly change nothing.
+    fn deadline_but_checks(&self) -> Option<Time> {
         if self.has_bulk_work() {
             return Some(Time::ZERO);
         }
@@ -306,6 +345,7 @@ impl Agent {
             .chain(self.leave_ends())
             .chain(self.takeovers_due())
             .chain(self.return_due())
+            .chain(self.lowering_due())
             .chain(self.bfd_due())
             .min()
     }
@@ -329,13 +369,14 @@ impl Agent {
         self.settle_leave(now);
         self.settle_bfd(now);
         loop {
+            self.groups_stale |= self.settle_lowering(now);
             self.groups_stale |= self.settle_survivor(now);
             let moved = self.settle_takeovers(now);
             self.settle_announcements(now);
             self.settle_exports(now);
             self.settle_kernel(now);
             // A step of a takeover is done when what it needs is settled.
-            if !moved {
+            if !moved && !self.others.stale {
                 break;
             }
         }
@@ -376,6 +417,7 @@ impl Agent {
         self.release_by = None;
         self.stopping = Some(now + STOP_WITHIN);
         self.remove_routers();
+        self.store_memory(now);
         self.actions.push_back(Action::Fast(fast::Order::Stop));
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for peer in peers {

@@ -95,6 +95,7 @@ impl Agent {
             }
         }
         warnings.extend(self.unwatched());
+        warnings.extend(self.guard_warnings());
         for intent in self.orders.in_force().iter() {
             let is_configured = match &intent.target {
                 Target::Node => true,
@@ -233,7 +234,11 @@ impl Agent {
         let intent = own.because.iter().rev().find_map(|because| match because {
             Because::Operator { intent, preference, .. }
             | Because::Drained { intent, preference, .. } => Some((intent, preference)),
-            Because::Base { .. } | Because::Backup { .. } | Because::Survivor { .. } => None,
+            Because::Base { .. }
+            | Because::Lowered { .. }
+            | Because::Guarded { .. }
+            | Because::Backup { .. }
+            | Because::Survivor { .. } => None,
         });
         v1::Announcement {
             prefix: own.prefix.to_string(),

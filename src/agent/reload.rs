@@ -34,6 +34,7 @@ impl Agent {
         self.reconfigure_ospf(&old, now);
         self.sessions.stale = true;
         self.probes_changed();
+        self.configure_checks(now);
         self.routers_changed(now);
         self.follow_by_ospf(now);
         self.groups_stale = true;

@@ -6,6 +6,7 @@ use super::{Action, Agent, Probe, ProbeId};
 use crate::bfd;
 use crate::config::TrackedObject;
 use crate::fast;
+use crate::health::State;
 use crate::ospf::NeighborState;
 use crate::types::Time;
 use crate::vrrp::Order;
@@ -121,12 +122,25 @@ impl Agent {
                 })
             }),
             TrackedObject::Bfd(name) => self.bfd_session_state(name) == Some(bfd::State::Up),
-            // Unknown is not down.
-            TrackedObject::Check(_) | TrackedObject::Vrrp(_) | TrackedObject::Isolated => true,
+            TrackedObject::Check(name) => self.guards.gate.counted(name).state != State::Down,
+            TrackedObject::Vrrp(name) => self.is_active_role(name),
+            TrackedObject::Isolated => self.has_upstream(),
             TrackedObject::File(_) | TrackedObject::Command(_) => {
                 self.probes.by_object.get(object).is_none_or(|watched| watched.up)
             }
         }
+    }
+}
+
+impl Agent {
+    /// Whether any upstream of `[isolation]` is up; without that section, we do not know better.
+    fn has_upstream(&self) -> bool {
+        let Some(isolation) = &self.config.isolation else { return true };
+        let neighbors = isolation.neighbors.iter().cloned().map(TrackedObject::Neighbor);
+        let interfaces = isolation.ospf_interfaces.iter().cloned();
+        neighbors
+            .chain(interfaces.map(TrackedObject::OspfInterface))
+            .any(|upstream| self.is_up(&upstream))
     }
 }
 

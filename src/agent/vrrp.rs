@@ -366,7 +366,7 @@ impl Agent {
     }
 
     /// Then the start waits for no neighbour any more.
-    fn start_ends(&self) -> Time {
+    pub(super) fn start_ends(&self) -> Time {
         Time::ZERO + self.config.kernel.grace
     }
 
@@ -604,6 +604,12 @@ impl Agent {
         };
         let all = self.routers.by_name.iter().filter(|(_, router)| announced(router));
         all.map(|(name, _)| name.clone()).collect()
+    }
+
+    pub(super) fn is_active_role(&self, name: &str) -> bool {
+        let unit = self.routers.by_name.get(name).map(|router| &router.unit);
+        let takeover = unit.and_then(|unit| self.routers.units.get(unit));
+        takeover.is_some_and(Takeover::is_announced)
     }
 
     /// The kernel does not take the addresses: without them nobody finds us.

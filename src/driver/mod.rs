@@ -51,6 +51,7 @@ pub mod kernel;
 mod lane;
 mod listen;
 mod log;
+mod memory;
 pub mod ospf;
 mod peers;
 mod probes;
@@ -85,6 +86,7 @@ use clock::Clock;
 use commands::Commands;
 use inbox::{Inbox, Input};
 use journal::Journal;
+use memory::Memory;
 use ospf::OspfSockets;
 use peers::Peers;
 use probes::Probes;
@@ -112,16 +114,18 @@ pub fn run(options: &Options) -> Result<(), Exit> {
     let socket = ControlSocket::claim(&options.socket)?;
     let (store, restored) = Store::open(StateDirectory::open(&options.state)?)
         .map_err(|error| Exit::State { path: options.state.clone(), problem: error.to_string() })?;
+    let (memory, lost) = Memory::read(&options.state);
     let clock = Clock::start();
     let agent = Agent::new(Start {
         config,
         intents: restored.intents,
+        health: memory,
         wall: clock.wall_at_start(),
         seed: seed(clock),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         configuration_path: options.config.display().to_string(),
         state_directory: options.state.display().to_string(),
-        warnings: restored.damage,
+        warnings: restored.damage.into_iter().chain(lost).collect(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -178,6 +182,9 @@ async fn serve(
     })
     .map_err(other("the thread of the store did not start"))?;
 
+    let memory =
+        Memory::start(&options.state).map_err(other("the thread of the memory did not start"))?;
+
     // Two reports: one being worked off, one waiting. The rest waits in the kernel.
     let (to_agent, reports) = mpsc::channel(2);
     let settings = kernel::Settings::from(&agent.config().kernel);
@@ -220,6 +227,7 @@ async fn serve(
         commands,
         probes,
         checks,
+        memory,
         store,
         journal,
         answers: BTreeMap::new(),

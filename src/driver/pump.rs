@@ -14,6 +14,7 @@ use super::inbox::{Answer, Input, Lanes};
 use super::journal::Journal;
 use super::kernel::{Kernel, Report};
 use super::lane::{Lane, Told};
+use super::memory::Memory;
 use super::ospf::OspfSockets;
 use super::peers::Peers;
 use super::probes::Probes;
@@ -40,6 +41,7 @@ pub struct Pump {
     pub commands: Commands,
     pub probes: Probes,
     pub checks: Checks,
+    pub memory: Memory,
     pub store: store::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
@@ -249,6 +251,10 @@ impl Pump {
             }
             Action::ForgetCheck { check } => {
                 self.checks.forget(check);
+                None
+            }
+            Action::StoreHealth { text } => {
+                self.memory.store(text);
                 None
             }
             Action::StoreIntents { version, text } => {

@@ -518,8 +518,11 @@ mod tests {
 
     #[test]
     fn a_survivor_outbids_who_has_vanished() {
-        let circumstances =
-            Circumstances { active: ["inside".to_owned()].into(), raised: raised(), ..Default::default() };
+        let circumstances = Circumstances {
+            active: ["inside".to_owned()].into(),
+            raised: raised(),
+            ..Default::default()
+        };
         let announced = following(&circumstances, &Intents::default());
         assert_eq!(announced.preference, Preference(221));
         assert_eq!(
@@ -544,7 +547,8 @@ mod tests {
     fn a_node_that_is_drained_or_not_active_is_no_survivor() {
         let active = ["inside".to_owned()].into();
         let drained = of([intent(Target::Node, Order::Drain)]);
-        let announced = following(&Circumstances { active, raised: raised(), ..Default::default() }, &drained);
+        let announced =
+            following(&Circumstances { active, raised: raised(), ..Default::default() }, &drained);
         assert_eq!((announced.preference, announced.because.len()), (Preference(10), 2));
 
         let backup = Circumstances { raised: raised(), ..Default::default() };

@@ -34,10 +34,19 @@ pub struct Limit {
 /// Why no verdict counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
-    Blind { since: Time },
+    Blind {
+        since: Time,
+    },
     /// No longer blind, but not sure yet.
-    Recovering { until: Time },
-    Frozen { until: Time, what: &'static str, more_than: usize, within: Duration },
+    Recovering {
+        until: Time,
+    },
+    Frozen {
+        until: Time,
+        what: &'static str,
+        more_than: usize,
+        within: Duration,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +99,10 @@ impl Gate {
         groups: impl Iterator<Item = String>,
         now: Time,
     ) -> bool {
+        // What is known for the first time has not changed.
+        if !self.checks.contains_key(check) && self.blind.or(self.recovers).is_none() {
+            return self.take(check, counted, now);
+        }
         if self.closed().is_some() {
             return false;
         }
@@ -201,9 +214,14 @@ mod tests {
         Time::ZERO + Duration::from_secs(seconds)
     }
 
+    /// Three checks that are known to be well.
     fn gate(limit: Option<Limit>) -> Gate {
         let mut gate = Gate::default();
-        gate.configure(["a", "b", "c"].map(str::to_owned).iter(), limit);
+        let checks = ["a", "b", "c"].map(str::to_owned);
+        gate.configure(checks.iter(), limit);
+        for check in &checks {
+            assert!(!gate.take(check, Counted::WELL, Time::ZERO));
+        }
         gate
     }
 
@@ -262,6 +280,15 @@ mod tests {
         for (index, check) in ["a", "b", "c"].into_iter().enumerate() {
             let group = format!("g{index}");
             assert!(offer(&mut gate, check, &[&group], at(11 * index as u64)));
+        }
+    }
+
+    #[test]
+    fn what_is_known_for_the_first_time_has_not_changed() {
+        let mut gate = Gate::default();
+        gate.configure(["a", "b", "c"].map(str::to_owned).iter(), limit());
+        for check in ["a", "b", "c"] {
+            assert!(offer(&mut gate, check, &["g1", "g2", "g3"], at(0)));
         }
     }
 

@@ -127,7 +127,11 @@ impl Lowered {
 
     /// It is announced no more.
     pub fn withdraw(&mut self, what: String, levels: &Levels) {
-        self.take(Preference::NONE, &Cause { what, effect: Effect::Level(Preference::NONE) }, levels);
+        self.take(
+            Preference::NONE,
+            &Cause { what, effect: Effect::Level(Preference::NONE) },
+            levels,
+        );
     }
 
     /// A guard keeps it as it is.

@@ -15,6 +15,8 @@ pub struct Withdrawal {
     /// Since when no other site has announced anything better.
     alone: Option<Time>,
     decision: Decision,
+    /// When time alone may decide otherwise.
+    due: Option<Time>,
 }
 
 /// Why it is to go.
@@ -53,7 +55,7 @@ const SEEN: Duration = Duration::from_secs(2);
 impl Withdrawal {
     /// It is lowered from now on.
     pub fn new(now: Time) -> Withdrawal {
-        Withdrawal { since: now, alone: None, decision: Decision::Wait }
+        Withdrawal { since: now, alone: None, decision: Decision::Wait, due: None }
     }
 
     pub fn decide(&mut self, wish: Wish, elsewhere: Elsewhere, now: Time) -> Decision {
@@ -79,6 +81,9 @@ impl Withdrawal {
             self.since = now;
         }
         self.decision = decision;
+        let alone = self.alone.map(|alone| alone + SEEN);
+        self.due =
+            [Some(self.since + SEEN), alone].into_iter().flatten().filter(|at| *at > now).min();
         decision
     }
 
@@ -87,9 +92,8 @@ impl Withdrawal {
     }
 
     /// When to decide again, if nothing else changes.
-    pub fn deadline(&self, now: Time) -> Option<Time> {
-        let alone = self.alone.map(|alone| alone + SEEN);
-        [Some(self.since + SEEN), alone].into_iter().flatten().filter(|at| *at > now).min()
+    pub fn deadline(&self) -> Option<Time> {
+        self.due
     }
 }
 
@@ -115,7 +119,7 @@ mod tests {
     fn it_goes_when_it_was_seen_lowered_and_another_site_has_it() {
         use Decision::{Go, Keep, Wait};
         let course = [(0, 1), (1999, 1), (2000, 1), (60_000, 1), (60_001, 0), (60_002, 1)];
-        assert_eq!(decisions(UNWANTED, &course), [Wait, Wait, Go, Go, Wait, Wait]);
+        assert_eq!(decisions(UNWANTED, &course), [Wait, Wait, Go, Go, Keep, Wait]);
         assert_eq!(decisions(UNWANTED, &[(0, 0), (2000, 0), (9000, 1)]), [Wait, Keep, Go]);
         let two = Wish { min_sites: 2, ..UNWANTED };
         assert_eq!(decisions(two, &[(3000, 1), (4000, 2)]), [Keep, Go]);
@@ -140,9 +144,9 @@ mod tests {
     fn a_deadline_is_there_while_time_alone_decides() {
         let mut withdrawal = Withdrawal::new(at(0));
         withdrawal.decide(UNWANTED, Elsewhere { better: 1 }, at(0));
-        assert_eq!(withdrawal.deadline(at(0)), Some(at(2000)));
+        assert_eq!(withdrawal.deadline(), Some(at(2000)));
         withdrawal.decide(UNWANTED, Elsewhere { better: 1 }, at(2000));
-        assert_eq!(withdrawal.deadline(at(2000)), None);
+        assert_eq!(withdrawal.deadline(), None);
     }
 
     /// Sites that all go down see each other late. Whatever they do when, one of them stays, and in the end exactly the
@@ -173,8 +177,7 @@ mod tests {
                         other != site && level.is_some_and(|level| level < 100 + site)
                     };
                     let better = seen.filter(|seen| better(*seen)).count();
-                    let decision =
-                        withdrawal.decide(UNWANTED, Elsewhere { better }, at(now));
+                    let decision = withdrawal.decide(UNWANTED, Elsewhere { better }, at(now));
                     announced.push((decision != Decision::Go).then_some(100 + site));
                 }
                 assert!(announced.iter().any(Option::is_some), "at {now} ms, {failed:?} {delay}");

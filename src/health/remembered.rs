@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_memory_is_read_as_it_was_written_and_older() {
-        let penalty = |age| Some(Penalty { points: 2500, age: Duration::from_secs(age), held: true });
+        let penalty =
+            |age| Some(Penalty { points: 2500, age: Duration::from_secs(age), held: true });
         let memory = |age| {
             Memory(BTreeMap::from([
                 ("a".to_owned(), Remembered { known: Some(State::Down), penalty: penalty(age) }),

@@ -33,6 +33,8 @@ pub(super) struct Calculation {
     /// In the last run every neighbour in Full announced the way to us as well, so its routes were those of the whole
     /// area.
     complete: bool,
+    /// Whether others may announce something else than was last asked.
+    pub(super) announcers_stale: bool,
 }
 
 /// What is computed of the area before any route.
@@ -57,6 +59,7 @@ impl Router {
                 let new = self.database.get(&key).filter(|entry| entry.age(now) < MAX_AGE);
                 let new = new.and_then(|entry| external(&entry.lsa.body));
                 let calculation = &mut self.calculation;
+                calculation.announcers_stale = true;
                 let before =
                     old.and_then(external).and_then(|lsa| calculation.externals.remove(key, lsa));
                 let after = new.and_then(|lsa| calculation.externals.insert(key, lsa));
@@ -121,6 +124,7 @@ impl Router {
         let tree = graph.router(this).map(|root| Tree::new(&graph, root)).unwrap_or_default();
         let networks = Networks::new(&lsas, &graph);
         let calculation = &mut self.calculation;
+        calculation.announcers_stale = true;
         calculation.complete = attachment.has_ways()
             && self
                 .interfaces

@@ -36,6 +36,11 @@ impl Router {
         self.calculation.way(router, self.settings.router_id)
     }
 
+    /// Whether [`Router::other_announcers`] or [`Router::reaches`] may say something else than at the last call.
+    pub fn take_announcers_stale(&mut self) -> bool {
+        std::mem::take(&mut self.calculation.announcers_stale)
+    }
+
     /// Whether there is a way to a router of the area, by the last computation.
     pub fn reaches(&self, router: RouterId) -> bool {
         self.calculation.reaches(router)

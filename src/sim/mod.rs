@@ -18,12 +18,13 @@
 //!   routes that the kernels have. Every node's clock may run at a rate of its own.
 //! - **Virtual addresses** ([`addresses`]): kernels that take them, the guardian that takes them away, switches and hosts that learn
 //!   where they are, and the way that a packet then takes.
-//! - **Commands and what is watched** ([`outside`]).
+//! - **Commands and what is watched** ([`outside`]), and the services that checks ask ([`checks`]).
 //! - **Disk**: the intents, written after a while; a node that dies in between has the old or the new ones.
 //!
 //! Not simulated: IP fragments, path MTU, and the time that computing takes.
 
 mod addresses;
+mod checks;
 mod datagram;
 mod kernel;
 mod lane;
@@ -34,6 +35,7 @@ mod stream;
 mod transport;
 mod world;
 
+pub use checks::{Answer, Service};
 pub use link::{Link, LinkId};
 pub use node::NodeId;
 pub use world::World;

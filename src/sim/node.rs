@@ -24,6 +24,8 @@ pub(super) struct Node {
     pub kernel: Kernel,
     /// The intents as they are on disk.
     pub disk: String,
+    /// What is remembered of its checks.
+    pub memory: String,
     /// The disk refuses to write.
     pub disk_full: bool,
     /// A reader that stands still: nothing that arrives is read.
@@ -37,6 +39,8 @@ pub(super) struct Node {
     /// Of what may be watched.
     pub files: BTreeSet<String>,
     pub commands_fail: bool,
+    /// Percent of what its checks send.
+    pub check_loss: u64,
 }
 
 /// A running agent and what the driver would hold for it.
@@ -56,6 +60,8 @@ pub(super) struct Process {
     /// With what was told last.
     pub probes: BTreeMap<ProbeId, (Probe, Option<bool>)>,
     pub commands: Vec<Vec<String>>,
+    /// Of checks.
+    pub runs: u64,
     pub peers: BTreeMap<PeerId, Box<PeerEndpoint>>,
     /// The dial that is under way, by its number.
     pub dials: BTreeMap<PeerId, u64>,

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::checks::Service;
 use super::lane::Packet;
 use super::link::{Link, LinkId, Port, Wire};
 use super::node::{Node, NodeId, Process};
@@ -37,6 +38,7 @@ pub struct World {
     pub(super) connections: u64,
     orders: u64,
     spins: u32,
+    pub(super) services: BTreeMap<String, Service>,
     transcript: String,
 }
 
@@ -95,6 +97,7 @@ impl World {
             connections: 0,
             orders: 0,
             spins: 0,
+            services: BTreeMap::new(),
             transcript: String::new(),
         }
     }
@@ -107,6 +110,7 @@ impl World {
             configuration: configuration.to_owned(),
             kernel: Default::default(),
             disk: Intents::default().to_text(),
+            memory: String::new(),
             disk_full: false,
             deaf: false,
             process: None,
@@ -115,6 +119,7 @@ impl World {
             clock: 0,
             files: Default::default(),
             commands_fail: false,
+            check_loss: 0,
         });
         NodeId(self.nodes.len() - 1)
     }
@@ -168,6 +173,7 @@ impl World {
         let agent = Agent::new(Start {
             config,
             intents,
+            health: node.memory.clone(),
             wall: EPOCH + self.now.since(Time::ZERO),
             seed,
             version: String::new(),
@@ -186,6 +192,7 @@ impl World {
             vrrp: Default::default(),
             probes: BTreeMap::new(),
             commands: Vec::new(),
+            runs: 0,
             peers: BTreeMap::new(),
             dials: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -566,8 +573,11 @@ impl World {
                 Action::SetAddresses { router, wanted } => self.set_addresses(id, router, wanted),
                 Action::Run { command, words, .. } => self.run_command(id, command, words),
                 Action::Watch { probe, object } => self.watch(id, probe, object),
-                // Nobody asks for it yet.
-                Action::Ask { .. } | Action::ForgetCheck { .. } => {}
+                Action::Ask { run, settings } => self.ask(id, run, &settings),
+                // Results of it are nobody's.
+                Action::ForgetCheck { .. } => {}
+                // A write of a few bytes that nobody waits for.
+                Action::StoreHealth { text } => node.memory = text,
                 Action::StoreIntents { version, text } => {
                     let at = self.now + self.rng.jitter(DISK, 20, 100);
                     self.push(at, Happening::Stored { node: id, life, version, text });

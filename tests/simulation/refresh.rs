@@ -48,6 +48,7 @@ impl Bench {
         let agent = Agent::new(Start {
             config: config::parse(&text, "shunt.toml", &mut |_| Err(String::new())).unwrap(),
             intents: Intents::default(),
+            health: String::new(),
             wall: Wall::from_micros(0),
             seed: 1,
             version: String::new(),

@@ -196,6 +196,7 @@ fn sessions() -> (Agent, Snapshot) {
     let mut agent = Agent::new(Start {
         config,
         intents: Intents::default(),
+        health: String::new(),
         wall: Wall::from_micros(1_795_298_296_000_000),
         seed: 1,
         version: String::new(),

@@ -80,6 +80,7 @@ impl Rig {
         let agent = Agent::new(Start {
             config: config(),
             intents: Intents::default(),
+            health: String::new(),
             wall: Wall::from_micros(1_795_298_296_000_000),
             seed: 1,
             version: String::new(),

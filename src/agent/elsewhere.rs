@@ -1,0 +1,126 @@
+//! What other sites announce of our groups' prefixes, as far as the routes tell that we learn.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Agent;
+use crate::group::Elsewhere;
+use crate::rib::Route;
+use crate::types::{Preference, Prefix, RouterId, Time};
+
+/// What was seen last, for the guard that counts changes of other nodes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Others {
+    /// Something has changed that other routers announce of our prefixes.
+    pub stale: bool,
+    known: BTreeMap<Prefix, BTreeMap<RouterId, BTreeSet<Shown>>>,
+}
+
+/// What a router shows of a prefix. Within one kind, the least is best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Shown {
+    Area { metric: u32 },
+    Internal { local_pref: Reverse<u32>, med: u32 },
+    External { path_length: usize, med: u32 },
+}
+
+impl Agent {
+    /// How many other sites announce a prefix better than we would with this preference. Routers that no site has are one
+    /// site together; those of our own site are none.
+    pub(super) fn elsewhere(&self, prefix: Prefix, ours: Preference) -> Elsewhere {
+        let mut sites: BTreeSet<Option<&str>> = BTreeSet::new();
+        for (router, class, shown) in self.announcers(prefix) {
+            let better = self
+                .shown(class, ours, &shown)
+                .is_some_and(|own| (shown, router) < (own, self.config.node.router_id));
+            let has = |(_, routers): &(&String, &BTreeSet<RouterId>)| routers.contains(&router);
+            let site = self.config.sites.iter().find(has).map(|(name, _)| name.as_str());
+            if better && site != Some(self.config.node.site.as_str()) {
+                sites.insert(site);
+            }
+        }
+        Elsewhere { better: sites.len() }
+    }
+
+    /// What we would show of a preference to who shows us something of that kind.
+    fn shown(&self, class: &str, preference: Preference, like: &Shown) -> Option<Shown> {
+        let mapping = self.config.mapping(class);
+        let mapped = mapping.map(preference);
+        let med = mapped.med.unwrap_or(0);
+        Some(match like {
+            Shown::Area { .. } => Shown::Area { metric: mapping.metric(preference) },
+            Shown::Internal { .. } => {
+                Shown::Internal { local_pref: Reverse(mapped.local_pref.unwrap_or(100)), med }
+            }
+            Shown::External { .. } => {
+                Shown::External { path_length: 1 + usize::from(mapped.prepend), med }
+            }
+        })
+    }
+
+    /// Who else announces a prefix and can be reached, and the class of neighbours by which we hear of it.
+    fn announcers(&self, prefix: Prefix) -> Vec<(RouterId, &str, Shown)> {
+        let mut all = Vec::new();
+        if let (Prefix::V4(network), Some(ospf), Some(config)) =
+            (prefix, &self.ospf, &self.config.ospf)
+        {
+            let others = ospf.router.other_announcers(network);
+            let others = others.iter().filter(|other| ospf.router.reaches(other.router));
+            all.extend(others.map(|other| {
+                (other.router, config.class.as_str(), Shown::Area { metric: other.metric })
+            }));
+        }
+        for candidate in self.rib.candidates(prefix, 1) {
+            let Route::Bgp(path) = candidate.route else { continue };
+            let Some(source) = self.rib.source(path.source) else { continue };
+            let named = self.neighbors.values().find(|known| known.source() == path.source);
+            let (Some(neighbor), Ok(Some(_)), false) = (named, path.hop, path.stale) else {
+                continue;
+            };
+            let attributes = path.attributes;
+            let med = attributes.med.unwrap_or(0);
+            let shown = match neighbor.config.internal {
+                true => {
+                    let local_pref = Reverse(attributes.local_pref.unwrap_or(100));
+                    Shown::Internal { local_pref, med }
+                }
+                false => Shown::External { path_length: attributes.as_path.length(), med },
+            };
+            let router = attributes.originator_id.unwrap_or(source.router_id);
+            all.push((router, neighbor.config.class.as_str(), shown));
+        }
+        all
+    }
+
+    /// Looks what has changed elsewhere, if something has.
+    pub(super) fn settle_elsewhere(&mut self, now: Time) {
+        let ospf = self.ospf.as_mut().map(|ospf| &mut ospf.router);
+        self.others.stale |= ospf.is_some_and(crate::ospf::Router::take_announcers_stale);
+        if !std::mem::take(&mut self.others.stale) {
+            return;
+        }
+        self.lowering.stale |= !self.lowering.withdrawals.is_empty();
+        if self.config.guard.correlated.is_none() {
+            return;
+        }
+        let mut known: BTreeMap<Prefix, BTreeMap<RouterId, BTreeSet<Shown>>> = BTreeMap::new();
+        for prefix in self.config.groups.values().flat_map(|group| &group.prefixes) {
+            for (router, _, shown) in self.announcers(*prefix) {
+                known.entry(*prefix).or_default().entry(router).or_default().insert(shown);
+            }
+        }
+        let before = std::mem::replace(&mut self.others.known, known);
+        let mut changed = BTreeSet::new();
+        for (prefix, routers) in &before {
+            let after = self.others.known.get(prefix);
+            // Who begins to announce has not changed.
+            let other = routers
+                .iter()
+                .filter(|(router, shown)| after.and_then(|after| after.get(router)) != Some(shown));
+            changed.extend(other.map(|(router, _)| *router));
+        }
+        for router in changed {
+            self.guards.gate.node_changed(router, now);
+        }
+    }
+}

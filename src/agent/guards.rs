@@ -1,0 +1,127 @@
+//! When this node doubts what its checks say, or does not do what follows from it.
+
+use std::time::Duration;
+
+use super::Agent;
+use super::health::counted;
+use crate::group::{Closed, Decision, Gate};
+use crate::health::{Settings, State};
+use crate::types::{Prefix, Time};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guards {
+    pub gate: Gate,
+    /// As was reported last.
+    told: Option<Closed>,
+}
+
+impl Agent {
+    /// A check has another verdict: whether that counts is up to the gate.
+    pub(super) fn verdict_changed(&mut self, check: &str, now: Time) {
+        self.lowering.stale = true;
+        if self.config.guard.witnesses.iter().any(|witness| witness == check) {
+            self.look_around(now);
+        }
+        let Some(verdict) = self.checks.health.verdict(check) else { return };
+        let is = counted(verdict);
+        if verdict.state == State::Unknown && verdict.known.is_none() {
+            return;
+        }
+        let groups = self.groups_moved_by(check, is);
+        self.guards.gate.offer(check, is, groups.into_iter(), now);
+    }
+
+    /// Whether any witness answers.
+    fn look_around(&mut self, now: Time) {
+        let witnesses = &self.config.guard.witnesses;
+        let is_down = |name: &String| {
+            let verdict = self.checks.health.verdict(name);
+            verdict.is_some_and(|verdict| verdict.state == State::Down)
+        };
+        let blind = !witnesses.is_empty() && witnesses.iter().all(is_down);
+        let settings = witnesses.iter().filter_map(|name| self.config.checks.get(name));
+        let doubt = settings.map(doubt).max().unwrap_or_default();
+        self.lowering.stale |= self.guards.gate.see(blind, doubt, now);
+    }
+
+    /// Lets verdicts count again when a doubt is over, and tells of doubts.
+    pub(super) fn settle_gate(&mut self, now: Time) {
+        if self.guards.gate.tick(now) {
+            for check in self.checks.health.checks() {
+                if check.verdict().known.is_some() {
+                    self.guards.gate.take(check.name(), counted(check.verdict()), now);
+                }
+            }
+        }
+        let closed = self.guards.gate.closed();
+        if closed == self.guards.told {
+            return;
+        }
+        self.lowering.stale = true;
+        let told = std::mem::replace(&mut self.guards.told, closed);
+        let text = match (closed, told) {
+            (Some(closed), _) => self.doubt_text(closed),
+            (None, _) => "what the checks say counts again".to_owned(),
+        };
+        let severity = if closed.is_some() { "warning" } else { "info" };
+        self.report(now, "guard", "health", severity, text);
+    }
+
+    /// Why verdicts do not count.
+    pub(super) fn doubt_text(&self, closed: Closed) -> String {
+        let until = |until: Time| self.wall(until).to_string();
+        match closed {
+            Closed::Blind { .. } => format!(
+                "blind: no witness answers ({}), so what the checks say does not count",
+                self.config.guard.witnesses.join(", ")
+            ),
+            Closed::Recovering { until: at } => {
+                format!("a witness answers again: what the checks say counts from {}", until(at))
+            }
+            Closed::Frozen { until: at, what, more_than, within } => format!(
+                "frozen: more than {more_than} {what} changed within {} s, so what the checks say does not count until {}",
+                within.as_secs_f64(),
+                until(at)
+            ),
+        }
+    }
+
+    /// A guard begins or ends to hold a withdrawal back.
+    pub(super) fn report_withdrawal(
+        &mut self,
+        prefix: Prefix,
+        was: Option<Decision>,
+        is: Option<Decision>,
+        now: Time,
+    ) {
+        let text = match (was, is) {
+            (was, is) if was == is => return,
+            (_, Some(Decision::Keep)) => {
+                "min-sites: not withdrawn, as too few other sites announce it any better"
+            }
+            (Some(Decision::Keep), _) => "min-sites: holds nothing back any more",
+            _ => return,
+        };
+        let severity = if is == Some(Decision::Keep) { "warning" } else { "info" };
+        self.report(now, "guard", &prefix.to_string(), severity, text.to_owned());
+    }
+
+    /// What is held back now.
+    pub(super) fn guard_warnings(&self) -> Vec<String> {
+        let doubt = self.guards.gate.closed().map(|closed| self.doubt_text(closed));
+        let kept = self.lowering.withdrawals.iter().filter_map(|(prefix, withdrawal)| {
+            (withdrawal.decision() == Decision::Keep).then(|| {
+                format!(
+                    "{prefix} would be withdrawn, but min-sites keeps it: too few other sites announce it any better"
+                )
+            })
+        });
+        doubt.into_iter().chain(kept).map(|text| format!("guard: {text}")).collect()
+    }
+}
+
+/// What it takes at most to see a check fail, or recover.
+fn doubt(settings: &Settings) -> Duration {
+    let rounds = u32::from(settings.rise.max(settings.fall));
+    settings.interval + settings.fast_interval * rounds + settings.limit() * 2
+}

@@ -1,0 +1,124 @@
+//! The checks between the driver that makes them and the groups that follow their verdicts.
+
+use std::time::Duration;
+
+use super::{Action, Agent};
+use crate::group::{Counted, Limit};
+use crate::health::{Event, Health, Memory, Outcome, Run, State, Verdict};
+use crate::types::{Rng, Time};
+
+/// The checks, and what is to be remembered of them.
+#[derive(Clone)]
+pub(super) struct Checks {
+    pub health: Health,
+    /// Since the last time it was stored, something has changed.
+    unstored: bool,
+    stored: Option<Time>,
+}
+
+/// What is remembered of the checks goes to the disk no more often.
+const STORED_EVERY: Duration = Duration::from_secs(1);
+
+impl Checks {
+    pub fn new(rng: Rng, memory: Memory) -> Checks {
+        Checks { health: Health::new(rng, memory), unstored: false, stored: None }
+    }
+
+    /// When the next check is to be made, or something stored.
+    pub fn deadline(&self) -> Option<Time> {
+        self.health.deadline().into_iter().chain(self.store_at()).min()
+    }
+
+    fn store_at(&self) -> Option<Time> {
+        self.unstored.then(|| self.stored.map_or(Time::ZERO, |stored| stored + STORED_EVERY))
+    }
+}
+
+impl Agent {
+    /// Makes the checks of the configuration, and no others.
+    pub(super) fn configure_checks(&mut self, now: Time) {
+        let limit = self.config.guard.correlated.map(|correlated| Limit {
+            more_than: correlated.more_than,
+            within: correlated.within,
+            freeze: correlated.freeze,
+        });
+        self.guards.gate.configure(self.config.checks.keys(), limit);
+        self.checks.health.handle(Event::Configured(self.config.checks.clone()), now);
+        self.lowering.stale = true;
+        self.others.stale = true;
+        self.run_health(now);
+    }
+
+    /// A run is over. Says whether anything else may follow from it: while verdicts stay, nothing does.
+    pub(super) fn check_ended(&mut self, run: Run, outcome: Outcome, now: Time) -> bool {
+        self.checks.health.handle(Event::Ended { run, outcome }, now);
+        self.run_health(now)
+    }
+
+    /// Asks what is due, and stores what is to be remembered. Says whether anything else may follow.
+    pub(super) fn health_tick(&mut self, now: Time) -> bool {
+        if self.checks.health.deadline().is_some_and(|at| at <= now) {
+            self.checks.health.tick(now);
+        }
+        let changed = self.run_health(now);
+        if self.checks.store_at().is_some_and(|at| at <= now) {
+            self.store_memory(now);
+        }
+        changed
+    }
+
+    /// Stores what is to be remembered, if that has changed.
+    pub(super) fn store_memory(&mut self, now: Time) {
+        if std::mem::take(&mut self.checks.unstored) {
+            self.checks.stored = Some(now);
+            let text = self.checks.health.memory(now).to_text(self.wall(now));
+            self.actions.push_back(Action::StoreHealth { text });
+        }
+    }
+
+    fn run_health(&mut self, now: Time) -> bool {
+        use crate::health::Action as Wanted;
+        let mut changed = false;
+        while let Some(wanted) = self.checks.health.poll() {
+            match wanted {
+                Wanted::Ask { run, settings } => {
+                    self.actions.push_back(Action::Ask { run, settings });
+                }
+                Wanted::Forget { check } => self.actions.push_back(Action::ForgetCheck { check }),
+                Wanted::Changed { name, was, lasted } => {
+                    changed = true;
+                    self.report_verdict(&name, was, lasted, now);
+                    self.verdict_changed(&name, now);
+                }
+            }
+        }
+        changed
+    }
+
+    fn report_verdict(&mut self, name: &str, was: State, lasted: Duration, now: Time) {
+        let Some(verdict) = self.checks.health.verdict(name) else { return };
+        let is = verdict.state;
+        let held = if verdict.held.is_some() { ", held as it changes too often" } else { "" };
+        let reason = &verdict.reason;
+        let text = if was != is {
+            format!("{was} -> {is} after {:.1} s: {reason}{held}", lasted.as_secs_f64())
+        } else if is != State::Unknown {
+            format!("{is}, score {}: {reason}{held}", verdict.score)
+        } else {
+            return;
+        };
+        self.checks.unstored |= was != is || verdict.held.is_some();
+        let severity = if is == State::Up { "info" } else { "warning" };
+        self.report(now, "check", name, severity, text);
+    }
+
+    /// What a check's verdict would count for.
+    pub(super) fn verdict_of(&self, check: &str) -> Counted {
+        self.checks.health.verdict(check).map_or(Counted::WELL, counted)
+    }
+}
+
+/// Unknown is not down: what was known last counts.
+pub(super) fn counted(verdict: &Verdict) -> Counted {
+    Counted { state: verdict.known.unwrap_or(State::Up), grade: verdict.grade }
+}

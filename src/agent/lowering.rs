@@ -1,0 +1,272 @@
+//! What health and rules leave of the groups' bases.
+//!
+//! It is computed again when a verdict, a doubt, a followed object or what other sites announce has changed, and at the
+//! deadlines of withdrawals; at no other time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Agent;
+use crate::config::TrackedObject;
+use crate::group::{
+    Cause, Counted, Decision, Group, Lowered, OnAllDown, Policy, Wish, Withdrawal, lower,
+};
+use crate::health::State;
+use crate::types::{Prefix, Time};
+
+/// So many checks are named in a reason.
+const NAMED: usize = 3;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lowering {
+    pub stale: bool,
+    /// Prefixes that are not as their base says.
+    pub lowered: BTreeMap<Prefix, Lowered>,
+    pub withdrawals: BTreeMap<Prefix, Withdrawal>,
+    /// Objects of rules that are not as they should be.
+    broken: BTreeSet<TrackedObject>,
+    /// Those that have been so once.
+    seen: BTreeSet<TrackedObject>,
+    /// Those of others may still come up.
+    started: bool,
+}
+
+impl Agent {
+    /// Looks what lowers the groups. Says whether a preference may have changed.
+    pub(super) fn settle_lowering(&mut self, now: Time) -> bool {
+        self.lowering.started |= now >= self.start_ends();
+        self.settle_gate(now);
+        self.settle_rules(now);
+        self.settle_elsewhere(now);
+        let mut withdrawals = self.lowering.withdrawals.values();
+        let due = withdrawals.any(|withdrawal| withdrawal.deadline().is_some_and(|at| at <= now));
+        if !std::mem::take(&mut self.lowering.stale) && !due {
+            return false;
+        }
+        let mut all = BTreeMap::new();
+        let groups: Vec<String> = self.config.groups.keys().cloned().collect();
+        let mut withdrawals = BTreeMap::new();
+        for name in groups {
+            self.lower_group(&name, &mut all, &mut withdrawals, now);
+        }
+        for (prefix, was) in std::mem::replace(&mut self.lowering.withdrawals, withdrawals) {
+            if !self.lowering.withdrawals.contains_key(&prefix) {
+                self.report_withdrawal(prefix, Some(was.decision()), None, now);
+            }
+        }
+        let changed = self.lowering.lowered != all;
+        self.lowering.lowered = all;
+        changed
+    }
+
+    fn lower_group(
+        &mut self,
+        name: &str,
+        all: &mut BTreeMap<Prefix, Lowered>,
+        withdrawals: &mut BTreeMap<Prefix, Withdrawal>,
+        now: Time,
+    ) {
+        let Some(group) = self.config.groups.get(name) else { return };
+        let levels = &self.config.levels;
+        let (mut common, mut guard, mut even_alone) = (Vec::new(), None, false);
+        if let Some(policy) = &group.health {
+            let gate = &self.guards.gate;
+            let judged = policy.judge(|check| gate.counted(check));
+            common = self.causes(policy, judged);
+            even_alone = judged.state == State::Down && policy.on_all_down == OnAllDown::Withdraw;
+            guard = self.held_back(policy, judged);
+        }
+        let rules = self.config.rules.get(name).map(Vec::as_slice).unwrap_or_default();
+        let broken: Vec<_> =
+            rules.iter().filter(|rule| self.lowering.broken.contains(&rule.object)).collect();
+        if common.is_empty() && broken.is_empty() && guard.is_none() {
+            return;
+        }
+        let mut decided = Vec::new();
+        for prefix in &group.prefixes {
+            let concerns = |rule: &&&crate::config::Rule| {
+                rule.prefixes.is_empty() || rule.prefixes.contains(prefix)
+            };
+            let rules = broken
+                .iter()
+                .filter(concerns)
+                .map(|rule| Cause { what: fault_text(&rule.object), effect: rule.effect });
+            let causes: Vec<Cause> = common.iter().cloned().chain(rules).collect();
+            let mut lowered = lower(group, &self.config.node.site, levels, &causes);
+            if !lowered.preference.is_announced() {
+                continue;
+            }
+            if let Some(guard) = &guard {
+                lowered.hold(guard.clone(), levels);
+            }
+            if lowered.unwanted || even_alone {
+                let wish = wish(group, lowered.unwanted, even_alone);
+                let known = self.lowering.withdrawals.get(prefix);
+                let was = known.map(Withdrawal::decision);
+                let mut withdrawal = known.cloned().unwrap_or_else(|| Withdrawal::new(now));
+                let elsewhere = self.elsewhere(*prefix, lowered.preference);
+                let better = elsewhere.better;
+                let decision = withdrawal.decide(wish, elsewhere, now);
+                match decision {
+                    Decision::Wait => {}
+                    Decision::Keep => lowered.hold(keep_text(better, wish.min_sites), levels),
+                    Decision::Go => lowered.withdraw(sites(better), levels),
+                    Decision::GoAlone => {
+                        let text = "down here, and no other site announces it any better \
+                                    (on-all-down = \"withdraw\")";
+                        lowered.withdraw(text.to_owned(), levels);
+                    }
+                }
+                withdrawals.insert(*prefix, withdrawal);
+                decided.push((*prefix, was, Some(decision)));
+            }
+            if !lowered.because.is_empty() {
+                all.insert(*prefix, lowered);
+            }
+        }
+        for (prefix, was, is) in decided {
+            self.report_withdrawal(prefix, was, is, now);
+        }
+    }
+
+    /// What a verdict of a group does to it.
+    fn causes(&self, policy: &Policy, judged: Counted) -> Vec<Cause> {
+        let effects = policy.effects(judged);
+        if effects.is_empty() {
+            return Vec::new();
+        }
+        let what = self.blame_text(policy, judged, |check| self.guards.gate.counted(check));
+        effects.into_iter().map(|effect| Cause { what: what.clone(), effect }).collect()
+    }
+
+    /// `check web is down: connection refused; check db is down: no answer within 1 s`.
+    fn blame_text(
+        &self,
+        policy: &Policy,
+        judged: Counted,
+        counted: impl Fn(&str) -> Counted,
+    ) -> String {
+        let blamed = policy.to_blame(judged, &counted);
+        let text = |name: &&str| {
+            let Counted { state, grade } = counted(name);
+            let verdict = self.checks.health.verdict(name);
+            let reason = verdict.map(|verdict| verdict.reason.as_str()).unwrap_or_default();
+            match (state, grade) {
+                (State::Up | State::Unknown, grade) if grade > 0 => {
+                    format!("check {name} misses its objective, grade {grade}: {reason}")
+                }
+                _ if verdict.is_some_and(|verdict| verdict.state == state) => {
+                    format!("check {name} is {state}: {reason}")
+                }
+                _ => format!("check {name} was {state} when it was known: {reason}"),
+            }
+        };
+        let mut texts: Vec<String> = blamed.iter().take(NAMED).map(text).collect();
+        if blamed.len() > NAMED {
+            texts.push(format!("and {} more", blamed.len() - NAMED));
+        }
+        texts.join("; ")
+    }
+
+    /// What the checks say and the gate holds back.
+    fn held_back(&self, policy: &Policy, judged: Counted) -> Option<String> {
+        let closed = self.guards.gate.closed()?;
+        let said = policy.judge(|check| self.verdict_of(check));
+        if policy.effects(said) == policy.effects(judged) {
+            return None;
+        }
+        let doubt = self.doubt_text(closed);
+        let blame = match said.state {
+            State::Up if said.grade == 0 => "all checks are up".to_owned(),
+            _ => self.blame_text(policy, said, |check| self.verdict_of(check)),
+        };
+        Some(format!("{doubt}: {blame}"))
+    }
+
+    /// The groups that would change if this counted of a check.
+    pub(super) fn groups_moved_by(&self, check: &str, is: Counted) -> Vec<String> {
+        let gate = &self.guards.gate;
+        let moved = |group: &&String| {
+            let policy = self.config.groups.get(*group).and_then(|group| group.health.as_ref());
+            policy.is_some_and(|policy| {
+                let then = |name: &str| if name == check { is } else { gate.counted(name) };
+                let before = policy.judge(|name| gate.counted(name));
+                policy.checks.iter().any(|name| name == check)
+                    && policy.effects(before) != policy.effects(policy.judge(then))
+            })
+        };
+        self.config.groups.keys().filter(moved).cloned().collect()
+    }
+
+    /// Looks which objects of rules are not as they should be.
+    fn settle_rules(&mut self, now: Time) {
+        if self.config.rules.is_empty() && self.lowering.broken.is_empty() {
+            return;
+        }
+        let objects = self.config.rules.values().flatten().map(|rule| &rule.object);
+        let up: BTreeMap<&TrackedObject, bool> =
+            objects.map(|object| (object, self.is_up(object))).collect();
+        let broken = |(object, up): (&&TrackedObject, &bool)| {
+            (!up && self.may_be_broken(object)).then(|| (*object).clone())
+        };
+        let broken: BTreeSet<TrackedObject> = up.iter().filter_map(broken).collect();
+        let seen = up.iter().filter(|(object, up)| **up && !self.lowering.seen.contains(**object));
+        let seen: Vec<TrackedObject> = seen.map(|(object, _)| (*object).clone()).collect();
+        self.lowering.seen.extend(seen);
+        if broken == self.lowering.broken {
+            return;
+        }
+        self.lowering.stale = true;
+        let was = std::mem::replace(&mut self.lowering.broken, broken.clone());
+        for object in broken.symmetric_difference(&was) {
+            let (text, severity) = match broken.contains(object) {
+                true => (fault_text(object), "warning"),
+                false => (format!("{object} is as it should be again"), "info"),
+            };
+            self.report(now, "rule", &object.to_string(), severity, text);
+        }
+    }
+
+    /// Unknown is not down: at the start, what others have a part in takes its time to come up.
+    fn may_be_broken(&self, object: &TrackedObject) -> bool {
+        let alone = matches!(
+            object,
+            TrackedObject::Check(_) | TrackedObject::Vrrp(_) | TrackedObject::Interface(_)
+        );
+        self.fib.is_ready()
+            && (alone || self.lowering.started || self.lowering.seen.contains(object))
+    }
+
+    /// When something may have to be lowered or withdrawn without an event.
+    pub(super) fn lowering_due(&self) -> Option<Time> {
+        let withdrawals = self.lowering.withdrawals.values();
+        let withdrawals = withdrawals.filter_map(Withdrawal::deadline);
+        let start =
+            (!self.lowering.started && !self.config.rules.is_empty()).then(|| self.start_ends());
+        withdrawals.chain(start).chain(self.guards.gate.deadline()).min()
+    }
+}
+
+fn wish(group: &Group, unwanted: bool, even_alone: bool) -> Wish {
+    Wish { unwanted, even_alone, min_sites: group.min_sites.unwrap_or(1).into() }
+}
+
+fn fault_text(object: &TrackedObject) -> String {
+    match object {
+        TrackedObject::Route(_) => format!("{object} is absent"),
+        TrackedObject::Vrrp(_) => format!("{object} is not active here"),
+        TrackedObject::Isolated => "this node is isolated: no upstream is up".to_owned(),
+        _ => format!("{object} is down"),
+    }
+}
+
+fn keep_text(better: usize, min_sites: usize) -> String {
+    format!("min-sites: not withdrawn, as {} and {min_sites} must", sites(better))
+}
+
+fn sites(better: usize) -> String {
+    match better {
+        0 => "no other site announces it any better".to_owned(),
+        1 => "1 other site announces it better".to_owned(),
+        more => format!("{more} other sites announce it better"),
+    }
+}
