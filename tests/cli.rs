@@ -417,6 +417,28 @@ fn check_reads_a_firewall() {
 }
 
 #[test]
+fn check_reads_checks() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shunt.toml");
+    let check = |text: &str| {
+        fs::write(&file, text).unwrap();
+        command(Path::new("/nonexistent"), &["check"]).arg(&file).output().unwrap()
+    };
+    let example = include_str!("../config/service.toml");
+    let output = check(example);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let says = format!("{}: good, 3 neighbors, 1 group, 13 checks\n", file.display());
+    assert_eq!(stdout(&output), says);
+
+    let output = check(&example.replace("address = \"10.0.0.80\"", "").replace("\"s8\"", "\"s9\""));
+    assert_eq!((code(&output), stdout(&output).as_str()), (6, ""));
+    let says = stderr(&output);
+    for mistake in ["[check.web] has no `address`", "unknown check `s9`", "did you mean `s1`?"] {
+        assert!(says.contains(mistake), "{mistake}: {says}");
+    }
+}
+
+#[test]
 fn a_missing_daemon_is_code_3() {
     let mut mock = Mock::start();
     let socket = mock.socket();

@@ -35,6 +35,7 @@ fn changes(old: &Config, new: &Config) -> Vec<String> {
     for change in difference("group", &old.groups, &new.groups) {
         changes.push(change);
     }
+    changes.extend(health_changes(old, new));
     for (name, neighbor) in &old.neighbors {
         match new.neighbors.get(name) {
             None => changes.push(format!("neighbor {name}: removed, its session ends")),
@@ -72,6 +73,29 @@ fn changes(old: &Config, new: &Config) -> Vec<String> {
     if old.kernel != new.kernel {
         changes
             .push("kernel: changes need a restart of the daemon; the old settings stay".to_owned());
+    }
+    changes
+}
+
+/// What decides on preferences by itself.
+fn health_changes(old: &Config, new: &Config) -> Vec<String> {
+    let mut changes = Vec::new();
+    // Rules that come and go with their group are no news.
+    let stay = old.groups.keys().filter(|name| new.groups.contains_key(*name));
+    for name in stay.filter(|name| old.rules.get(*name) != new.rules.get(*name)) {
+        changes.push(format!("group {name}: its rules change"));
+    }
+    let (anew, unknown) = (", its verdict begins anew", ", its verdict is forgotten");
+    changes.extend(described("check", &old.checks, &new.checks, unknown, |_, _| anew));
+    changes.extend(difference("site", &old.sites, &new.sites));
+    match (&old.isolation, &new.isolation) {
+        (None, Some(_)) => changes.push("isolation: added".to_owned()),
+        (Some(_), None) => changes.push("isolation: removed".to_owned()),
+        (was, is) if was != is => changes.push("isolation: changes".to_owned()),
+        _ => {}
+    }
+    if old.guard != new.guard {
+        changes.push("guard: changes".to_owned());
     }
     changes
 }
@@ -262,6 +286,30 @@ mod tests {
     fn what_an_interface_has_beside_its_router_is_a_change_of_it() {
         check("bfd-strict = true", "bfd-strict = false", "ospf interface eth1: changes");
         check("backup-cost = 1000", "backup-cost = 2000", "ospf interface eth3: changes");
+    }
+
+    #[test]
+    fn what_decides_on_preferences_says_what_changes() {
+        let text = include_str!("../../config/service.toml");
+        let check = |from: &str, to: &str, forth: &[&str], back: &[&str]| {
+            assert!(text.contains(from), "`{from}` is not in the file");
+            let [old, new] = [read(text), read(&text.replacen(from, to, 1))];
+            assert_eq!(changes(&old, &new), forth, "{to}");
+            assert_eq!(changes(&new, &old), back, "{from}");
+        };
+        let same = |from, to, expected| check(from, to, &[expected], &[expected]);
+        same("slow = \"300ms\"", "slow = \"400ms\"", "check web: changes, its verdict begins anew");
+        same("on-slow = \"-50\"", "on-slow = \"-40\"", "group web: changes");
+        same("then = \"-30\"", "then = \"-31\"", "group web: its rules change");
+        same("\"192.0.2.22\"]", "\"192.0.2.23\"]", "site dc2: changes");
+        same("correlated = 3", "correlated = 4", "guard: changes");
+        same("neighbors = [\"isp-a\", \"isp-b\"]", "neighbors = [\"isp-a\"]", "isolation: changes");
+        check(
+            "[guard]",
+            "[check.new]\nicmp = \"192.0.2.99\"\n[guard]",
+            &["check new: added"],
+            &["check new: removed, its verdict is forgotten"],
+        );
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub fn check(file: &Path, out: Output) -> Result<(), Failure> {
                 let routers = config.vrrp.len() as u64;
                 parts.push(output::count(routers, "virtual router", "virtual routers"));
             }
+            if !config.checks.is_empty() {
+                let checks = config.checks.len() as u64;
+                parts.push(output::count(checks, "check", "checks"));
+            }
             (format!("{}: good, {}", file.display(), parts.join(", ")), Vec::new())
         }
         Err(mistakes) => (String::new(), mistakes),

@@ -63,7 +63,8 @@ fn check_wide(address: IpAddr) -> Result<(), Wrong> {
     check_unicast(address)
 }
 
-fn check_unicast(address: IpAddr) -> Result<(), Wrong> {
+/// What one machine has.
+pub(super) fn check_unicast(address: IpAddr) -> Result<(), Wrong> {
     let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
     if address.is_unspecified() || address.is_multicast() || broadcast {
         return Err(Wrong::new(format!("{address} is not the address of one machine"))

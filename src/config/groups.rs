@@ -16,19 +16,40 @@ use crate::group::{Follow, Group, OnLoss};
 use crate::ospf::How;
 use crate::types::{Preference, Prefix};
 
-pub(super) const KEYS: &[&str] =
-    &["prefixes", "base", "ospf", "ospf-tag", "follow", "backup", "on-loss", "return-after"];
+pub(super) const KEYS: &[&str] = &[
+    "prefixes",
+    "base",
+    "ospf",
+    "ospf-tag",
+    "follow",
+    "backup",
+    "on-loss",
+    "return-after",
+    "checks",
+    "need",
+    "on-down",
+    "on-slow",
+    "on-late",
+    "on-all-down",
+    "min-sites",
+    "rule",
+];
+
+/// By name.
+pub(super) type Sections<'t> = BTreeMap<String, Section<'t>>;
 
 const HOW: [(&str, How); 3] =
     [("external-1", How::External1), ("external-2", How::External2), ("stub", How::Stub)];
 
-pub(super) fn read(
-    root: &Section<'_>,
+/// The groups, and their sections: what checks do to them is read when these are known.
+pub(super) fn read<'t>(
+    root: &Section<'t>,
     node: &NodeParts,
     names: &LevelNames,
     report: &mut Report<'_>,
-) -> BTreeMap<String, Group> {
+) -> (BTreeMap<String, Group>, Sections<'t>) {
     let mut groups = BTreeMap::new();
+    let mut sections = Sections::new();
     let routers = root.names(&["vrrp"]);
     // Where each prefix was named first.
     let mut taken: BTreeMap<Prefix, (String, Range<usize>)> = BTreeMap::new();
@@ -75,8 +96,9 @@ pub(super) fn read(
                 .related(section.span_of("ospf"), "announced as a stub link");
         }
         groups.insert(entry.key.to_owned(), group);
+        sections.insert(entry.key.to_owned(), section);
     }
-    groups
+    (groups, sections)
 }
 
 fn check_prefix(
@@ -210,6 +232,7 @@ fn read_on_loss(group: &Section<'_>, has_ospf: bool, report: &mut Report<'_>) ->
     raises?.then_some(OnLoss { return_after })
 }
 
-fn folded(site: &str) -> String {
+/// What is the same site to a reader.
+pub(super) fn folded(site: &str) -> String {
     site.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }

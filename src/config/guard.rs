@@ -1,5 +1,11 @@
 use std::time::Duration;
 
+use super::reference::{self, CHECK};
+use super::report::Report;
+use super::section::Section;
+use super::tracked::Names;
+use super::value;
+
 /// `[guard]`: when this node doubts itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guard {
@@ -18,4 +24,39 @@ pub struct Correlated {
     pub within: Duration,
     /// For so long nothing changes by itself.
     pub freeze: Duration,
+}
+
+pub(super) const KEYS: &[&str] = &["witnesses", "correlated", "within", "freeze"];
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Guard {
+    pub(super) fn read(root: &Section<'_>, names: &Names<'_>, report: &mut Report<'_>) -> Guard {
+        let section = root
+            .value("guard")
+            .and_then(|value| Section::open("[guard]".to_owned(), value, KEYS, report));
+        let Some(section) = section else { return Guard::default() };
+        let witnesses = reference::known_list(&section, "witnesses", &CHECK, &names.checks, report);
+        let more_than = section.number("correlated", 1..=1000, report);
+        let within = section.get("within", report, |value| {
+            value::duration_within(value, SECOND..=600 * SECOND, "from 1s to 10m")
+        });
+        let freeze = section.get("freeze", report, |value| {
+            value::duration_within(value, SECOND..=24 * 3600 * SECOND, "from 1s to 24h")
+        });
+        if !section.has("correlated") {
+            for key in ["within", "freeze"].iter().filter(|key| section.has(key)) {
+                report
+                    .at(section.span_of(key), format!("`{key}` without `correlated`"))
+                    .label("has no effect: no number of changes is too many")
+                    .help("add a line such as `correlated = 3`");
+            }
+        }
+        let correlated = more_than.map(|more_than: u16| Correlated {
+            more_than: more_than.into(),
+            within: within.unwrap_or(10 * SECOND),
+            freeze: freeze.unwrap_or(300 * SECOND),
+        });
+        Guard { witnesses: reference::owned(witnesses), correlated }
+    }
 }

@@ -22,7 +22,9 @@
 
 mod address;
 mod bfd;
+mod check;
 mod distance;
+mod effect;
 mod groups;
 mod guard;
 mod isolation;
@@ -33,10 +35,12 @@ mod neighbor;
 mod neighbors;
 mod node;
 mod ospf;
+mod policy;
 mod reference;
 mod report;
 mod rule;
 mod section;
+mod sites;
 mod takeover;
 mod tracked;
 mod value;
@@ -64,6 +68,7 @@ use mappings::LevelNames;
 use node::NodeParts;
 use report::Report;
 use section::Section;
+use sites::Sight;
 
 use crate::group::{Definitions, Group, Levels, Mapping};
 use crate::health;
@@ -72,8 +77,22 @@ use crate::rib::Distances;
 use crate::types::RouterId;
 
 const KEYS: &[&str] = &[
-    "node", "listen", "levels", "mapping", "group", "neighbor", "ospf", "bfd", "vrrp", "takeover",
-    "distance", "kernel",
+    "node",
+    "listen",
+    "levels",
+    "mapping",
+    "group",
+    "check",
+    "isolation",
+    "site",
+    "guard",
+    "neighbor",
+    "ospf",
+    "bfd",
+    "vrrp",
+    "takeover",
+    "distance",
+    "kernel",
 ];
 
 /// A whole configuration, checked.
@@ -160,7 +179,7 @@ pub fn parse(
     let listen = Listen::read(&root, &mut report);
     let names = LevelNames::read(&root, &mut report);
     let mappings = mappings::read(&root, &names, &mut report);
-    let groups = groups::read(&root, &node, &names, &mut report);
+    let (mut groups, group_sections) = groups::read(&root, &node, &names, &mut report);
     let bfd = bfd::open(&root, &mut report);
     let profiles = bfd::profile::read(bfd.as_ref(), read_secret, &mut report);
     let bfd_sessions = bfd::session::read(bfd.as_ref(), node.router_id, &profiles, &mut report);
@@ -179,7 +198,22 @@ pub fn parse(
     let context =
         ospf::Context { node: &node, classes: &classes, groups: &groups, profiles: &profiles };
     let ospf = Ospf::read(&root, &context, read_secret, &mut report);
-    let vrrp = vrrp::read(&root, &node, ospf.as_ref(), &mut report);
+    let own_router_id = ospf.as_ref().map(|ospf| ospf.settings.router_id);
+    let sites = sites::read(&root, &node, own_router_id, &mut report);
+    let sight = Sight::new(&root, &node, &sites, &neighbors);
+    let tracked = tracked::Names::read(&root, ospf.as_ref());
+    let isolation = Isolation::read(&root, &tracked, &mut report);
+    let guard = Guard::read(&root, &tracked, &mut report);
+    let checks = check::read(&root, &mut report);
+    let context = policy::Context { names: &names, checks: &checks, guard: &guard, sight: &sight };
+    for (name, section) in &group_sections {
+        if let Some(group) = groups.get_mut(name) {
+            policy::read(section, group, &context, &mut report);
+        }
+    }
+    let context = rule::Context { levels: &names, tracked: &tracked, sight: &sight };
+    let rules = rule::read(&group_sections, &groups, &context, &mut report);
+    let vrrp = vrrp::read(&root, &node, ospf.as_ref(), &tracked, &mut report);
     let takeover = Takeover::read(&root, &vrrp, &mut report);
     let distances = distance::read(&root, &mut report);
     let kernel = Kernel::read(&root, &mut report);
@@ -196,11 +230,11 @@ pub fn parse(
             levels: names.levels,
             mappings: whole(mappings),
             groups,
-            rules: BTreeMap::new(),
-            checks: BTreeMap::new(),
-            sites: BTreeMap::new(),
-            isolation: None,
-            guard: Guard::default(),
+            rules,
+            checks: whole(checks),
+            sites,
+            isolation,
+            guard,
             neighbors,
             ospf,
             bfd_profiles: whole(profiles),
@@ -239,6 +273,11 @@ mod tests {
             ("`[listen]`", node::LISTEN_KEYS),
             ("`[mapping.NAME]`", mappings::STEP_KEYS),
             ("`[group.NAME]`", groups::KEYS),
+            ("`[[group.NAME.rule]]`", rule::KEYS),
+            ("`[check.NAME]`", check::KEYS),
+            ("`[isolation]`", isolation::KEYS),
+            ("`[site.NAME]`", sites::KEYS),
+            ("`[guard]`", guard::KEYS),
             ("`[neighbor.NAME]`", neighbors::KEYS),
             ("`[ospf]`", ospf::KEYS),
             ("`[ospf.interface.NAME]`", ospf::interface::KEYS),
@@ -292,6 +331,7 @@ mod tests {
             include_str!("../../config/edge.toml"),
             include_str!("../../config/second-level.toml"),
             include_str!("../../config/firewall.toml"),
+            include_str!("../../config/service.toml"),
         ];
         let places = texts
             .iter()

@@ -1,10 +1,14 @@
 //! What a section refers to by name: a class, the file of a secret.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
 
 use super::Secret;
 use super::report::Report;
 use super::section::{Section, head};
+use super::value;
 use crate::group::nearest;
 
 /// Reads the file of a secret by the name that the configuration gives it; as [`super::parse`] has it.
@@ -25,6 +29,7 @@ pub(super) const SESSION: Kind =
     Kind { one: "BFD session", many: "BFD sessions", head: "bfd.session" };
 pub(super) const ROUTER: Kind =
     Kind { one: "virtual router", many: "virtual routers", head: "vrrp" };
+pub(super) const CHECK: Kind = Kind { one: "check", many: "checks", head: "check" };
 pub(super) const NEIGHBOR: Kind = Kind { one: "neighbor", many: "neighbors", head: "neighbor" };
 pub(super) const INTERFACE: Kind =
     Kind { one: "OSPF interface", many: "OSPF interfaces", head: "ospf.interface" };
@@ -38,12 +43,50 @@ pub(super) fn known(
     report: &mut Report<'_>,
 ) -> Option<String> {
     let name = section.text(key, report)?;
+    is_known(name, section.span_of(key), kind, names, report).then(|| name.to_owned())
+}
+
+/// The names that `key` refers to, at least one. `None` if it is not there, or one of them was reported.
+pub(super) fn known_list<'t>(
+    section: &Section<'t>,
+    key: &str,
+    kind: &Kind,
+    names: &BTreeSet<&str>,
+    report: &mut Report<'_>,
+) -> Option<Vec<Spanned<&'t str>>> {
+    let list = section.list(key, report, value::text)?;
+    if list.is_empty() {
+        report
+            .at(section.span_of(key), format!("`{key}` is empty"))
+            .label(format!("expected at least one {}", kind.one));
+        return None;
+    }
+    let mut all_known = true;
+    for name in &list {
+        all_known &= is_known(name.get_ref(), name.span(), kind, names, report);
+    }
+    all_known.then_some(list)
+}
+
+/// The names of a list, if it could be read.
+pub(super) fn owned(list: Option<Vec<Spanned<&str>>>) -> Vec<String> {
+    list.into_iter().flatten().map(|name| name.into_inner().to_owned()).collect()
+}
+
+/// Reports a name that is not one of `names`.
+fn is_known(
+    name: &str,
+    span: Range<usize>,
+    kind: &Kind,
+    names: &BTreeSet<&str>,
+    report: &mut Report<'_>,
+) -> bool {
     if names.contains(name) {
-        return Some(name.to_owned());
+        return true;
     }
     let all: Vec<&str> = names.iter().copied().collect();
     report
-        .at(section.span_of(key), format!("unknown {} `{name}`", kind.one))
+        .at(span, format!("unknown {} `{name}`", kind.one))
         .label(match all.is_empty() {
             true => format!("there are no {}", kind.many),
             false => format!("the {} are: {}", kind.many, all.join(", ")),
@@ -52,7 +95,12 @@ pub(super) fn known(
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("add a section {}", head(kind.head, name)),
         });
-    None
+    false
+}
+
+/// `1 check`, `3 checks`.
+pub(super) fn count(number: usize, kind: &Kind) -> String {
+    format!("{number} {}", if number == 1 { kind.one } else { kind.many })
 }
 
 /// The key `class`, one of `classes`.

@@ -176,7 +176,7 @@ pub(super) fn choice<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Resul
     })
 }
 
-/// A span of time as text: `90s`, `8m`, `1m30s`, `500ms`.
+/// A span of time as text: `90s`, `8m`, `1m30s`, `500ms`, `14d`.
 pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     const EXAMPLE: &str = "written like \"90s\", \"8m\" or \"1m30s\"";
     if let Some(number) = value.as_integer() {
@@ -186,6 +186,10 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
         )));
     }
     let text = value.as_str().ok_or_else(|| wrong_type(value, "a string with a unit"))?;
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    if let Some(days) = days {
+        return Ok(Duration::from_secs(24 * 3600 * u64::from(days)));
+    }
     text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok()).ok_or_else(
         || Wrong::new("{key} must be a span of time").label("not a span of time").help(EXAMPLE),
     )

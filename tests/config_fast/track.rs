@@ -51,7 +51,7 @@ error: [[vrrp.inside.track]] has nothing to track
 23 | [[vrrp.inside.track]]
    | ^^^^^^^^^^^^^^^^^^^^^ no object
    |
-   = help: one of: interface, route, neighbor, ospf-interface, bfd, file, command
+   = help: one of: interface, route, neighbor, ospf-interface, bfd, check, file, command
 "#,
     );
     check_router(

@@ -14,6 +14,7 @@ use crate::config::node::{NodeParts, router_id};
 use crate::config::ospf::Ospf;
 use crate::config::report::Report;
 use crate::config::section::{Entry, Section, head};
+use crate::config::tracked::Names;
 use crate::config::value::{self, Wrong};
 use crate::types::RouterId;
 use crate::vrrp::{Checksum, MacKind, Version};
@@ -57,10 +58,10 @@ pub(in crate::config) fn read(
     root: &Section<'_>,
     node: &NodeParts,
     ospf: Option<&Ospf>,
+    names: &Names<'_>,
     report: &mut Report<'_>,
 ) -> BTreeMap<String, Vrrp> {
     let router_id = ospf.map(|ospf| ospf.settings.router_id).or(node.router_id);
-    let names = track::Names::read(root, ospf);
     let mut routers = Vec::new();
     for Entry { key, key_span, value } in root.named("vrrp", report) {
         if let Err(wrong) = value::narrow_name(key) {
@@ -68,7 +69,7 @@ pub(in crate::config) fn read(
             continue;
         }
         let Some(section) = Section::open(head("vrrp", key), value, KEYS, report) else { continue };
-        if let Some(router) = read_one(&section, router_id, &names, report) {
+        if let Some(router) = read_one(&section, router_id, names, report) {
             check::alone(&router, &section, report);
             routers.push(check::Placed { name: key, router, section });
         }
@@ -81,7 +82,7 @@ pub(in crate::config) fn read(
 fn read_one(
     section: &Section<'_>,
     own_router_id: Option<RouterId>,
-    names: &track::Names<'_>,
+    names: &Names<'_>,
     report: &mut Report<'_>,
 ) -> Option<Vrrp> {
     let interface = section.require("interface", "interface = \"eth1\"", report, |value| {
