@@ -1,5 +1,6 @@
 //! Checks, what follows from them, and what guards that: read, and every mistake shown with its place and what to do.
 
+mod answers;
 mod checks;
 mod group;
 mod guard;
