@@ -1,10 +1,14 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use toml::Spanned;
 
 use super::reference::{self, CHECK};
 use super::report::Report;
 use super::section::Section;
 use super::tracked::Names;
 use super::value;
+use crate::group::{Group, Need};
 
 /// `[guard]`: when this node doubts itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,5 +62,30 @@ impl Guard {
             freeze: freeze.unwrap_or(300 * SECOND),
         });
         Guard { witnesses: reference::owned(witnesses), correlated }
+    }
+    /// What one check alone changes is no correlation.
+    pub(super) fn check_shared(
+        &self,
+        root: &Section<'_>,
+        groups: &BTreeMap<String, Group>,
+        report: &mut Report<'_>,
+    ) {
+        let section = root.value("guard").and_then(|value| value.get_ref().as_table());
+        let span = section.and_then(|section| section.get("correlated")).map(Spanned::span);
+        let (Some(span), Some(correlated)) = (span, self.correlated) else { return };
+        let mut of_check: BTreeMap<&str, usize> = BTreeMap::new();
+        for policy in groups.values().filter_map(|group| group.health.as_ref()) {
+            // Where others can stand in for it, it alone changes nothing.
+            if policy.need == Need::All || policy.checks.len() == 1 {
+                policy.checks.iter().for_each(|check| *of_check.entry(check).or_default() += 1);
+            }
+        }
+        let most = of_check.iter().max_by_key(|(_, groups)| **groups);
+        if let Some((check, groups)) = most.filter(|(_, groups)| **groups > correlated.more_than) {
+            report
+                .at(span, "`correlated` is less than the groups that share a check")
+                .label(format!("`{check}` alone would freeze its {groups} groups each time"))
+                .help(format!("at least {groups}"));
+        }
     }
 }

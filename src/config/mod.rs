@@ -211,6 +211,7 @@ pub fn parse(
             policy::read(section, group, &context, &mut report);
         }
     }
+    guard.check_shared(&root, &groups, &mut report);
     let context = rule::Context { levels: &names, tracked: &tracked, sight: &sight };
     let rules = rule::read(&group_sections, &groups, &context, &mut report);
     let vrrp = vrrp::read(&root, &node, ospf.as_ref(), &tracked, &mut report);

@@ -343,3 +343,30 @@ error: `freeze` must be from 1s to 24h
 "#,
     );
 }
+
+/// Else the check could never change anything.
+#[test]
+fn groups_that_share_a_check_are_no_correlation() {
+    let shared = |more_than: usize, need: &str| {
+        format!(
+            "checks = [\"web\", \"db\"]\n\
+             [group.other]\nprefixes = [\"203.0.113.9/32\"]\nchecks = [\"db\"]\n\
+             [group.third]\nprefixes = [\"203.0.113.10/32\"]\nchecks = [\"web\", \"db\"]\nneed = {need}\n\
+             [guard]\ncorrelated = {more_than}"
+        )
+    };
+    good(&shared(3, "\"all\""));
+    good(&shared(2, "\"any\""));
+    check(
+        &shared(2, "\"all\""),
+        r#"
+error: `correlated` is less than the groups that share a check
+  --> shunt.toml:35:14
+   |
+35 | correlated = 2
+   |              ^ `db` alone would freeze its 3 groups each time
+   |
+   = help: at least 3
+"#,
+    );
+}
