@@ -121,6 +121,7 @@ error: unknown key `file`
 neighbor = "isp-a"
 [[group.shop.rule]]
 neighbor = "isp-a"
+then = "-5"
 prefixes = ["203.0.113.8/32"]"#,
         r#"
 error: two rules of a group follow the same
