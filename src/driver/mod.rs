@@ -9,7 +9,7 @@
 //!  ospf ───────┴───────┴ messages lane             ├── ospf: a raw socket for each interface
 //!                                                  ├── lane: the thread of BFD and VRRP
 //!                                                  ├── addresses: a thread, and the guardian, a process
-//!                                                  ├── commands, probes
+//!                                                  ├── commands, probes, checks
 //!                                                  └── journal, log
 //! ```
 //!
@@ -22,7 +22,7 @@
 //! - **lane/** is BFD and VRRP, with a thread and sockets of their own.
 //! - **kernel/** watches and changes links, addresses and routes.
 //! - **addresses/** is what the kernel has of virtual routers; **guardian/** removes it should shuntd be killed or hang.
-//! - **commands.rs** runs those of takeovers; **probes.rs** watches files and the outcome of commands.
+//! - **commands.rs** runs those of takeovers; **probes.rs** watches files and the outcome of commands; **checks/** asks services.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
 //! - **pulse.rs** raises the alarm when the pump does not answer.
