@@ -109,12 +109,12 @@ impl Agent {
     /// What is held back now.
     pub(super) fn guard_warnings(&self) -> Vec<String> {
         let doubt = self.guards.gate.closed().map(|closed| self.doubt_text(closed));
-        let kept = self.lowering.withdrawals.iter().filter_map(|(prefix, withdrawal)| {
-            (withdrawal.decision() == Decision::Keep).then(|| {
-                format!(
-                    "{prefix} would be withdrawn, but min-sites keeps it: too few other sites announce it any better"
-                )
-            })
+        let kept = self.lowering.withdrawals.iter();
+        let kept = kept.filter(|(_, withdrawal)| withdrawal.decision() == Decision::Keep);
+        let kept = kept.map(|(prefix, _)| {
+            format!(
+                "{prefix} would be withdrawn, but min-sites keeps it: too few other sites announce it any better"
+            )
         });
         doubt.into_iter().chain(kept).map(|text| format!("guard: {text}")).collect()
     }

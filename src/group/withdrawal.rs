@@ -63,9 +63,8 @@ impl Withdrawal {
         self.alone = (better == 0).then(|| self.alone.unwrap_or(now));
         let seen = now >= self.since + SEEN;
         let alone = self.alone.is_some_and(|alone| seen && now >= alone + SEEN);
-        let decision = if wish.unwanted && wish.min_sites == 0 {
-            Decision::Go
-        } else if wish.unwanted && seen && better >= wish.min_sites {
+        let served = wish.min_sites == 0 || (seen && better >= wish.min_sites);
+        let decision = if wish.unwanted && served {
             Decision::Go
         } else if wish.even_alone && alone {
             Decision::GoAlone

@@ -37,8 +37,10 @@ impl Default for Service {
 
 /// A way there and back.
 const ROUND_TRIP: Duration = Duration::from_micros(400);
-/// What is lost is sent again after this, and then after twice as long.
-const RETRANSMIT: Duration = Duration::from_secs(1);
+/// What is lost is sent again after this, and then after twice as long: while TCP has not seen an answer, and from
+/// then on.
+const UNKNOWN: Duration = Duration::from_secs(1);
+const KNOWN: Duration = Duration::from_millis(200);
 
 impl World {
     /// What is behind a check's target from now on: `10.0.0.5:80`, an address, or the first word of a command. What was
@@ -85,7 +87,7 @@ impl World {
         let service = self.services.get(&target(&settings.method)).copied().unwrap_or_default();
         let loss = if is_remote { service.loss.max(node.check_loss) } else { 0 };
         let connects = settings.limit() > settings.timeout;
-        let connected = if connects { self.exchange(loss) } else { Duration::ZERO };
+        let connected = if connects { self.exchange(loss, UNKNOWN) } else { Duration::ZERO };
         if connected > settings.connect_timeout {
             let text = format!("no connection within {:?}", settings.connect_timeout);
             return (settings.connect_timeout, Outcome::Failed(text));
@@ -98,7 +100,9 @@ impl World {
             Answer::Bad => return (connected + ROUND_TRIP, refused()),
             _ if is_off => return (connected + ROUND_TRIP, refused()),
             Answer::Never => settings.timeout + ROUND_TRIP,
-            Answer::Good => self.exchange(loss) + service.delay,
+            Answer::Good => {
+                self.exchange(loss, if connects { KNOWN } else { UNKNOWN }) + service.delay
+            }
         };
         if answered > settings.timeout {
             let text = format!("no answer within {:?}", settings.timeout);
@@ -109,9 +113,8 @@ impl World {
     }
 
     /// How long it takes to get a packet there and another one back.
-    fn exchange(&mut self, loss: u64) -> Duration {
+    fn exchange(&mut self, loss: u64, mut again: Duration) -> Duration {
         let mut took = self.rng.jitter(ROUND_TRIP, 50, 150);
-        let mut again = RETRANSMIT;
         while loss > 0
             && (self.rng.chance(loss) || self.rng.chance(loss))
             && took < Duration::from_secs(600)

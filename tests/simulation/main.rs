@@ -8,6 +8,7 @@ mod determinism;
 mod faults;
 mod firewalls;
 mod gateway;
+mod health;
 mod ospf;
 mod reading;
 mod refresh;
