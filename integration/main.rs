@@ -5,6 +5,7 @@
 
 mod addresses;
 mod announcing;
+mod checks;
 mod dialling;
 mod dying;
 mod edge;

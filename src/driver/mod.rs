@@ -36,7 +36,7 @@
 mod access;
 mod acknowledge;
 pub mod addresses;
-mod checks;
+pub mod checks;
 mod clients;
 mod clock;
 mod commands;
