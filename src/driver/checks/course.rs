@@ -43,12 +43,10 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// An error of a socket that is in use. `what` is what it means if the other side, or the way there, is to blame.
+    /// An error of a socket that is in use.
     pub fn of(error: &io::Error, what: impl Display) -> Fault {
-        match is_ours(error) {
-            true => Fault::NotAsked(format!("it cannot be asked: {}", plain(error))),
-            false => Fault::Failed(format!("{what}: {}", plain(error))),
-        }
+        let text = format!("{what}: {}", plain(error));
+        if is_ours(error) { Fault::NotAsked(text) } else { Fault::Failed(text) }
     }
 }
 
