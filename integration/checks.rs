@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use shunt::driver::checks::ask;
-use shunt::health::{Method, Origin, Outcome, Settings};
+use shunt::health::{Method, Origin, Outcome, Query, RecordType, Settings};
 
 /// Longer than anything here takes: what fails by it was not told by the kernel.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -15,6 +15,8 @@ fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'stati
         // A namespace belongs to a thread, and processes and sockets made by it are in it too.
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
             .expect("a network namespace of our own (needs root)");
+        // The kernel's own ICMP errors take this way.
+        ip("link set dev lo up");
         for (name, other, address) in [("a", "b", "10.0.0.1/24"), ("c", "d", "10.0.1.1/24")] {
             ip(&format!("link add name {name} type veth peer name {other}"));
             ip(&format!("address add {address} dev {name}"));
@@ -62,6 +64,15 @@ fn connect(to: &str) -> Method {
     Method::Tcp { to: to.parse().unwrap(), send: Vec::new(), expect: None }
 }
 
+fn question(server: &str) -> Method {
+    Method::Dns(Query {
+        server: server.parse().unwrap(),
+        name: "db.example.".to_owned(),
+        record: RecordType::A,
+        expect: None,
+    })
+}
+
 fn on(interface: &str) -> Origin {
     Origin { interface: Some(interface.to_owned()), ..Origin::default() }
 }
@@ -75,6 +86,8 @@ fn what_cannot_be_reached_is_told_at_once() {
         assert_eq!(text, "10.0.0.9 cannot be reached: no route to host");
         let text = failed(connect("10.0.0.9:80"), Origin::default()).await;
         assert_eq!(text, "no connection to 10.0.0.9:80: no route to host");
+        let text = failed(question("10.0.0.9:53"), Origin::default()).await;
+        assert_eq!(text, "10.0.0.9:53 cannot be asked: no route to host");
     });
 }
 

@@ -1,12 +1,13 @@
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout_at;
 
@@ -100,6 +101,13 @@ pub fn report_errors(socket: &Socket, to: IpAddr) -> Result<(), Fault> {
         IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &true),
     };
     result.map_err(|error| not_asked("errors cannot be asked for")(error.into()))
+}
+
+/// Receives a datagram, or the error that is reported for what was sent.
+pub async fn receive(socket: &AsyncFd<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
+    // An error alone does not make a socket readable for the runtime.
+    let interest = Interest::READABLE | Interest::ERROR;
+    socket.async_io(interest, |mut socket: &Socket| socket.read(buffer)).await
 }
 
 pub fn not_asked(what: impl Display) -> impl FnOnce(io::Error) -> Fault {

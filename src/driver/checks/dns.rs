@@ -2,11 +2,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
 use socket2::{Protocol, Type};
-use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
 
-use super::connect::{not_asked, report_errors, socket};
+use super::connect::{receive, report_errors, socket};
 use super::course::{Answer, Course, Fault};
+use crate::driver::syscalls;
 use crate::health::{Query, RecordType};
 
 // One question and its answer are some hundred octets of RFC 1035 §4; the libraries for it bring resolvers, and tens of crates.
@@ -40,15 +40,14 @@ pub async fn ask(course: &mut Course<'_>, query: &Query) -> Result<Answer, Fault
         .ok_or_else(|| Fault::NotAsked(format!("`{}` is no name of the DNS", query.name)))?;
     let socket = socket(server.ip(), Type::DGRAM, Protocol::UDP, &course.settings.origin)?;
     report_errors(&socket, server.ip())?;
-    let socket =
-        UdpSocket::from_std(socket.into()).map_err(not_asked("the socket is of no use"))?;
-    socket.connect(server).await.map_err(broken)?;
-    socket.send(&message(id, &question)).await.map_err(broken)?;
+    socket.connect(&server.into()).map_err(broken)?;
+    socket.send(&message(id, &question)).map_err(broken)?;
+    let socket = syscalls::watch(socket).map_err(broken)?;
     let deadline = course.deadline();
-    let receive = async {
+    let reply = async {
         let mut buffer = [0; LARGEST];
         for _ in 0..MOST_IGNORED {
-            let count = socket.recv(&mut buffer).await.map_err(broken)?;
+            let count = receive(&socket, &mut buffer).await.map_err(broken)?;
             match Reply::parse(buffer.get(..count).unwrap_or_default(), id, &question) {
                 Ok(reply) => return judge(query, &reply),
                 Err(Unfit::NotOurs(why)) => course.step(format_args!("an answer {why} came")),
@@ -59,7 +58,7 @@ pub async fn ask(course: &mut Course<'_>, query: &Query) -> Result<Answer, Fault
         }
         Err(Fault::Failed(format!("{server} answers again and again what was not asked")))
     };
-    let received = timeout_at(deadline, receive).await;
+    let received = timeout_at(deadline, reply).await;
     course.in_time(received, server)
 }
 
@@ -253,6 +252,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tokio::net::UdpSocket;
 
     use super::super::testing::{failed, not_asked, run, settings, well};
     use super::*;

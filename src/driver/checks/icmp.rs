@@ -1,12 +1,10 @@
 use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Protocol, Socket, Type};
-use tokio::io::Interest;
 use tokio::time::timeout_at;
 
-use super::connect::{report_errors, socket};
+use super::connect::{receive, report_errors, socket};
 use super::course::{Answer, Course, Fault};
 use crate::driver::ospf::Datagram;
 use crate::driver::syscalls;
@@ -32,18 +30,16 @@ pub async fn ask(course: &mut Course<'_>, to: IpAddr) -> Result<Answer, Fault> {
     let secret = RandomState::new().hash_one(to).to_be_bytes();
     socket.send(&echo(to, secret)).map_err(broken)?;
     let socket = syscalls::watch(socket).map_err(broken)?;
-    let receive = async {
+    let reply = async {
         let mut buffer = [0; LARGEST];
         loop {
-            let receive = |mut socket: &Socket| socket.read(&mut buffer);
-            let interest = Interest::READABLE;
-            let count = socket.async_io(interest, receive).await.map_err(broken)?;
+            let count = receive(&socket, &mut buffer).await.map_err(broken)?;
             if is_reply(buffer.get(..count).unwrap_or_default(), has_header, to, secret) {
                 return Ok("echo reply".to_owned().into());
             }
         }
     };
-    let received = timeout_at(course.deadline(), receive).await;
+    let received = timeout_at(course.deadline(), reply).await;
     course.in_time(received, to)
 }
 
