@@ -118,7 +118,7 @@ fn documentation_shows_what_is_printed() {
 #[test]
 fn documentation_names_every_command() {
     let documentation = include_str!("../docs/cli.md");
-    let nested = ["ospf", "plan", "vrrp"]
+    let nested = ["health", "ospf", "plan", "vrrp"]
         .map(|name| subcommands(&[name]).into_iter().map(move |nested| format!("{name} {nested}")));
     for name in subcommands(&[]).into_iter().chain(nested.into_iter().flatten()) {
         assert!(documentation.contains(&format!("$ shunt {name}")), "shunt {name} is missing");
@@ -145,6 +145,10 @@ fn json_is_the_message_as_the_daemon_sent_it() {
     assert_eq!(read(&["bfd"]), json!(mock::fast::bfd("").unwrap()));
     assert_eq!(read(&["bfd", "far"]), json!(mock::fast::bfd("far").unwrap()));
     assert_eq!(read(&["vrrp"]), json!(mock::fast::vrrp("").unwrap()));
+    assert_eq!(read(&["health"]), json!(mock::health::health("").unwrap()));
+    assert_eq!(read(&["health", "web"]), json!(mock::health::health("web").unwrap()));
+    let tried = json!(mock::health::try_check("gateway").unwrap());
+    assert_eq!(read(&["health", "try", "gateway"]), tried);
     let plan = mock::ospf::plan("198.51.100.7/32", "standby").unwrap();
     assert_eq!(read(&["plan", "prefer", "198.51.100.7/32", "standby"]), json!(plan));
     assert_eq!(read(&["version"]), json!({ "shunt": "0.1.0", "shuntd": "0.1.0" }));
@@ -280,6 +284,8 @@ fn refusals_have_their_exit_codes() {
         (&["bfd", "fr"], 1, "did you mean `far`?"),
         (&["vrrp", "insid"], 1, "did you mean `inside`?"),
         (&["vrrp", "release", "insid"], 1, "did you mean `inside`?"),
+        (&["health", "wev"], 1, "did you mean `web`?"),
+        (&["health", "try", "wev"], 1, "did you mean `web`?"),
         (
             &["vrrp", "release", "stuck", "--timeout", "2s"],
             5,
@@ -300,6 +306,20 @@ fn refusals_have_their_exit_codes() {
 }
 
 #[test]
+fn a_check_that_is_not_well_is_code_7() {
+    let mock = Mock::start();
+    for (check, exit) in [("gateway", 0), ("mail", 0), ("pool", 0), ("web", 7), ("database", 7)] {
+        let output = run(&mock.socket(), &["health", "try", check]);
+        // The answer says it all.
+        assert_eq!((code(&output), stderr(&output).as_str()), (exit, ""), "{check}");
+        assert!(stdout(&output).contains("the verdict is "), "{}", stdout(&output));
+        let output = run(&mock.socket(), &["health", "try", check, "--json"]);
+        let reply: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!((code(&output), reply), (exit, json!(mock::health::try_check(check).unwrap())));
+    }
+}
+
+#[test]
 fn usage_errors_suggest_and_exit_with_2() {
     let nowhere = Path::new("/nonexistent");
     for (arguments, says) in [
@@ -314,6 +334,7 @@ fn usage_errors_suggest_and_exit_with_2() {
         (&["plan", "prefer", "198.51.100.7/32"], "<LEVEL>"),
         (&["drain", "payments"], "unexpected argument 'payments'"),
         (&["vrrp", "release"], "<NAME>"),
+        (&["health", "try"], "<CHECK>"),
         (&["vrrp", "resume", "inside", "--for", "2h"], "unexpected argument '--for'"),
         (&[], "Usage: shunt"),
     ] {
@@ -575,6 +596,8 @@ fn a_neighbor_cannot_write_to_the_terminal() {
         (&["neighbors", "isp-b"][..], r"Shutdown: \u{1b}[2Jbye at"),
         (&["ospf", "neighbors"], r"c_2\u{1b}c "),
         (&["vrrp", "inside"], r"no route\u{1b}[2J"),
+        (&["health"], r"200-299: \u{1b}[2J"),
+        (&["health", "try", "web"], r"200-299: \u{1b}[2J"),
     ] {
         let mut command = command(&mock.socket(), arguments);
         let text = stdout(&command.env("CLICOLOR_FORCE", "1").output().unwrap());
@@ -594,6 +617,7 @@ fn lists_fit_into_80_columns() {
         &["ospf", "routes"],
         &["bfd"],
         &["vrrp"],
+        &["health"],
         &["plan", "prefer", "198.51.100.7/32", "standby"],
     ] {
         let text = stdout(&run(&mock.socket(), arguments));
@@ -649,7 +673,7 @@ fn every_command_has_help_and_a_manual_page_and_is_completed() {
     }
     let main = fs::read_to_string(pages.join("shunt.1")).unwrap();
     assert!(main.contains("Exit codes"), "{main}");
-    for code in 0..=6 {
+    for code in 0..=7 {
         assert!(stdout(&run(nowhere, &["--help"])).contains(&format!("\n  {code}  ")), "{code}");
     }
 }

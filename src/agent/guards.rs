@@ -107,7 +107,7 @@ impl Agent {
     }
 
     /// What is held back now.
-    pub(super) fn guard_warnings(&self) -> Vec<String> {
+    pub(super) fn guards_in_force(&self) -> Vec<String> {
         let doubt = self.guards.gate.closed().map(|closed| self.doubt_text(closed));
         let kept = self.lowering.withdrawals.iter();
         let kept = kept.filter(|(_, withdrawal)| withdrawal.decision() == Decision::Keep);
@@ -116,7 +116,7 @@ impl Agent {
                 "{prefix} would be withdrawn, but min-sites keeps it: too few other sites announce it any better"
             )
         });
-        doubt.into_iter().chain(kept).map(|text| format!("guard: {text}")).collect()
+        doubt.into_iter().chain(kept).collect()
     }
 }
 

@@ -155,7 +155,9 @@ impl Agent {
                     format!("check {name} misses its objective, grade {grade}: {reason}")
                 }
                 _ if verdict.is_some_and(|verdict| verdict.state == state) => {
-                    format!("check {name} is {state}: {reason}")
+                    let is_held = verdict.is_some_and(|verdict| verdict.held.is_some());
+                    let held = if is_held { ", held as it changes too often" } else { "" };
+                    format!("check {name} is {state}{held}: {reason}")
                 }
                 _ => format!("check {name} was {state} when it was known: {reason}"),
             }

@@ -29,12 +29,14 @@
 mod announcements;
 mod bfd;
 mod bfd_reads;
+mod check_text;
 mod deliveries;
 mod elsewhere;
 mod event;
 mod exports;
 mod guards;
 mod health;
+mod health_reads;
 mod imports;
 mod kernel;
 mod links;
@@ -70,6 +72,7 @@ pub use event::{
 };
 use guards::Guards;
 use health::Checks;
+pub use health_reads::ToTry;
 use links::Links;
 use lowering::Lowering;
 use neighbor::Neighbor;

@@ -45,6 +45,7 @@ impl Agent {
             ospf: self.ospf_status(),
             drain: self.drain_order(now),
             fast: None,
+            health: self.health_status(),
         }
     }
 
@@ -95,7 +96,8 @@ impl Agent {
             }
         }
         warnings.extend(self.unwatched());
-        warnings.extend(self.guard_warnings());
+        warnings.extend(self.guards_in_force().into_iter().map(|text| format!("guard: {text}")));
+        warnings.extend(self.check_warnings());
         for intent in self.orders.in_force().iter() {
             let is_configured = match &intent.target {
                 Target::Node => true,

@@ -133,6 +133,8 @@ pub enum Command {
     },
     /// List the virtual routers (VRRP), show one in full, or release one
     Vrrp(VrrpArguments),
+    /// List the checks with what is thought of them, show one in full, or try one
+    Health(HealthArguments),
     /// Explain a prefix: why this preference, what was sent to whom, which path won and why
     Why {
         /// A prefix, or an address whose longest match is explained
@@ -247,6 +249,27 @@ pub enum VrrpOrder {
         because: Because,
         #[command(flatten)]
         wait: RoleWait,
+    },
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct HealthArguments {
+    /// Only this check, with everything known about it
+    pub check: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<HealthCommand>,
+}
+
+#[derive(Subcommand)]
+pub enum HealthCommand {
+    /// Make one run of a check now, and say what happened step by step
+    ///
+    /// The daemon makes it as it makes the others, but its verdict does not hear of it. The exit
+    /// code is 0 if the check answered as it should, even slowly, and 7 if not.
+    Try {
+        /// The check's name
+        check: String,
     },
 }
 

@@ -13,7 +13,8 @@ Exit codes:
   3  no daemon on the socket, or it went away or stayed silent
   4  permission denied
   5  the order is in force, but not every established neighbor acknowledged it in time
-  6  the configuration file has mistakes";
+  6  the configuration file has mistakes
+  7  the check that was tried did not answer as it should, or could not be asked";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -23,6 +24,7 @@ pub enum Exit {
     Denied = 4,
     Unacknowledged = 5,
     Configuration = 6,
+    NotWell = 7,
 }
 
 /// Why a command ends early: what is said on standard error, and with which code it exits.

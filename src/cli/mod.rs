@@ -8,7 +8,7 @@
 //! - `daemon`: the connection, and what a failed call means.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
-//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `plan`, `why`, `events`, `check`, `pages`: one
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `why`, `events`, `check`, `pages`: one
 //!   file or folder per command or family of commands, each asking and rendering.
 //!
 //! Answers go to standard output, everything else to standard error. A reader that goes away
@@ -22,6 +22,7 @@ mod daemon;
 mod events;
 mod failure;
 mod groups;
+mod health;
 mod neighbors;
 mod node;
 mod order;
@@ -37,7 +38,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Expiry, VrrpArguments};
+use arguments::{Arguments, Command, Expiry, HealthArguments, HealthCommand, VrrpArguments};
 use daemon::Daemon;
 use failure::Failure;
 use order::Order;
@@ -110,6 +111,12 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
         Command::Vrrp(VrrpArguments { order: Some(order), .. }) => {
             vrrp::order(order, daemon, out).await
         }
+        Command::Health(HealthArguments { check, command: None }) => {
+            health::health(check, daemon, out).await
+        }
+        Command::Health(HealthArguments {
+            command: Some(HealthCommand::Try { check }), ..
+        }) => health::try_check(check, daemon, out).await,
         Command::Status => node::status(daemon, out).await,
         Command::Version => node::version(daemon, out).await,
         Command::Reload => node::reload(daemon, out).await,

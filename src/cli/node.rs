@@ -7,8 +7,8 @@ use super::failure::Failure;
 use super::groups;
 use super::output::{self, BOLD, Output, WARN, count, harmless};
 use crate::api::v1::{
-    FastStatus, KernelStatus, OspfStatus, ReloadReply, ReloadRequest, StatusReply, StatusRequest,
-    VersionRequest,
+    FastStatus, HealthStatus, KernelStatus, OspfStatus, ReloadReply, ReloadRequest, StatusReply,
+    StatusRequest, VersionRequest,
 };
 
 /// `shunt status`
@@ -53,6 +53,7 @@ fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
             ("bfd", reply.fast.as_ref().map(bfd).unwrap_or_default()),
             ("vrrp", reply.fast.as_ref().map(vrrp).unwrap_or_default()),
             ("lane", reply.fast.as_ref().map(lane).unwrap_or_default()),
+            ("checks", reply.health.as_ref().map(checks).unwrap_or_default()),
             ("kernel", reply.kernel.as_ref().map(kernel).unwrap_or_default()),
             ("configuration", reply.configuration.clone()),
             ("state", reply.state_directory.clone()),
@@ -102,6 +103,15 @@ fn vrrp(status: &FastStatus) -> String {
             format!("{} of {routers} active", status.routers_active)
         }
     }
+}
+
+/// `9 of 13 up, 1 slow, 3 down, 1 held`
+fn checks(status: &HealthStatus) -> String {
+    let HealthStatus { checks, up, slow, down, unknown, held } = status;
+    let others = [(slow, "slow"), (down, "down"), (unknown, "unknown"), (held, "held")];
+    let others = others.into_iter().filter(|(number, _)| **number > 0);
+    let others: String = others.map(|(number, word)| format!(", {number} {word}")).collect();
+    format!("{up} of {checks} up{others}")
 }
 
 /// How well the thread of BFD and VRRP keeps its time.

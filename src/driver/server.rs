@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::Exit;
 use super::access;
+use super::checks::trial;
 use super::configuration;
 use super::inbox::{Inbox, Input};
 use super::journal::{self, Journal};
@@ -265,6 +266,28 @@ impl Control for Server {
         let request = request.into_inner();
         let snapshot = self.lane.snapshot().await.ok_or_else(lane_is_silent)?;
         self.ask(move |agent, now| agent.vrrp(&request, &snapshot, now)).await?.map(Response::new)
+    }
+
+    async fn health(
+        &self,
+        request: Request<v1::HealthRequest>,
+    ) -> Result<Response<v1::HealthReply>, Status> {
+        let request = request.into_inner();
+        self.ask(move |agent, now| agent.health(&request, now)).await?.map(Response::new)
+    }
+
+    async fn try_check(
+        &self,
+        request: Request<v1::TryCheckRequest>,
+    ) -> Result<Response<v1::TryCheckReply>, Status> {
+        self.writer(&request)?;
+        let name = request.into_inner().name;
+        let request = v1::HealthRequest { name: name.clone() };
+        let to_try = self.ask(move |agent, _| agent.check_to_try(&name)).await??;
+        let mut reply = trial::make(to_try).await;
+        let check = self.ask(move |agent, now| agent.health(&request, now)).await?;
+        reply.check = check.ok().and_then(|reply| reply.checks.into_iter().next());
+        Ok(Response::new(reply))
     }
 
     async fn order(

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::flapping::Flapping;
 use super::latency::Latency;
 use super::verdict::score;
-use super::{Method, Outcome, Remembered, Settings, State, Verdict};
+use super::{Method, Outcome, Penalty, Remembered, Settings, State, Verdict};
 use crate::types::{Rng, Time};
 
 /// What is later than its timeout by more than this was delayed by ourselves: a timer of the driver is late by
@@ -159,9 +159,19 @@ impl Check {
         self.latency.as_ref().and_then(Latency::p95)
     }
 
+    /// For changes of late; `None` without damping, or if nothing is left of it.
+    pub fn penalty(&self, now: Time) -> Option<Penalty> {
+        self.flapping.as_ref().and_then(|flapping| flapping.penalty(now))
+    }
+
+    /// When the verdict is let go, if nothing more happens; `None` if it is not held.
+    pub fn held_until(&self) -> Option<Time> {
+        self.flapping.as_ref().and_then(Flapping::release)
+    }
+
     /// `None`: nothing to remember.
     pub(super) fn remembered(&self, now: Time) -> Option<Remembered> {
-        let penalty = self.flapping.as_ref().and_then(|flapping| flapping.penalty(now));
+        let penalty = self.penalty(now);
         let known = self.verdict.known.filter(|state| *state > State::Up);
         (penalty.is_some() || known.is_some()).then_some(Remembered { known, penalty })
     }
@@ -172,8 +182,7 @@ impl Check {
             Next::AfterRun => self.running.first().map(|running| self.lost(running)),
             Next::Never => None,
         };
-        let release = self.flapping.as_ref().and_then(Flapping::release);
-        next.into_iter().chain(release).min()
+        next.into_iter().chain(self.held_until()).min()
     }
 
     fn lost(&self, running: &Running) -> Time {

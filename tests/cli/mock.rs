@@ -2,6 +2,8 @@
 
 #[path = "fast.rs"]
 pub mod fast;
+#[path = "health.rs"]
+pub mod health;
 #[path = "orders.rs"]
 mod orders;
 #[path = "ospf.rs"]
@@ -127,12 +129,17 @@ pub fn status() -> StatusReply {
             text("neighbor core has no import policy: nothing is accepted from it (RFC 8212)"),
             format!("OSPF neighbor {}", ospf::mismatch().text),
             text("the memory of BFD and VRRP is not locked: operation not permitted"),
+            format!("guard: {}", health::GUARD),
+            text(
+                "check web (group web) is down, and held as it changes too often: status 503 instead of 200-299",
+            ),
         ],
         configuration: text("/etc/shunt/shunt.toml"),
         state_directory: text("/var/lib/shunt"),
         ospf: Some(ospf::status()),
         drain: None,
         fast: Some(fast::status()),
+        health: Some(health::status()),
     }
 }
 
@@ -449,6 +456,20 @@ impl Control for Service {
 
     async fn vrrp(&self, request: Request<VrrpRequest>) -> Result<Response<VrrpReply>, Status> {
         fast::vrrp(&request.into_inner().name).map(Response::new)
+    }
+
+    async fn health(
+        &self,
+        request: Request<HealthRequest>,
+    ) -> Result<Response<HealthReply>, Status> {
+        health::health(&request.into_inner().name).map(Response::new)
+    }
+
+    async fn try_check(
+        &self,
+        request: Request<TryCheckRequest>,
+    ) -> Result<Response<TryCheckReply>, Status> {
+        health::try_check(&request.into_inner().name).map(Response::new)
     }
 
     async fn routes(

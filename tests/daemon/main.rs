@@ -5,6 +5,7 @@
 
 mod crash;
 mod fast;
+mod health;
 mod hostile;
 mod neighbours;
 mod process;

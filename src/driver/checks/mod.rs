@@ -7,6 +7,7 @@
 //! | connect.rs | sockets that come from where the settings say |
 //! | tls.rs, certificate.rs | TLS over a connection; when a certificate ends |
 //! | tcp.rs, http.rs, grpc.rs, icmp.rs, dns.rs, command.rs, file.rs | the methods |
+//! | trial.rs | a run that an operator asked for |
 //!
 //! Everything that is read is bounded, by [`Method::MOST_OCTETS`] and by the deadline. Nothing is resolved by name. What others
 //! sent is shown escaped and cut. What goes wrong on this side (no descriptor, no permission, no such source address) is
@@ -25,6 +26,7 @@ mod tcp;
 #[cfg(test)]
 mod testing;
 mod tls;
+pub mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,7 +99,7 @@ impl Drop for Checks {
 }
 
 /// Makes one run by itself. Gives the way to its outcome as well, step by step.
-pub async fn ask(settings: &Settings) -> (Outcome, Vec<String>) {
+async fn ask(settings: &Settings) -> (Outcome, Vec<String>) {
     make(settings, &Shared::default()).await
 }
 
