@@ -92,6 +92,13 @@ impl Agent {
         all
     }
 
+    /// What others announce may have changed, and somebody wants to know.
+    pub(super) fn is_elsewhere_stale(&self) -> bool {
+        let wanted =
+            !self.lowering.withdrawals.is_empty() || self.config.guard.correlated.is_some();
+        self.others.stale && wanted
+    }
+
     /// Looks what has changed elsewhere, if something has.
     pub(super) fn settle_elsewhere(&mut self, now: Time) {
         let ospf = self.ospf.as_mut().map(|ospf| &mut ospf.router);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Agent;
 use super::health::counted;
-use crate::group::{Closed, Decision, Gate};
+use crate::config;
+use crate::group::{Closed, Decision, Gate, Limit};
 use crate::health::{Settings, State};
 use crate::types::{Prefix, Time};
 
@@ -16,6 +17,20 @@ pub(super) struct Guards {
 }
 
 impl Agent {
+    /// Takes over what the configuration says of guards.
+    pub(super) fn configure_guards(&mut self, now: Time) {
+        let config::Guard { witnesses, correlated } = &self.config.guard;
+        let limit = correlated.map(|correlated| Limit {
+            more_than: correlated.more_than,
+            within: correlated.within,
+            freeze: correlated.freeze,
+        });
+        let settings = witnesses.iter().filter_map(|name| self.config.checks.get(name));
+        let doubt = settings.map(doubt).max().unwrap_or_default();
+        self.guards.gate.configure(self.config.checks.keys(), limit, doubt);
+        self.look_around(now);
+    }
+
     /// A check has another verdict: whether that counts is up to the gate.
     pub(super) fn verdict_changed(&mut self, check: &str, now: Time) {
         self.lowering.stale = true;
@@ -39,9 +54,7 @@ impl Agent {
             verdict.is_some_and(|verdict| verdict.state == State::Down)
         };
         let blind = !witnesses.is_empty() && witnesses.iter().all(is_down);
-        let settings = witnesses.iter().filter_map(|name| self.config.checks.get(name));
-        let doubt = settings.map(doubt).max().unwrap_or_default();
-        self.lowering.stale |= self.guards.gate.see(blind, doubt, now);
+        self.lowering.stale |= self.guards.gate.see(blind, now);
     }
 
     /// Lets verdicts count again when a doubt is over, and tells of doubts.

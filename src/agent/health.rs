@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Action, Agent};
-use crate::group::{Counted, Limit};
+use crate::group::Counted;
 use crate::health::{Event, Health, Memory, Outcome, Run, State, Verdict};
 use crate::types::{Rng, Time};
 
@@ -11,6 +11,8 @@ use crate::types::{Rng, Time};
 #[derive(Clone)]
 pub(super) struct Checks {
     pub health: Health,
+    /// Verdicts have changed that nothing has followed yet.
+    changed: bool,
     /// Since the last time it was stored, something has changed.
     unstored: bool,
     stored: Option<Time>,
@@ -21,11 +23,14 @@ const STORED_EVERY: Duration = Duration::from_secs(1);
 
 impl Checks {
     pub fn new(rng: Rng, memory: Memory) -> Checks {
-        Checks { health: Health::new(rng, memory), unstored: false, stored: None }
+        Checks { health: Health::new(rng, memory), changed: false, unstored: false, stored: None }
     }
 
     /// When the next check is to be made, or something stored.
     pub fn deadline(&self) -> Option<Time> {
+        if self.changed {
+            return Some(Time::ZERO);
+        }
         self.health.deadline().into_iter().chain(self.store_at()).min()
     }
 
@@ -37,34 +42,30 @@ impl Checks {
 impl Agent {
     /// Makes the checks of the configuration, and no others.
     pub(super) fn configure_checks(&mut self, now: Time) {
-        let limit = self.config.guard.correlated.map(|correlated| Limit {
-            more_than: correlated.more_than,
-            within: correlated.within,
-            freeze: correlated.freeze,
-        });
-        self.guards.gate.configure(self.config.checks.keys(), limit);
         self.checks.health.handle(Event::Configured(self.config.checks.clone()), now);
         self.lowering.stale = true;
         self.others.stale = true;
+        self.configure_guards(now);
         self.run_health(now);
     }
 
-    /// A run is over. Says whether anything else may follow from it: while verdicts stay, nothing does.
-    pub(super) fn check_ended(&mut self, run: Run, outcome: Outcome, now: Time) -> bool {
+    /// A run is over. While verdicts stay, nothing follows from that; and what follows from many that change at once is
+    /// settled once, in the next tick.
+    pub(super) fn check_ended(&mut self, run: Run, outcome: Outcome, now: Time) {
         self.checks.health.handle(Event::Ended { run, outcome }, now);
-        self.run_health(now)
+        self.run_health(now);
     }
 
-    /// Asks what is due, and stores what is to be remembered. Says whether anything else may follow.
+    /// Asks what is due, and stores what is to be remembered. Says whether verdicts have changed since the last time.
     pub(super) fn health_tick(&mut self, now: Time) -> bool {
         if self.checks.health.deadline().is_some_and(|at| at <= now) {
             self.checks.health.tick(now);
         }
-        let changed = self.run_health(now);
+        self.run_health(now);
         if self.checks.store_at().is_some_and(|at| at <= now) {
             self.store_memory(now);
         }
-        changed
+        std::mem::take(&mut self.checks.changed)
     }
 
     /// Stores what is to be remembered, if that has changed.
@@ -76,9 +77,9 @@ impl Agent {
         }
     }
 
-    fn run_health(&mut self, now: Time) -> bool {
+    fn run_health(&mut self, now: Time) {
         use crate::health::Action as Wanted;
-        let mut changed = false;
+        self.checks.unstored |= self.checks.health.take_news();
         while let Some(wanted) = self.checks.health.poll() {
             match wanted {
                 Wanted::Ask { run, settings } => {
@@ -86,13 +87,12 @@ impl Agent {
                 }
                 Wanted::Forget { check } => self.actions.push_back(Action::ForgetCheck { check }),
                 Wanted::Changed { name, was, lasted } => {
-                    changed = true;
+                    self.checks.changed = true;
                     self.report_verdict(&name, was, lasted, now);
                     self.verdict_changed(&name, now);
                 }
             }
         }
-        changed
     }
 
     fn report_verdict(&mut self, name: &str, was: State, lasted: Duration, now: Time) {
@@ -107,7 +107,6 @@ impl Agent {
         } else {
             return;
         };
-        self.checks.unstored |= was != is || verdict.held.is_some();
         let severity = if is == State::Up { "info" } else { "warning" };
         self.report(now, "check", name, severity, text);
     }

@@ -34,9 +34,9 @@ impl Agent {
     /// Looks what lowers the groups. Says whether a preference may have changed.
     pub(super) fn settle_lowering(&mut self, now: Time) -> bool {
         self.lowering.started |= now >= self.start_ends();
+        self.settle_elsewhere(now);
         self.settle_gate(now);
         self.settle_rules(now);
-        self.settle_elsewhere(now);
         let mut withdrawals = self.lowering.withdrawals.values();
         let due = withdrawals.any(|withdrawal| withdrawal.deadline().is_some_and(|at| at <= now));
         if !std::mem::take(&mut self.lowering.stale) && !due {

@@ -10,6 +10,8 @@
 //!              │ routes learned and lost (imports.rs)
 //!              v
 //!             RIB  <── own announcements ── groups, intents (announcements.rs)
+//!              │                              └─ lowered by verdicts and rules, as far as guards let them
+//!              │                                 (health.rs, lowering.rs, guards.rs, elsewhere.rs)
 //!              │
 //!              ├──> what each neighbour is to have (exports.rs) ──> UPDATEs ──> its session
 //!              ├──> what the area is to see (ospf.rs) ──> the router's LSAs
@@ -286,12 +288,8 @@ impl Agent {
             }
             Event::CommandEnded { command, result } => self.command_ended(command, result, now),
             Event::Probed { probe, up, text } => self.probed(probe, up, text, now),
-            Event::CheckEnded { run, outcome } => {
-                // Thousands a second, and while verdicts stay there is nothing to settle.
-                if !self.check_ended(run, outcome, now) {
-                    return;
-                }
-            }
+            // Thousands a second, and mostly there is nothing to settle.
+            Event::CheckEnded { run, outcome } => return self.check_ended(run, outcome, now),
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
@@ -379,7 +377,7 @@ impl Agent {
             self.settle_exports(now);
             self.settle_kernel(now);
             // A step of a takeover is done when what it needs is settled.
-            if !moved && !self.others.stale {
+            if !moved && !self.is_elsewhere_stale() {
                 break;
             }
         }

@@ -599,11 +599,7 @@ impl Agent {
 
     /// The virtual routers whose groups are announced as where they are Active.
     pub(super) fn active_roles(&self) -> BTreeSet<String> {
-        let announced = |router: &VirtualRouter| {
-            self.routers.units.get(&router.unit).is_some_and(Takeover::is_announced)
-        };
-        let all = self.routers.by_name.iter().filter(|(_, router)| announced(router));
-        all.map(|(name, _)| name.clone()).collect()
+        self.routers.by_name.keys().filter(|name| self.is_active_role(name)).cloned().collect()
     }
 
     pub(super) fn is_active_role(&self, name: &str) -> bool {

@@ -289,7 +289,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::group::{Group, Levels};
+    use crate::group::{Cause, Effect, Group, Levels, lower};
 
     const NOW: Wall = Wall::from_micros(1_795_298_296_000_250);
 
@@ -558,6 +558,45 @@ mod tests {
         assert_eq!(following(&backup, &of([order])).preference, Preference(49));
         // Drained with its twin it is behind that as well.
         assert_eq!(following(&backup, &drained).preference, Preference(9));
+    }
+
+    /// `WEB`, Active here, when its checks cap it at 10 or step it down to 150.
+    fn lowered(effect: Effect, raised: BTreeMap<Prefix, Raised>) -> Circumstances {
+        let base = [("dc1".to_owned(), Preference(200))].into();
+        let group = Group { base, ..Group::default() };
+        let cause = Cause { what: "check web is down: refused".to_owned(), effect };
+        let lowered = lower(&group, "dc1", &Levels::default(), &[cause]);
+        Circumstances {
+            lowered: [(prefix(WEB), lowered)].into(),
+            active: ["inside".to_owned()].into(),
+            raised,
+        }
+    }
+
+    #[test]
+    fn health_goes_before_the_base_and_an_order_before_health() {
+        let down = lowered(Effect::Level(Preference(10)), BTreeMap::new());
+        let announced = following(&down, &Intents::default());
+        assert_eq!(announced.preference, Preference(10));
+        assert_eq!(
+            texts(&announced),
+            ["base of site dc1: primary (200)", "check web is down: refused: drain (10)"]
+        );
+        let ordered = |order| {
+            let of = of([intent(Target::Group("web".to_owned()), order)]);
+            following(&down, &of).preference.0
+        };
+        assert_eq!(ordered(Order::Prefer(Preference(150))), 150);
+        assert_eq!(ordered(Order::Announce(None)), 200);
+        assert_eq!(ordered(Order::Withdraw), 0);
+    }
+
+    #[test]
+    fn nobody_is_outbid_with_what_is_down_here() {
+        let down = lowered(Effect::Level(Preference(10)), raised());
+        assert_eq!(following(&down, &Intents::default()).preference, Preference(10));
+        let slow = lowered(Effect::LowerBy(50), raised());
+        assert_eq!(following(&slow, &Intents::default()).preference, Preference(221));
     }
 
     #[test]

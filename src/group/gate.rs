@@ -16,6 +16,8 @@ use crate::types::{RouterId, Time};
 pub struct Gate {
     checks: BTreeMap<String, Kept>,
     limit: Option<Limit>,
+    /// What it takes at most to see a witness fail, or recover.
+    doubt: Duration,
     blind: Option<Time>,
     /// We see again, and wait until the others do.
     recovers: Option<Time>,
@@ -52,7 +54,7 @@ pub enum Closed {
 #[derive(Clone, Debug)]
 struct Kept {
     counted: Counted,
-    /// When that changed, and what it was before.
+    /// When that changed, and what it was so long before that no doubt concerns it.
     since: Time,
     before: Counted,
 }
@@ -72,12 +74,14 @@ enum Subject {
 }
 
 impl Gate {
-    /// These checks are there now, and this limit.
+    /// These checks are there now, and this limit. `doubt` is what it takes at most to see a witness fail, or recover.
     pub fn configure<'a>(
         &mut self,
         checks: impl Iterator<Item = &'a String>,
         limit: Option<Limit>,
+        doubt: Duration,
     ) {
+        self.doubt = doubt;
         let there: BTreeSet<&String> = checks.collect();
         self.checks.retain(|name, _| there.contains(name));
         self.limit = limit;
@@ -131,6 +135,7 @@ impl Gate {
         if kept.counted == counted {
             return false;
         }
+        let before = if kept.since + self.doubt >= now { kept.before } else { before };
         *kept = Kept { counted, since: now, before };
         true
     }
@@ -152,16 +157,15 @@ impl Gate {
         }
     }
 
-    /// Whether any witness answers. `doubt` is what it takes at most to see one fail or recover. Says whether something
-    /// else counts now.
-    pub fn see(&mut self, blind: bool, doubt: Duration, now: Time) -> bool {
+    /// Whether any witness answers. Says whether something else counts now.
+    pub fn see(&mut self, blind: bool, now: Time) -> bool {
         match (blind, self.blind) {
             (true, None) => {
                 self.blind = Some(now);
                 self.recovers = None;
                 let mut changed = false;
                 for kept in self.checks.values_mut() {
-                    if kept.since + doubt >= now && kept.counted != kept.before {
+                    if kept.since + self.doubt >= now && kept.counted != kept.before {
                         kept.counted = kept.before;
                         changed = true;
                     }
@@ -170,7 +174,7 @@ impl Gate {
             }
             (false, Some(_)) => {
                 self.blind = None;
-                self.recovers = Some(now + doubt);
+                self.recovers = Some(now + self.doubt);
                 false
             }
             (true, Some(_)) | (false, None) => false,
@@ -218,7 +222,7 @@ mod tests {
     fn gate(limit: Option<Limit>) -> Gate {
         let mut gate = Gate::default();
         let checks = ["a", "b", "c"].map(str::to_owned);
-        gate.configure(checks.iter(), limit);
+        gate.configure(checks.iter(), limit, DOUBT);
         for check in &checks {
             assert!(!gate.take(check, Counted::WELL, Time::ZERO));
         }
@@ -239,15 +243,27 @@ mod tests {
         let mut gate = gate(None);
         assert!(offer(&mut gate, "a", &[], at(10)));
         assert!(offer(&mut gate, "b", &[], at(20)));
-        assert!(gate.see(true, DOUBT, at(22)));
+        assert!(gate.see(true, at(22)));
         assert_eq!((gate.counted("a"), gate.counted("b")), (DOWN, Counted::WELL));
         assert!(!offer(&mut gate, "c", &[], at(23)));
-        assert!(!gate.see(false, DOUBT, at(60)));
+        assert!(!gate.see(false, at(60)));
         assert!(!offer(&mut gate, "c", &[], at(61)), "it recovers");
         assert_eq!(gate.deadline(), Some(at(63)));
         assert!(gate.tick(at(63)), "from now on all count");
         assert!(gate.take("b", DOWN, at(63)));
         assert_eq!((gate.counted("b"), gate.closed()), (DOWN, None));
+    }
+
+    #[test]
+    fn what_changed_twice_in_the_doubt_is_taken_back_altogether() {
+        let slow = Counted { state: State::Slow, grade: 0 };
+        let mut gate = gate(None);
+        assert!(gate.take("a", slow, at(10)));
+        assert!(gate.take("a", DOWN, at(12)));
+        assert!(gate.take("b", slow, at(5)));
+        assert!(gate.take("b", DOWN, at(12)));
+        assert!(gate.see(true, at(13)));
+        assert_eq!((gate.counted("a"), gate.counted("b")), (Counted::WELL, slow));
     }
 
     #[test]
@@ -286,7 +302,7 @@ mod tests {
     #[test]
     fn what_is_known_for_the_first_time_has_not_changed() {
         let mut gate = Gate::default();
-        gate.configure(["a", "b", "c"].map(str::to_owned).iter(), limit());
+        gate.configure(["a", "b", "c"].map(str::to_owned).iter(), limit(), DOUBT);
         for check in ["a", "b", "c"] {
             assert!(offer(&mut gate, check, &["g1", "g2", "g3"], at(0)));
         }

@@ -38,6 +38,8 @@ pub struct Check {
     next: Next,
     wanted: VecDeque<u64>,
     counters: Counters,
+    /// There is something else to be remembered.
+    news: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +133,7 @@ impl Check {
             next: if asks { Next::At(first) } else { Next::Never },
             wanted: VecDeque::new(),
             counters: Counters::default(),
+            news: false,
             settings: Arc::new(settings),
         }
     }
@@ -174,6 +177,11 @@ impl Check {
         let penalty = self.penalty(now);
         let known = self.verdict.known.filter(|state| *state > State::Up);
         (penalty.is_some() || known.is_some()).then_some(Remembered { known, penalty })
+    }
+
+    /// Whether [`Check::remembered`] is to be stored again.
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
@@ -338,6 +346,7 @@ impl Check {
         if let Some(flapping) = &mut self.flapping {
             if state > was && was != State::Unknown {
                 flapping.count(now);
+                self.news = true;
             }
             if flapping.is_held(now) {
                 // The worst of late, also of a life before.
@@ -350,7 +359,7 @@ impl Check {
             self.verdict.since = now;
         }
         if shown != State::Unknown {
-            self.verdict.known = Some(shown);
+            self.news |= self.verdict.known.replace(shown) != Some(shown);
         }
         if let Some(text) = text {
             self.verdict.reason = text;

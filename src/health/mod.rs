@@ -134,6 +134,7 @@ pub struct Health {
     counting: BTreeMap<String, BTreeSet<CheckId>>,
     /// Of checks that are not configured, with the time it is of.
     remembered: BTreeMap<String, (Remembered, Time)>,
+    news: bool,
 }
 
 impl Health {
@@ -149,6 +150,7 @@ impl Health {
             actions: VecDeque::new(),
             counting: BTreeMap::new(),
             remembered: remembered.map(|(name, of)| (name, (of, Time::ZERO))).collect(),
+            news: false,
         }
     }
 
@@ -198,6 +200,11 @@ impl Health {
     /// Everything, by name.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         self.names.values().filter_map(|id| self.checks.get(id))
+    }
+
+    /// Whether there is more to remember than at the last call.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
     }
 
     /// For the next life.
@@ -263,6 +270,7 @@ impl Health {
 
     fn settle(&mut self, id: CheckId, before: Option<Before>, now: Time) {
         self.schedule(id);
+        self.news |= self.checks.get_mut(&id).is_some_and(Check::take_news);
         let Some(Before { state: was, lasted }) = before else { return };
         let Some(name) = self.checks.get(&id).map(|check| check.name().to_owned()) else { return };
         let counting = self.counting.get(&name).cloned().unwrap_or_default();

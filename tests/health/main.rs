@@ -1,5 +1,6 @@
 //! The health core on a virtual clock: every test says what a service does, and looks at what is thought of it and when.
 
+mod agent;
 mod backends;
 mod damping;
 mod many;

@@ -592,6 +592,86 @@ fn a_restart_remembers_what_is_down() {
     pair.until_exit(0);
 }
 
+/// Two sites that hear of each other by BGP alone.
+#[test]
+fn what_other_sites_announce_is_also_seen_by_bgp() {
+    for seed in 0..6 {
+        let mut world = World::new(seed);
+        let sites = [0, 1].map(|site| {
+            let other = 2 - site;
+            let neighbor = format!(
+                "[neighbor.other]\naddress = \"10.0.0.{other}\"\nremote-as = 64500\n\
+                 import = \"all\"\nexport = \"groups\"\n"
+            );
+            let text = text(site, "on-down = \"none\"", &neighbor);
+            let (before, rest) = text.split_once("[ospf]").unwrap();
+            let (_, rest) = rest.split_once("network = \"point-to-point\"\n").unwrap();
+            world.node(&format!("{before}{rest}"))
+        });
+        world.link((sites[0], "10.0.0.1/24"), (sites[1], "10.0.0.2/24"), Link::default());
+        sites.map(|site| world.start(site));
+        let preferences = |world: &World| {
+            sites.map(|node| announcement(world, node).map_or(0, |own| own.preference))
+        };
+        world.run_for(millis(30_000 + seed * 77));
+        assert_eq!(preferences(&world), [200, 100]);
+        let guarded = |world: &mut World, span| {
+            let gone = world.run_until(millis(span), |world| preferences(world) == [0, 0]);
+            assert!(!gone, "{}", world.transcript());
+        };
+        let bad = Service { answer: Answer::Bad, ..Service::default() };
+        world.set_service(&web(0), bad);
+        guarded(&mut world, 1500);
+        assert_eq!(preferences(&world), [10, 100], "others have to see it first");
+        guarded(&mut world, 5000);
+        assert_eq!(preferences(&world), [0, 100]);
+        world.set_service(&web(1), bad);
+        guarded(&mut world, 10_000);
+        assert_eq!(preferences(&world), [10, 0]);
+        world.set_service(&web(1), Service::default());
+        guarded(&mut world, 10_000);
+        assert_eq!(preferences(&world), [0, 100]);
+    }
+}
+
+/// Two other nodes change at once where one may: what our own checks say then does not count.
+#[test]
+fn too_many_other_nodes_at_once_freeze_as_well() {
+    let guard = "[guard]\ncorrelated = 1\nwithin = \"10s\"\nfreeze = \"60s\"\n";
+    let mut world = World::new(3);
+    let core = world.node(&format!("{CORE}[ospf.interface.e3]\nnetwork = \"point-to-point\"\n"));
+    let sites = [0, 1, 2].map(|site| {
+        let text = text(site, "", if site == 0 { guard } else { "" });
+        world.node(&text.replace("dc2 = \"standby\" }", "dc2 = \"standby\", dc3 = 50 }"))
+    });
+    for (site, node) in sites.into_iter().enumerate() {
+        let (ours, theirs) = (format!("10.0.{site}.1/24"), format!("10.0.{site}.2/24"));
+        world.link((core, &ours), (node, &theirs), Link::default());
+    }
+    for node in [core, sites[0], sites[1], sites[2]] {
+        world.start(node);
+    }
+    world.run_for(millis(30_000));
+    let preferences =
+        |world: &World| sites.map(|node| announcement(world, node).map_or(0, |own| own.preference));
+    assert_eq!(preferences(&world), [200, 100, 50]);
+    assert!(world.events(sites[0]).iter().all(|event| event.kind != "guard"), "not at the start");
+    let bad = Service { answer: Answer::Bad, ..Service::default() };
+    world.set_service(&web(1), bad);
+    world.set_service(&web(2), bad);
+    world.run_for(millis(3000));
+    world.set_service(&web(0), bad);
+    world.run_for(millis(3000));
+    assert_eq!(preferences(&world), [200, 9, 8]);
+    let because = announcement(&world, sites[0]).unwrap().because;
+    let frozen = "guard: frozen: more than 1 nodes changed within 10 s, so what the checks say does \
+                  not count until ";
+    assert!(because[1].starts_with(frozen), "{because:?}");
+    assert!(because[1].contains(": check web is down: connection refused: "), "{because:?}");
+    world.run_for(millis(60_000));
+    assert_eq!(preferences(&world), [10, 9, 8]);
+}
+
 /// Five groups with a check each.
 fn five(guard: &str) -> [String; 2] {
     [0, 1].map(|site| {
