@@ -117,6 +117,10 @@ impl Agent {
             }
         }
         let before = std::mem::replace(&mut self.others.known, known);
+        if !self.lowering.started {
+            // We get to know the area, and others may start with us.
+            return;
+        }
         let mut changed = BTreeSet::new();
         for (prefix, routers) in &before {
             let after = self.others.known.get(prefix);

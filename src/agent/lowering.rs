@@ -26,8 +26,8 @@ pub(super) struct Lowering {
     broken: BTreeSet<TrackedObject>,
     /// Those that have been so once.
     seen: BTreeSet<TrackedObject>,
-    /// Those of others may still come up.
-    started: bool,
+    /// The start is over: what others have a part in has had its time to come up.
+    pub started: bool,
 }
 
 impl Agent {

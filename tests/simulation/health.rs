@@ -609,7 +609,9 @@ fn what_other_sites_announce_is_also_seen_by_bgp() {
             world.node(&format!("{before}{rest}"))
         });
         world.link((sites[0], "10.0.0.1/24"), (sites[1], "10.0.0.2/24"), Link::default());
-        sites.map(|site| world.start(site));
+        for site in sites {
+            world.start(site);
+        }
         let preferences = |world: &World| {
             sites.map(|node| announcement(world, node).map_or(0, |own| own.preference))
         };
@@ -655,7 +657,7 @@ fn too_many_other_nodes_at_once_freeze_as_well() {
     let preferences =
         |world: &World| sites.map(|node| announcement(world, node).map_or(0, |own| own.preference));
     assert_eq!(preferences(&world), [200, 100, 50]);
-    assert!(world.events(sites[0]).iter().all(|event| event.kind != "guard"), "not at the start");
+    assert!(world.events(sites[0]).iter().all(|event| event.kind != "guard"), "not at the start: {}", world.transcript());
     let bad = Service { answer: Answer::Bad, ..Service::default() };
     world.set_service(&web(1), bad);
     world.set_service(&web(2), bad);
