@@ -170,7 +170,7 @@ async fn serve(
     }
     let commands = Commands::new(inbox.clone(), open, beat.wards());
     let probes = Probes::new(inbox.clone(), beat.wards());
-    let checks = Checks::new(inbox.clone());
+    let checks = Checks::new(inbox.clone(), beat.wards());
     let (lane, told) = lane::start(clock, !seed(clock), beat, journal.clone())
         .map_err(other("the thread of BFD and VRRP did not start"))?;
 

@@ -73,6 +73,7 @@ mod tests {
         Agent::new(Start {
             config: crate::driver::parse_configuration(text, "shunt.toml".as_ref()).unwrap(),
             intents: crate::group::Intents::default(),
+            health: String::new(),
             wall: Wall::from_micros(0),
             seed: 1,
             version: String::new(),

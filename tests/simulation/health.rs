@@ -657,7 +657,11 @@ fn too_many_other_nodes_at_once_freeze_as_well() {
     let preferences =
         |world: &World| sites.map(|node| announcement(world, node).map_or(0, |own| own.preference));
     assert_eq!(preferences(&world), [200, 100, 50]);
-    assert!(world.events(sites[0]).iter().all(|event| event.kind != "guard"), "not at the start: {}", world.transcript());
+    assert!(
+        world.events(sites[0]).iter().all(|event| event.kind != "guard"),
+        "not at the start: {}",
+        world.transcript()
+    );
     let bad = Service { answer: Answer::Bad, ..Service::default() };
     world.set_service(&web(1), bad);
     world.set_service(&web(2), bad);

@@ -6,7 +6,7 @@ use crate::health::Method;
 pub async fn ask(course: &mut Course<'_>, words: &[String]) -> Result<Answer, Fault> {
     let kind = Kind::Check { most_output: Method::MOST_OCTETS };
     let within = course.settings.timeout;
-    match commands::run(words, &[], within, kind, &course.shared.disk).await {
+    match commands::run(words, &[], within, kind, &course.shared.disk, &course.shared.wards).await {
         Ok(output) => {
             for line in output.lines() {
                 course.note(format_args!("wrote {}", shown(line.as_bytes())));

@@ -34,6 +34,7 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 use super::commands::Disk;
+use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
 use crate::agent::Event;
 use crate::health::{CheckId, Method, Outcome, Run, Settings};
@@ -44,6 +45,7 @@ use tls::Authorities;
 pub struct Checks {
     inbox: Inbox,
     authorities: Arc<Authorities>,
+    wards: Wards,
     checks: BTreeMap<CheckId, Runs>,
 }
 
@@ -61,17 +63,23 @@ struct Shared {
     disk: Disk,
     /// With all.
     authorities: Arc<Authorities>,
+    /// As well.
+    wards: Wards,
 }
 
 impl Checks {
-    pub fn new(inbox: Inbox) -> Checks {
-        Checks { inbox, authorities: Arc::default(), checks: BTreeMap::new() }
+    pub fn new(inbox: Inbox, wards: Wards) -> Checks {
+        Checks { inbox, authorities: Arc::default(), wards, checks: BTreeMap::new() }
     }
 
     /// Makes a run, then tells [`Event::CheckEnded`].
     pub fn ask(&mut self, run: Run, settings: Arc<Settings>) {
         let runs = self.checks.entry(run.check).or_default();
-        let shared = Shared { disk: runs.disk.clone(), authorities: self.authorities.clone() };
+        let shared = Shared {
+            disk: runs.disk.clone(),
+            authorities: self.authorities.clone(),
+            wards: self.wards.clone(),
+        };
         let inbox = self.inbox.clone();
         let task = tokio::spawn(async move {
             let (outcome, _) = make(&settings, &shared).await;
@@ -170,7 +178,7 @@ mod tests {
     async fn runs_that_hang_delay_no_other() {
         const MANY: u32 = 200;
         let (inbox, mut lanes) = Inbox::new();
-        let mut checks = Checks::new(inbox);
+        let mut checks = Checks::new(inbox, Wards::default());
         let (hanging, mut connections) = silent().await;
         let settings = Arc::new(Settings {
             timeout: Duration::from_secs(3),
@@ -195,7 +203,7 @@ mod tests {
     #[tokio::test]
     async fn a_check_that_is_forgotten_tells_nothing_and_lets_go() {
         let (inbox, mut lanes) = Inbox::new();
-        let mut checks = Checks::new(inbox);
+        let mut checks = Checks::new(inbox, Wards::default());
         let (hanging, mut connections) = silent().await;
         for number in 1..=2 {
             checks.ask(run(7, number), greeting(hanging));
