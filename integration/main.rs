@@ -5,13 +5,13 @@
 
 mod addresses;
 mod announcing;
-mod checks;
 mod dialling;
 mod dying;
 mod edge;
 mod families;
 mod fast;
 mod harness;
+mod health;
 mod kernel;
 mod lab;
 mod malformed;

@@ -107,7 +107,7 @@ impl Drop for Checks {
 }
 
 /// Makes one run by itself. Gives the way to its outcome as well, step by step.
-async fn ask(settings: &Settings) -> (Outcome, Vec<String>) {
+pub async fn ask(settings: &Settings) -> (Outcome, Vec<String>) {
     make(settings, &Shared::default()).await
 }
 

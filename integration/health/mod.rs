@@ -1,0 +1,3 @@
+//! Checks, and the announcements that follow them.
+
+mod origins;
