@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use shunt::driver::{self, Exit, Options, guardian};
+use shunt::driver::{self, Exit, Options, guardian, keeper};
 
 /// Announces service prefixes to BGP neighbours and lets `shunt` move them.
 #[derive(Parser)]
@@ -31,8 +31,11 @@ struct Arguments {
 
 fn main() -> ExitCode {
     // shuntd runs itself so; not for people.
-    if std::env::args_os().nth(1).is_some_and(|first| first == guardian::ARGUMENT) {
-        return guardian::run();
+    let mut words = std::env::args_os().skip(1);
+    match words.next() {
+        Some(first) if first == guardian::ARGUMENT => return guardian::run(),
+        Some(first) if first == keeper::ARGUMENT => return keeper::run(words),
+        Some(_) | None => {}
     }
     let Arguments { config, socket, state, log } = Arguments::parse();
     let result = driver::start_log(&log)

@@ -16,6 +16,7 @@ use super::connection::Open;
 use super::exit::plain;
 use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
+use super::keeper::{Keeper, Leash};
 use crate::agent::{CommandId, Event};
 
 /// Octets of output that are kept: the last ones.
@@ -53,8 +54,8 @@ impl Commands {
         }
         let (inbox, open, wards) = (self.inbox.clone(), self.open.clone(), self.wards.clone());
         let task = tokio::spawn(async move {
-            let (kind, disk) = (Kind::Job, Disk::default());
-            let result = run(&words, &environment, within, kind, &disk, &wards).await;
+            let (kind, disk) = (Kind::Job(wards), Disk::default());
+            let result = run(&words, &environment, within, &kind, &disk).await;
             let result = result.map_err(|failure| failure.text);
             // An error says that the daemon ends.
             let _ = inbox.control.send(Input::Event(Event::CommandEnded { command, result })).await;
@@ -65,12 +66,12 @@ impl Commands {
 }
 
 /// What a command may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Kind {
-    /// Write as much as it likes, and leave children behind.
-    Job,
-    /// Neither: children are killed, and so is what writes more octets than this.
-    Check { most_output: usize },
+    /// Write as much as it likes, and leave children behind. The guardian ends it should shuntd die.
+    Job(Wards),
+    /// Neither: its keeper kills what it has started, and what writes more octets than this is killed.
+    Check { most_output: usize, keeper: Keeper },
 }
 
 /// Held by what waits for a disk, even when nobody waits for its result any more: a disk that hangs takes one thread, not
@@ -89,15 +90,14 @@ pub struct Failure {
 /// Runs a command to its end: without a shell, in a process group of its own, with nothing on standard input and a minimal
 /// environment. Gives the end of what it wrote.
 ///
-/// When the time is over, when this is dropped, or when shuntd dies, it is killed with all of its group. Only a child that makes
-/// itself a group of its own escapes.
+/// When the time is over, when this is dropped, or when shuntd dies, it is killed: a job with its process group, from which a
+/// child escapes that makes itself a group of its own; a check with all that it has started.
 pub async fn run(
     words: &[String],
     environment: &[(String, String)],
     within: Duration,
-    kind: Kind,
+    kind: &Kind,
     disk: &Disk,
-    wards: &Wards,
 ) -> Result<String, Failure> {
     let deadline = Instant::now() + within;
     let failure = |started, what: String| {
@@ -106,16 +106,18 @@ pub async fn run(
     };
     let not_started = |error| failure(false, format!("does not start: {}", plain(&error)));
     let late = |_| failure(false, format!("has not started within {} s", within.as_secs_f64()));
-    let (command, output) = prepare(words, environment).map_err(not_started)?;
+    let (command, leash, output) = prepare(words, environment, kind).map_err(not_started)?;
     let disk = timeout_at(deadline, disk.clone().lock_owned()).await.map_err(late)?;
     // It is read from a disk, which may be slow. If nobody waits any more when it has started, it is killed as well.
-    let wards = wards.clone();
+    let wards = match kind {
+        Kind::Job(wards) => wards.clone(),
+        Kind::Check { .. } => Wards::default(),
+    };
     let started = spawn_blocking(move || {
         let _disk = disk;
-        let mut command = command;
-        command.spawn().map(|child| (Group::of(&child, wards), child))
+        start(command, leash, wards)
     });
-    let (mut group, mut child) = match timeout_at(deadline, started).await.map_err(late)? {
+    let (mut hold, mut child) = match timeout_at(deadline, started).await.map_err(late)? {
         Ok(started) => started.map_err(not_started)?,
         Err(_) => return Err(failure(false, "does not start: the daemon ends".to_owned())),
     };
@@ -123,7 +125,7 @@ pub async fn run(
     let ended = timeout_at(deadline, finish(&mut child, &output, &mut written, kind)).await;
     let what = match ended {
         Ok(Ok(End::Exited(status))) => {
-            if kind == Kind::Job {
+            if let (Kind::Job(_), Hold::Group(group)) = (kind, &mut hold) {
                 group.leave();
             }
             if status.success() {
@@ -132,12 +134,12 @@ pub async fn run(
             how(status)
         }
         Ok(Ok(End::TooMuch(octets))) => {
-            group.kill(&mut child).await;
+            hold.kill(&mut child).await;
             format!("was killed, as it wrote more than {octets} octets")
         }
         Ok(Err(error)) => format!("cannot be waited for: {error}"),
         Err(_) => {
-            group.kill(&mut child).await;
+            hold.kill(&mut child).await;
             written.take_some(&output);
             format!("was killed, as it was not done within {} s", within.as_secs_f64())
         }
@@ -146,22 +148,49 @@ pub async fn run(
     Err(failure(true, format!("{what}{last}")))
 }
 
-/// The command, and what it will write.
-fn prepare(words: &[String], environment: &[(String, String)]) -> io::Result<(Command, Receiver)> {
+/// The command, the leash of its keeper if it has one, and what it will write.
+fn prepare(
+    words: &[String],
+    environment: &[(String, String)],
+    kind: &Kind,
+) -> io::Result<(Command, Option<Leash>, Receiver)> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let (output, input) = pipe()?;
-    let mut command = Command::new(program);
+    let (mut command, leash) = match kind {
+        Kind::Job(_) => (Command::new(program), None),
+        Kind::Check { keeper, .. } => {
+            let (command, leash) = keeper.command(program)?;
+            (Command::from(command), leash)
+        }
+    };
+    if leash.is_none() {
+        command.stdin(Stdio::null());
+    }
     command
         .args(arguments)
         .env_clear()
         .env("PATH", PATH)
         .envs(environment.iter().map(|(key, value)| (key, value)))
         .current_dir("/")
-        .stdin(Stdio::null())
         .stdout(input.try_clone()?)
         .stderr(input)
         .process_group(0);
-    Ok((command, Receiver::from_owned_fd(output.into())?))
+    Ok((command, leash, Receiver::from_owned_fd(output.into())?))
+}
+
+/// Waits until it runs.
+fn start(mut command: Command, leash: Option<Leash>, wards: Wards) -> io::Result<(Hold, Child)> {
+    let child = command.spawn()?;
+    // It has the other ends of what we read.
+    drop(command);
+    let hold = match leash {
+        None => Hold::Group(Group::of(&child, wards)),
+        Some(mut leash) => {
+            leash.started()?;
+            Hold::Keeper { _leash: leash }
+        }
+    };
+    Ok((hold, child))
 }
 
 enum End {
@@ -174,7 +203,7 @@ async fn finish(
     child: &mut Child,
     output: &Receiver,
     written: &mut Tail,
-    kind: Kind,
+    kind: &Kind,
 ) -> io::Result<End> {
     let mut is_open = true;
     loop {
@@ -187,8 +216,8 @@ async fn finish(
         };
         is_open = written.take_some(output);
         match (kind, ended) {
-            (Kind::Check { most_output }, _) if written.octets > most_output => {
-                return Ok(End::TooMuch(most_output));
+            (Kind::Check { most_output, .. }, _) if written.octets > *most_output => {
+                return Ok(End::TooMuch(*most_output));
             }
             (_, Some(status)) => return Ok(End::Exited(status)),
             (_, None) => yield_now().await,
@@ -205,6 +234,23 @@ fn how(status: ExitStatus) -> String {
             Err(_) => format!("was ended by signal {signal}"),
         },
         (None, None) => status.to_string(),
+    }
+}
+
+/// What kills a command, with what it has started, when dropped.
+enum Hold {
+    Group(Group),
+    Keeper { _leash: Leash },
+}
+
+impl Hold {
+    async fn kill(self, child: &mut Child) {
+        let is_group = matches!(self, Hold::Group(_));
+        drop(self);
+        if is_group {
+            // An error says that it has been waited for. A keeper takes its time, and nobody needs to wait for that.
+            let _ = child.wait().await;
+        }
     }
 }
 
@@ -227,12 +273,6 @@ impl Group {
         let left = self.id.take();
         left.into_iter().for_each(|group| self.wards.ended(group));
         left
-    }
-
-    async fn kill(self, leader: &mut Child) {
-        drop(self);
-        // An error says that it has been waited for.
-        let _ = leader.wait().await;
     }
 }
 
@@ -288,18 +328,21 @@ mod tests {
         all.iter().map(|word| (*word).to_owned()).collect()
     }
 
+    fn job() -> Kind {
+        Kind::Job(Wards::default())
+    }
+
     async fn run(words: &[String], within: Duration, kind: Kind) -> Result<String, String> {
-        let result =
-            super::run(words, &[], within, kind, &Disk::default(), &Wards::default()).await;
+        let result = super::run(words, &[], within, &kind, &Disk::default()).await;
         result.map_err(|failure| failure.text)
     }
 
     async fn sh(script: &str, within: Duration) -> Result<String, String> {
-        run(&words(&["/bin/sh", "-c", script]), within, Kind::Job).await
+        run(&words(&["/bin/sh", "-c", script]), within, job()).await
     }
 
     async fn check(script: &str) -> Result<String, String> {
-        let kind = Kind::Check { most_output: 100_000 };
+        let kind = Kind::Check { most_output: 100_000, keeper: Keeper::default() };
         run(&words(&["/bin/sh", "-c", script]), LONG, kind).await
     }
 
@@ -315,8 +358,8 @@ mod tests {
     #[tokio::test]
     async fn only_what_is_given_is_in_the_environment() {
         let environment = [("SHUNT_ROLE".to_owned(), "active".to_owned())];
-        let (words, disk, wards) = (words(&["/usr/bin/env"]), Disk::default(), Wards::default());
-        let text = super::run(&words, &environment, LONG, Kind::Job, &disk, &wards).await.unwrap();
+        let (words, disk) = (words(&["/usr/bin/env"]), Disk::default());
+        let text = super::run(&words, &environment, LONG, &job(), &disk).await.unwrap();
         let mut lines: Vec<&str> = text.lines().collect();
         lines.sort_unstable();
         assert_eq!(lines, [format!("PATH={PATH}").as_str(), "SHUNT_ROLE=active"]);
@@ -330,9 +373,9 @@ mod tests {
         assert_eq!(error, expected);
         let error = sh("kill -9 $$", LONG).await.unwrap_err();
         assert!(error.ends_with("was ended by SIGKILL"), "{error}");
-        let error = run(&words(&["/nowhere/commit"]), LONG, Kind::Job).await.unwrap_err();
+        let error = run(&words(&["/nowhere/commit"]), LONG, job()).await.unwrap_err();
         assert!(error.starts_with("`/nowhere/commit` does not start: "), "{error}");
-        assert!(run(&[], LONG, Kind::Job).await.is_err());
+        assert!(run(&[], LONG, job()).await.is_err());
     }
 
     #[tokio::test]
@@ -412,8 +455,7 @@ mod tests {
         let disk = Disk::default();
         let hanging = disk.clone().lock_owned().await;
         let words = words(&["/bin/true"]);
-        let wards = Wards::default();
-        let failure = super::run(&words, &[], LONG, Kind::Job, &disk, &wards).await.unwrap_err();
+        let failure = super::run(&words, &[], LONG, &job(), &disk).await.unwrap_err();
         assert_eq!(failure.text, "`/bin/true` has not started within 60 s");
         assert!(!failure.started);
         drop(hanging);

@@ -23,6 +23,7 @@
 //! - **kernel/** watches and changes links, addresses and routes.
 //! - **addresses/** is what the kernel has of virtual routers; **guardian/** removes it should shuntd be killed or hang.
 //! - **commands.rs** runs those of takeovers; **probes.rs** watches files and the outcome of commands; **checks/** asks services.
+//! - **keeper.rs** is a process around each command that checks something, by which all that it starts ends with it.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
 //! - **pulse.rs** raises the alarm when the pump does not answer.
@@ -47,6 +48,7 @@ mod exit;
 pub mod guardian;
 mod inbox;
 mod journal;
+pub mod keeper;
 pub mod kernel;
 mod lane;
 mod listen;
@@ -86,6 +88,7 @@ use clock::Clock;
 use commands::Commands;
 use inbox::{Inbox, Input};
 use journal::Journal;
+use keeper::Keeper;
 use memory::Memory;
 use ospf::OspfSockets;
 use peers::Peers;
@@ -162,15 +165,17 @@ async fn serve(
     let set = inbox.clone();
     let tell = move |event| drop(set.control.blocking_send(Input::Event(event)));
     // Not by its path: the file may be another program by then.
-    let (addresses, beat) = Addresses::start(PathBuf::from("/proc/self/exe"), tell)
+    let program = PathBuf::from("/proc/self/exe");
+    let (addresses, beat) = Addresses::start(program.clone(), tell)
         .map_err(other("virtual addresses cannot be managed"))?;
     if !agent.config().vrrp.is_empty() {
         lane::vrrp_is_permitted()
             .map_err(|error| Exit::VrrpNeedsPrivilege { problem: plain(&error) })?;
     }
     let commands = Commands::new(inbox.clone(), open, beat.wards());
-    let probes = Probes::new(inbox.clone(), beat.wards());
-    let checks = Checks::new(inbox.clone(), beat.wards());
+    let keeper = Keeper::new(program);
+    let probes = Probes::new(inbox.clone(), keeper.clone());
+    let checks = Checks::new(inbox.clone(), keeper.clone());
     let (lane, told) = lane::start(clock, !seed(clock), beat, journal.clone())
         .map_err(other("the thread of BFD and VRRP did not start"))?;
 
@@ -196,6 +201,7 @@ async fn serve(
         journal: journal.clone(),
         configuration: options.config.clone(),
         gid: socket.gid(),
+        keeper,
         orders: Arc::new(AtomicU64::new(1)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -7,8 +7,8 @@ use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commands::{self, Disk, Kind};
-use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
+use super::keeper::Keeper;
 use crate::agent::{Event, Probe, ProbeId};
 use crate::config::Command;
 use crate::health::Method;
@@ -20,7 +20,7 @@ const FILE: Duration = Duration::from_millis(200);
 pub struct Probes {
     inbox: Inbox,
     tasks: BTreeMap<ProbeId, Task>,
-    wards: Wards,
+    keeper: Keeper,
 }
 
 /// Ends when it is dropped, with the command that it may run.
@@ -33,8 +33,8 @@ impl Drop for Task {
 }
 
 impl Probes {
-    pub fn new(inbox: Inbox, wards: Wards) -> Probes {
-        Probes { inbox, tasks: BTreeMap::new(), wards }
+    pub fn new(inbox: Inbox, keeper: Keeper) -> Probes {
+        Probes { inbox, tasks: BTreeMap::new(), keeper }
     }
 
     /// Tells [`Event::Probed`] at the first result and at each change; `None`: no longer.
@@ -45,7 +45,7 @@ impl Probes {
         let task = match object {
             Probe::File(path) => tokio::spawn(watch_file(path, teller)),
             Probe::Command(command) => {
-                tokio::spawn(watch_command(command, self.wards.clone(), teller))
+                tokio::spawn(watch_command(command, self.keeper.clone(), teller))
             }
         };
         self.tasks.insert(probe, Task(task.abort_handle()));
@@ -95,16 +95,16 @@ pub fn is_there(path: &str) -> io::Result<bool> {
     }
 }
 
-async fn watch_command(command: Command, wards: Wards, teller: Teller) {
+async fn watch_command(command: Command, keeper: Keeper, teller: Teller) {
     let mut verdict = Verdict::default();
     let disk = Disk::default();
-    let kind = Kind::Check { most_output: Method::MOST_OCTETS };
+    let kind = Kind::Check { most_output: Method::MOST_OCTETS, keeper };
     let mut ticks = interval(command.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let Command { words, timeout, .. } = &command;
-        let result = commands::run(words, &[], *timeout, kind, &disk, &wards).await;
+        let result = commands::run(words, &[], *timeout, &kind, &disk).await;
         if verdict.take(result.is_ok(), &command) {
             let last = |text: String| text.lines().last().map(str::to_owned);
             let text = match result {
@@ -186,7 +186,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("maintenance");
         let (inbox, mut lanes) = Inbox::new();
-        let mut probes = Probes::new(inbox, Wards::default());
+        let mut probes = Probes::new(inbox, Keeper::default());
         let text = path.to_str().unwrap().to_owned();
         probes.watch(ProbeId(4), Some(Probe::File(text.clone())));
         assert_eq!(told(&mut lanes).await, (4, false, format!("{text} is not there")));
@@ -205,7 +205,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let flag = directory.path().join("flag");
         let (inbox, mut lanes) = Inbox::new();
-        let mut probes = Probes::new(inbox, Wards::default());
+        let mut probes = Probes::new(inbox, Keeper::default());
         let script = format!("test -e {0} && echo well || {{ echo ill; exit 1; }}", flag.display());
         probes.watch(ProbeId(1), Some(Probe::Command(command(&script))));
         let (_, up, text) = told(&mut lanes).await;

@@ -14,6 +14,7 @@ use super::checks::trial;
 use super::configuration;
 use super::inbox::{Inbox, Input};
 use super::journal::{self, Journal};
+use super::keeper::Keeper;
 use super::lane::Lane;
 use crate::agent::{Agent, Event, OrderId, Owner};
 use crate::api::v1;
@@ -29,6 +30,7 @@ pub struct Server {
     pub configuration: PathBuf,
     /// The group of the socket, whose members may write.
     pub gid: u32,
+    pub keeper: Keeper,
     pub orders: Arc<AtomicU64>,
     pub version: String,
 }
@@ -284,7 +286,7 @@ impl Control for Server {
         let name = request.into_inner().name;
         let request = v1::HealthRequest { name: name.clone() };
         let to_try = self.ask(move |agent, _| agent.check_to_try(&name)).await??;
-        let mut reply = trial::make(to_try).await;
+        let mut reply = trial::attempt(to_try, &self.keeper).await;
         let check = self.ask(move |agent, now| agent.health(&request, now)).await?;
         reply.check = check.ok().and_then(|reply| reply.checks.into_iter().next());
         Ok(Response::new(reply))

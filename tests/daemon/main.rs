@@ -7,6 +7,7 @@ mod crash;
 mod fast;
 mod health;
 mod hostile;
+mod hostile_checks;
 mod neighbours;
 mod process;
 mod speaker;

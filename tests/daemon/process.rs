@@ -175,6 +175,10 @@ impl Daemon {
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// kill -9; the files stay.
     pub fn kill(mut self) -> Home {
         self.child.kill().unwrap();

@@ -4,9 +4,10 @@ use crate::health::Method;
 
 /// Runs a command to its end.
 pub async fn ask(course: &mut Course<'_>, words: &[String]) -> Result<Answer, Fault> {
-    let kind = Kind::Check { most_output: Method::MOST_OCTETS };
+    let keeper = course.shared.keeper.clone();
+    let kind = Kind::Check { most_output: Method::MOST_OCTETS, keeper };
     let within = course.settings.timeout;
-    match commands::run(words, &[], within, kind, &course.shared.disk, &course.shared.wards).await {
+    match commands::run(words, &[], within, &kind, &course.shared.disk).await {
         Ok(output) => {
             for line in output.lines() {
                 course.note(format_args!("wrote {}", shown(line.as_bytes())));

@@ -34,8 +34,8 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 use super::commands::Disk;
-use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
+use super::keeper::Keeper;
 use crate::agent::Event;
 use crate::health::{CheckId, Method, Outcome, Run, Settings};
 use course::{Course, Fault};
@@ -45,7 +45,7 @@ use tls::Authorities;
 pub struct Checks {
     inbox: Inbox,
     authorities: Arc<Authorities>,
-    wards: Wards,
+    keeper: Keeper,
     checks: BTreeMap<CheckId, Runs>,
 }
 
@@ -64,12 +64,12 @@ struct Shared {
     /// With all.
     authorities: Arc<Authorities>,
     /// As well.
-    wards: Wards,
+    keeper: Keeper,
 }
 
 impl Checks {
-    pub fn new(inbox: Inbox, wards: Wards) -> Checks {
-        Checks { inbox, authorities: Arc::default(), wards, checks: BTreeMap::new() }
+    pub fn new(inbox: Inbox, keeper: Keeper) -> Checks {
+        Checks { inbox, authorities: Arc::default(), keeper, checks: BTreeMap::new() }
     }
 
     /// Makes a run, then tells [`Event::CheckEnded`].
@@ -78,7 +78,7 @@ impl Checks {
         let shared = Shared {
             disk: runs.disk.clone(),
             authorities: self.authorities.clone(),
-            wards: self.wards.clone(),
+            keeper: self.keeper.clone(),
         };
         let inbox = self.inbox.clone();
         let task = tokio::spawn(async move {
@@ -106,7 +106,7 @@ impl Drop for Checks {
     }
 }
 
-/// Makes one run by itself. Gives the way to its outcome as well, step by step.
+/// Makes one run by itself, a command without its keeper. Gives the way to its outcome as well, step by step.
 pub async fn ask(settings: &Settings) -> (Outcome, Vec<String>) {
     make(settings, &Shared::default()).await
 }
@@ -178,7 +178,7 @@ mod tests {
     async fn runs_that_hang_delay_no_other() {
         const MANY: u32 = 200;
         let (inbox, mut lanes) = Inbox::new();
-        let mut checks = Checks::new(inbox, Wards::default());
+        let mut checks = Checks::new(inbox, Keeper::default());
         let (hanging, mut connections) = silent().await;
         let settings = Arc::new(Settings {
             timeout: Duration::from_secs(3),
@@ -203,7 +203,7 @@ mod tests {
     #[tokio::test]
     async fn a_check_that_is_forgotten_tells_nothing_and_lets_go() {
         let (inbox, mut lanes) = Inbox::new();
-        let mut checks = Checks::new(inbox, Wards::default());
+        let mut checks = Checks::new(inbox, Keeper::default());
         let (hanging, mut connections) = silent().await;
         for number in 1..=2 {
             checks.ask(run(7, number), greeting(hanging));

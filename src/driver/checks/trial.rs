@@ -4,18 +4,21 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::ask;
 use super::course::span;
+use super::{Shared, make};
 use crate::agent::ToTry;
 use crate::api::v1;
+use crate::driver::keeper::Keeper;
 use crate::health::{Method, Outcome, Settings};
 
 /// Makes one run for who asks for it, and says what happened. One that counts others makes one of each, all at the same time.
-pub async fn make(ToTry { settings, backends }: ToTry) -> v1::TryCheckReply {
+pub async fn attempt(ToTry { settings, backends }: ToTry, keeper: &Keeper) -> v1::TryCheckReply {
     let begun = Instant::now();
+    // Not with the runs of the daemon: what one of them waits for is to be seen by this one too.
+    let shared = Shared { keeper: keeper.clone(), ..Shared::default() };
     let (outcome, steps) = match settings.method {
-        Method::Backends { at_least, .. } => count(backends, at_least).await,
-        _ => alone(&settings).await,
+        Method::Backends { at_least, .. } => count(backends, at_least, &shared).await,
+        _ => alone(&settings, &shared).await,
     };
     let took = begun.elapsed();
     let is_slow = settings.slow.is_some_and(|slow| took > slow);
@@ -36,8 +39,8 @@ pub async fn make(ToTry { settings, backends }: ToTry) -> v1::TryCheckReply {
 }
 
 /// The answer is the last step of a run that has one, and is told apart here.
-async fn alone(settings: &Settings) -> (Outcome, Vec<String>) {
-    let (outcome, mut steps) = ask(settings).await;
+async fn alone(settings: &Settings, shared: &Shared) -> (Outcome, Vec<String>) {
+    let (outcome, mut steps) = make(settings, shared).await;
     if matches!(outcome, Outcome::Answered { .. }) {
         steps.pop();
     }
@@ -45,12 +48,18 @@ async fn alone(settings: &Settings) -> (Outcome, Vec<String>) {
 }
 
 /// As a check counts others: what could not be asked may be up.
-async fn count(backends: Vec<(String, Arc<Settings>)>, at_least: usize) -> (Outcome, Vec<String>) {
+async fn count(
+    backends: Vec<(String, Arc<Settings>)>,
+    at_least: usize,
+    shared: &Shared,
+) -> (Outcome, Vec<String>) {
     let all = backends.len();
     let begun = Instant::now();
     let mut runs = JoinSet::new();
     for (place, (name, settings)) in backends.into_iter().enumerate() {
-        runs.spawn(async move { (place, name, ask(&settings).await.0) });
+        let keeper = shared.keeper.clone();
+        let shared = Shared { keeper, ..Shared::default() };
+        runs.spawn(async move { (place, name, make(&settings, &shared).await.0) });
     }
     let (mut steps, mut serving, mut down) = (BTreeMap::new(), 0, BTreeMap::new());
     while let Some(ended) = runs.join_next().await {
@@ -95,6 +104,10 @@ mod tests {
         ToTry { settings: Arc::new(settings), backends: Vec::new() }
     }
 
+    async fn attempt(to_try: ToTry) -> v1::TryCheckReply {
+        super::attempt(to_try, &Keeper::default()).await
+    }
+
     async fn connect() -> Settings {
         let to = server(async |_stream| {}).await;
         settings(Method::Tcp { to, send: Vec::new(), expect: None })
@@ -110,16 +123,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_try_says_what_came_of_it() {
-        let reply = make(one(connect().await)).await;
+        let reply = attempt(one(connect().await)).await;
         assert_eq!((reply.outcome.as_str(), reply.text.as_str()), ("answered", "connected"));
         assert!(reply.steps[0].starts_with("connected to 127.0.0.1:"), "{:?}", reply.steps);
         assert!(reply.took_us > 0);
         let slow = Settings { slow: Some(Duration::ZERO), ..connect().await };
-        assert_eq!(make(one(slow)).await.outcome, "slow");
-        let reply = make(one(refused().await)).await;
+        assert_eq!(attempt(one(slow)).await.outcome, "slow");
+        let reply = attempt(one(refused().await)).await;
         assert_eq!(reply.outcome, "failed");
         assert!(reply.text.starts_with("connection refused by 127.0.0.1:"), "{}", reply.text);
-        assert_eq!(make(one(absent())).await.outcome, "not-asked");
+        assert_eq!(attempt(one(absent())).await.outcome, "not-asked");
     }
 
     #[tokio::test]
@@ -129,7 +142,7 @@ mod tests {
         let count = async |at_least| {
             let of = ["b", "a", "c"].map(str::to_owned).to_vec();
             let settings = Arc::new(settings(Method::Backends { of, at_least }));
-            make(ToTry { settings, backends: backends.to_vec() }).await
+            attempt(ToTry { settings, backends: backends.to_vec() }).await
         };
         let reply = count(1).await;
         assert_eq!(
