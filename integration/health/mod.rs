@@ -1,3 +1,11 @@
 //! Checks, and the announcements that follow them.
 
+mod ailing;
+mod dying;
+mod everywhere;
+mod frozen;
 mod origins;
+mod quiet;
+mod rules;
+mod scene;
+mod service;

@@ -37,6 +37,8 @@ pub struct Instance {
     pub sequence: u32,
     /// Seconds; 3600 takes it out of the databases.
     pub age: u16,
+    /// Of an AS-external-LSA.
+    pub metric: Option<u32>,
 }
 
 impl Capture {
@@ -196,7 +198,7 @@ impl Capture {
     }
 }
 
-/// The LSAs of one Update (RFC 2328 A.3.5, A.4.1).
+/// The LSAs of one Update (RFC 2328 A.3.5, A.4.1, A.4.5).
 fn instances(time: u64, payload: &[u8]) -> Vec<Instance> {
     let mut rest = &payload[28..];
     let mut instances = Vec::new();
@@ -209,6 +211,7 @@ fn instances(time: u64, payload: &[u8]) -> Vec<Instance> {
             key: (rest[3], address(4), address(8)),
             sequence: u32::from_be_bytes(four(12)) ^ 0x8000_0000,
             age: u16::from_be_bytes([rest[0], rest[1]]),
+            metric: (rest[3] == 5).then(|| u32::from_be_bytes(four(24)) & 0xff_ffff),
         });
         rest = &rest[usize::from(u16::from_be_bytes([rest[18], rest[19]]))..];
     }

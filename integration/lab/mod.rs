@@ -43,6 +43,7 @@ pub use node::Node;
 pub use openbgpd::Openbgpd;
 pub use peer::{Peer, Seen, Session, Speaker};
 pub use probe::{Prober, Responder};
+pub use run::run;
 pub use sessions::Sessions;
 pub use shuntd::Shuntd;
 pub use wait::{PATIENCE, wait_for};

@@ -74,10 +74,13 @@ impl Agent {
             let Route::Bgp(path) = candidate.route else { continue };
             let Some(source) = self.rib.source(path.source) else { continue };
             let named = self.neighbors.values().find(|known| known.source() == path.source);
-            let (Some(neighbor), Ok(Some(_)), false) = (named, path.hop, path.stale) else {
+            let attributes = path.attributes;
+            // The session is a way to the neighbour itself, by whatever routes the kernel has.
+            let itself = attributes.next_hop.address() == source.address;
+            let (Some(neighbor), true, false) = (named, itself || path.hop.is_ok(), path.stale)
+            else {
                 continue;
             };
-            let attributes = path.attributes;
             let med = attributes.med.unwrap_or(0);
             let shown = match neighbor.config.internal {
                 true => {
