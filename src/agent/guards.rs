@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Agent;
 use super::health::counted;
 use crate::config;
-use crate::group::{Closed, Decision, Gate, Limit};
-use crate::health::{Settings, State};
+use crate::group::{Closed, Decision, Gate, Limit, Patience, Sight};
+use crate::health::{Health, Settings, State, Verdict};
 use crate::types::{Prefix, Time};
 
 #[derive(Clone, Debug, Default)]
@@ -25,9 +25,13 @@ impl Agent {
             within: correlated.within,
             freeze: correlated.freeze,
         });
-        let settings = witnesses.iter().filter_map(|name| self.config.checks.get(name));
-        let doubt = settings.map(doubt).max().unwrap_or_default();
-        self.guards.gate.configure(self.config.checks.keys(), limit, doubt);
+        let checks = &self.config.checks;
+        let doubt = witnesses.iter().filter_map(|name| checks.get(name)).map(doubt).max();
+        let patience = Patience {
+            doubt: doubt.unwrap_or_default(),
+            recovery: checks.values().map(recovery).max().unwrap_or_default(),
+        };
+        self.guards.gate.configure(checks.keys(), limit, patience);
         self.look_around(now);
     }
 
@@ -39,7 +43,11 @@ impl Agent {
         }
         let Some(verdict) = self.checks.health.verdict(check) else { return };
         let is = counted(verdict);
-        if verdict.state == State::Unknown && verdict.known.is_none() {
+        if verdict.state == State::Unknown {
+            // Nothing has changed by that, except that nothing was known before of what we remember.
+            if verdict.known.is_some() {
+                self.guards.gate.remember(check, is, now);
+            }
             return;
         }
         let groups = self.groups_moved_by(check, is);
@@ -49,12 +57,20 @@ impl Agent {
     /// Whether any witness answers.
     fn look_around(&mut self, now: Time) {
         let witnesses = &self.config.guard.witnesses;
-        let is_down = |name: &String| {
-            let verdict = self.checks.health.verdict(name);
-            verdict.is_some_and(|verdict| verdict.state == State::Down)
+        let verdicts = || witnesses.iter().filter_map(|name| self.checks.health.verdict(name));
+        let sight = if witnesses.is_empty() || verdicts().any(Verdict::serves) {
+            Sight::Clear
+        } else if verdicts().all(|verdict| verdict.state == State::Down) {
+            Sight::Blind
+        } else {
+            Sight::Unsure
         };
-        let blind = !witnesses.is_empty() && witnesses.iter().all(is_down);
-        self.lowering.stale |= self.guards.gate.see(blind, now);
+        let gate = &mut self.guards.gate;
+        let was_blind = gate.is_blind();
+        self.lowering.stale |= gate.see(sight, now);
+        if was_blind && !gate.is_blind() {
+            self.checks.health.hurry(now);
+        }
     }
 
     /// Lets verdicts count again when a doubt is over, and tells of doubts.
@@ -133,8 +149,13 @@ impl Agent {
     }
 }
 
-/// What it takes at most to see a check fail, or recover.
+/// What it takes at most to see a check fail.
 fn doubt(settings: &Settings) -> Duration {
-    let rounds = u32::from(settings.rise.max(settings.fall));
-    settings.interval + settings.fast_interval * rounds + settings.limit() * 2
+    settings.interval + settings.fast_interval * settings.fall.into() + settings.limit() * 2
+}
+
+/// What it takes at most to see a check recover that is asked in a hurry: a run that hangs is waited for first.
+fn recovery(settings: &Settings) -> Duration {
+    let asked = Health::HURRY.min(settings.interval);
+    asked + settings.fast_interval * settings.rise.into() + settings.limit() * 2
 }

@@ -9,20 +9,40 @@ use crate::types::{RouterId, Time};
 /// A verdict counts as soon as it is there, unless there is a reason to doubt ourselves:
 ///
 /// - **Blind**: no witness answers, so it is us who cannot see. What changed while the witnesses were still being asked is
-///   taken back, and nothing counts until they have been seen again for as long as other checks need to recover.
+///   taken back, and nothing counts until one has been seen again for as long as other checks need to recover.
 /// - **Frozen**: more groups, or other nodes, have changed within a short time than is likely. Everything stays as it is
 ///   until the time is over; then every verdict counts as it is by then.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     checks: BTreeMap<String, Kept>,
     limit: Option<Limit>,
-    /// What it takes at most to see a witness fail, or recover.
-    doubt: Duration,
+    patience: Patience,
     blind: Option<Time>,
     /// We see again, and wait until the others do.
     recovers: Option<Time>,
     frozen: Option<Frozen>,
     recent: VecDeque<(Time, Subject)>,
+    /// Something may have been held back that nobody has looked at since.
+    was_closed: bool,
+}
+
+/// How long to doubt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patience {
+    /// What it takes at most to see that no witness answers.
+    pub doubt: Duration,
+    /// What it takes at most, after that is over, until every check is seen to do well again.
+    pub recovery: Duration,
+}
+
+/// Whether we see anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// A witness answers, or there is none to ask.
+    Clear,
+    /// A witness that is not known yet, or not any more, proves nothing.
+    Unsure,
+    Blind,
 }
 
 /// More changes than this say more of us than of the services.
@@ -74,14 +94,14 @@ enum Subject {
 }
 
 impl Gate {
-    /// These checks are there now, and this limit. `doubt` is what it takes at most to see a witness fail, or recover.
+    /// These checks are there now, and this limit.
     pub fn configure<'a>(
         &mut self,
         checks: impl Iterator<Item = &'a String>,
         limit: Option<Limit>,
-        doubt: Duration,
+        patience: Patience,
     ) {
-        self.doubt = doubt;
+        self.patience = patience;
         let there: BTreeSet<&String> = checks.collect();
         self.checks.retain(|name, _| there.contains(name));
         self.limit = limit;
@@ -103,12 +123,12 @@ impl Gate {
         groups: impl Iterator<Item = String>,
         now: Time,
     ) -> bool {
-        // What is known for the first time has not changed.
-        if !self.checks.contains_key(check) && self.blind.or(self.recovers).is_none() {
-            return self.take(check, counted, now);
-        }
         if self.closed().is_some() {
             return false;
+        }
+        // What is known for the first time has not changed.
+        if !self.checks.contains_key(check) {
+            return self.take(check, counted, now);
         }
         self.note(groups.map(Subject::Group), "groups", now);
         if self.closed().is_some() {
@@ -124,6 +144,12 @@ impl Gate {
         !was_frozen && self.frozen.is_some()
     }
 
+    /// A check was known to be so in an earlier life, which no doubt of this one concerns.
+    pub fn remember(&mut self, check: &str, counted: Counted, now: Time) {
+        let kept = Kept { counted, since: now, before: counted };
+        self.checks.entry(check.to_owned()).or_insert(kept);
+    }
+
     /// Whatever is doubted, this is so. Says whether it is something else than before.
     pub fn take(&mut self, check: &str, counted: Counted, now: Time) -> bool {
         let before = self.counted(check);
@@ -135,7 +161,7 @@ impl Gate {
         if kept.counted == counted {
             return false;
         }
-        let before = if kept.since + self.doubt >= now { kept.before } else { before };
+        let before = if kept.since + self.patience.doubt >= now { kept.before } else { before };
         *kept = Kept { counted, since: now, before };
         true
     }
@@ -153,40 +179,46 @@ impl Gate {
         };
         if of(true).max(of(false)) > limit.more_than {
             self.frozen = Some(Frozen { until: now + limit.freeze, what, limit });
+            self.was_closed = true;
             self.recent.clear();
         }
     }
 
     /// Whether any witness answers. Says whether something else counts now.
-    pub fn see(&mut self, blind: bool, now: Time) -> bool {
-        match (blind, self.blind) {
-            (true, None) => {
+    pub fn see(&mut self, sight: Sight, now: Time) -> bool {
+        match (sight, self.blind) {
+            (Sight::Blind, None) => {
                 self.blind = Some(now);
                 self.recovers = None;
+                self.was_closed = true;
                 let mut changed = false;
                 for kept in self.checks.values_mut() {
-                    if kept.since + self.doubt >= now && kept.counted != kept.before {
+                    if kept.since + self.patience.doubt >= now && kept.counted != kept.before {
                         kept.counted = kept.before;
                         changed = true;
                     }
                 }
                 changed
             }
-            (false, Some(_)) => {
+            (Sight::Clear, Some(_)) => {
                 self.blind = None;
-                self.recovers = Some(now + self.doubt);
+                self.recovers = Some(now + self.patience.recovery);
                 false
             }
-            (true, Some(_)) | (false, None) => false,
+            (Sight::Blind | Sight::Unsure, Some(_)) | (Sight::Clear | Sight::Unsure, None) => false,
         }
     }
 
     /// Ends what is over. Says whether the verdicts count again, and are to be given with [`Gate::take`].
     pub fn tick(&mut self, now: Time) -> bool {
-        let was_closed = self.closed().is_some();
         self.frozen = self.frozen.filter(|frozen| frozen.until > now);
         self.recovers = self.recovers.filter(|until| *until > now);
-        was_closed && self.closed().is_none()
+        let is_closed = self.closed().is_some();
+        std::mem::replace(&mut self.was_closed, is_closed) && !is_closed
+    }
+
+    pub fn is_blind(&self) -> bool {
+        self.blind.is_some()
     }
 
     pub fn deadline(&self) -> Option<Time> {
@@ -221,12 +253,17 @@ mod tests {
     /// Three checks that are known to be well.
     fn gate(limit: Option<Limit>) -> Gate {
         let mut gate = Gate::default();
-        let checks = ["a", "b", "c"].map(str::to_owned);
-        gate.configure(checks.iter(), limit, DOUBT);
-        for check in &checks {
+        configure(&mut gate, &["a", "b", "c"], limit);
+        for check in ["a", "b", "c"] {
             assert!(!gate.take(check, Counted::WELL, Time::ZERO));
         }
         gate
+    }
+
+    fn configure(gate: &mut Gate, checks: &[&str], limit: Option<Limit>) {
+        let checks: Vec<String> = checks.iter().map(|check| (*check).to_owned()).collect();
+        let patience = Patience { doubt: DOUBT, recovery: Duration::from_secs(4) };
+        gate.configure(checks.iter(), limit, patience);
     }
 
     fn limit() -> Option<Limit> {
@@ -243,14 +280,15 @@ mod tests {
         let mut gate = gate(None);
         assert!(offer(&mut gate, "a", &[], at(10)));
         assert!(offer(&mut gate, "b", &[], at(20)));
-        assert!(gate.see(true, at(22)));
+        assert!(gate.see(Sight::Blind, at(22)));
         assert_eq!((gate.counted("a"), gate.counted("b")), (DOWN, Counted::WELL));
         assert!(!offer(&mut gate, "c", &[], at(23)));
-        assert!(!gate.see(false, at(60)));
+        assert!(!gate.see(Sight::Clear, at(60)));
         assert!(!offer(&mut gate, "c", &[], at(61)), "it recovers");
-        assert_eq!(gate.deadline(), Some(at(63)));
-        assert!(gate.tick(at(63)), "from now on all count");
-        assert!(gate.take("b", DOWN, at(63)));
+        assert_eq!(gate.deadline(), Some(at(64)));
+        assert!(!gate.tick(at(63)));
+        assert!(gate.tick(at(64)), "from now on all count");
+        assert!(gate.take("b", DOWN, at(64)));
         assert_eq!((gate.counted("b"), gate.closed()), (DOWN, None));
     }
 
@@ -262,7 +300,7 @@ mod tests {
         assert!(gate.take("a", DOWN, at(12)));
         assert!(gate.take("b", slow, at(5)));
         assert!(gate.take("b", DOWN, at(12)));
-        assert!(gate.see(true, at(13)));
+        assert!(gate.see(Sight::Blind, at(13)));
         assert_eq!((gate.counted("a"), gate.counted("b")), (Counted::WELL, slow));
     }
 
@@ -302,7 +340,7 @@ mod tests {
     #[test]
     fn what_is_known_for_the_first_time_has_not_changed() {
         let mut gate = Gate::default();
-        gate.configure(["a", "b", "c"].map(str::to_owned).iter(), limit(), DOUBT);
+        configure(&mut gate, &["a", "b", "c"], limit());
         for check in ["a", "b", "c"] {
             assert!(offer(&mut gate, check, &["g1", "g2", "g3"], at(0)));
         }
@@ -316,5 +354,85 @@ mod tests {
         assert!(!gate.node_changed(RouterId::from_bits(2), at(2)));
         assert!(gate.node_changed(RouterId::from_bits(3), at(3)));
         assert!(!offer(&mut gate, "b", &[], at(4)));
+    }
+
+    #[test]
+    fn only_a_witness_that_answers_ends_blindness() {
+        let mut gate = gate(None);
+        gate.see(Sight::Unsure, at(5));
+        assert_eq!(gate.closed(), None);
+        gate.see(Sight::Blind, at(10));
+        gate.see(Sight::Unsure, at(20));
+        assert_eq!(gate.closed(), Some(Closed::Blind { since: at(10) }));
+        gate.see(Sight::Clear, at(30));
+        assert_eq!(gate.closed(), Some(Closed::Recovering { until: at(34) }));
+        // Blind again, before it was over: what counted before still does.
+        gate.see(Sight::Blind, at(32));
+        assert!(!gate.tick(at(40)));
+        assert_eq!(gate.closed(), Some(Closed::Blind { since: at(32) }));
+    }
+
+    #[test]
+    fn what_is_new_while_nothing_counts_does_not_count_either() {
+        for close in [Sight::Blind, Sight::Clear] {
+            let mut gate = gate(limit());
+            match close {
+                Sight::Blind => assert!(!gate.see(Sight::Blind, at(1))),
+                _ => assert!(!offer(&mut gate, "a", &["g1", "g2", "g3"], at(1))),
+            }
+            configure(&mut gate, &["a", "b", "c", "new"], limit());
+            assert!(!offer(&mut gate, "new", &["g4"], at(2)));
+            assert_eq!(gate.counted("new"), Counted::WELL);
+        }
+    }
+
+    #[test]
+    fn what_was_down_in_an_earlier_life_is_not_taken_back() {
+        let mut gate = gate(None);
+        configure(&mut gate, &["a", "b", "c", "old", "new"], None);
+        gate.remember("old", DOWN, at(0));
+        assert!(offer(&mut gate, "new", &[], at(1)));
+        assert!(gate.see(Sight::Blind, at(2)));
+        assert_eq!((gate.counted("old"), gate.counted("new")), (DOWN, Counted::WELL));
+        gate.remember("a", DOWN, at(3));
+        assert_eq!(gate.counted("a"), Counted::WELL, "this life knows better");
+    }
+
+    #[test]
+    fn a_freeze_that_is_configured_away_is_over_for_all_that_it_held_back() {
+        let mut gate = gate(limit());
+        assert!(!offer(&mut gate, "a", &["g1", "g2", "g3"], at(1)));
+        configure(&mut gate, &["a", "b", "c"], None);
+        assert_eq!(gate.closed(), None);
+        assert!(gate.tick(at(2)), "all is to be looked at again");
+        assert!(!gate.tick(at(3)));
+    }
+
+    #[test]
+    fn while_frozen_and_blind_the_later_end_counts() {
+        let mut gate = gate(limit());
+        gate.see(Sight::Blind, at(1));
+        for node in 1..=3 {
+            gate.node_changed(RouterId::from_bits(node), at(2));
+        }
+        gate.see(Sight::Clear, at(10));
+        assert!(!gate.tick(at(14)), "it is frozen still");
+        assert!(matches!(gate.closed(), Some(Closed::Frozen { what: "nodes", .. })));
+        assert!(gate.tick(at(302)));
+    }
+
+    /// What goes on to change after a freeze freezes it again.
+    #[test]
+    fn a_freeze_that_ends_too_soon_begins_anew() {
+        let mut gate = gate(limit());
+        assert!(!offer(&mut gate, "a", &["g1", "g2", "g3"], at(0)));
+        assert!(gate.tick(at(300)));
+        assert!(gate.take("a", DOWN, at(300)), "as it is by then");
+        for (check, group) in [("a", "g1"), ("b", "g2")] {
+            let is = if check == "a" { Counted::WELL } else { DOWN };
+            assert!(gate.offer(check, is, std::iter::once(group.to_owned()), at(301)));
+        }
+        assert!(!offer(&mut gate, "c", &["g3"], at(302)));
+        assert_eq!(gate.deadline(), Some(at(602)));
     }
 }

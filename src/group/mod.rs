@@ -53,7 +53,7 @@ pub use announcement::{Announcement, Because, Circumstances, Raised, effective, 
 pub use definitions::{
     Definitions, Effect, Follow, Group, Need, OnAllDown, OnLoss, Policy, UnknownTarget,
 };
-pub use gate::{Closed, Gate, Limit};
+pub use gate::{Closed, Gate, Limit, Patience, Sight};
 pub use intent::{Intent, Order, Target};
 pub use intents::{Damaged, Intents};
 pub use levels::{Levels, UnknownLevel};

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::flapping::Flapping;
 use super::latency::Latency;
 use super::verdict::score;
-use super::{Method, Outcome, Penalty, Remembered, Settings, State, Verdict};
+use super::{Health, Method, Outcome, Penalty, Remembered, Settings, State, Verdict};
 use crate::types::{Rng, Time};
 
 /// What is later than its timeout by more than this was delayed by ourselves: a timer of the driver is late by
@@ -242,6 +242,16 @@ impl Check {
                 Next::At(now + rng.jitter(self.settings.interval, least, 100))
             }
         };
+    }
+
+    pub(super) fn hurry(&mut self, rng: &mut Rng, now: Time) {
+        if let Next::At(at) = self.next
+            && self.state != State::Up
+        {
+            // Not all of them at once.
+            let soon = now + rng.jitter(self.settings.interval.min(Health::HURRY), 0, 100);
+            self.next = Next::At(at.min(soon));
+        }
     }
 
     /// Whether the last result contradicts the verdict, so that the next ones are wanted soon.

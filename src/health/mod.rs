@@ -178,6 +178,20 @@ impl Health {
         }
     }
 
+    /// What hurries begins within this.
+    pub const HURRY: Duration = Duration::from_secs(1);
+
+    /// What is not up is asked soon, however long its interval is: there is reason to think that it does better.
+    pub fn hurry(&mut self, now: Time) {
+        let ids: Vec<CheckId> = self.checks.keys().copied().collect();
+        for id in ids {
+            if let Some(check) = self.checks.get_mut(&id) {
+                check.hurry(&mut self.rng, now);
+            }
+            self.schedule(id);
+        }
+    }
+
     /// When to tick next.
     pub fn deadline(&self) -> Option<Time> {
         self.deadlines.next()

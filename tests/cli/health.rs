@@ -44,7 +44,7 @@ pub fn checks() -> Vec<Check> {
             objective_us: 150_000,
             window: 300,
             half_life_us: 60_000_000,
-            hold_above: 3000,
+            hold_above: 2500,
             release_below: 750,
             source_address: text("192.0.2.1"),
             interface: text("eth1"),

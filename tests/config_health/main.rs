@@ -141,7 +141,7 @@ fn the_example_is_what_its_comments_say() {
     assert_eq!((web.interval, web.fast_interval, web.timeout), (ms(1000), ms(100), ms(500)));
     assert_eq!((web.rise, web.fall, web.slow), (5, 3, Some(ms(300))));
     assert_eq!(web.objective, Some(Objective { p95: ms(150), window: 300 }));
-    let damping = Damping { half_life: ms(60_000), hold_above: 3000, release_below: 750 };
+    let damping = Damping { half_life: ms(60_000), hold_above: 2500, release_below: 750 };
     assert_eq!(web.damping, Some(damping));
     let Method::Http(http) = &web.method else { panic!("{:?}", web.method) };
     assert_eq!(

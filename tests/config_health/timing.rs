@@ -33,7 +33,7 @@ fn what_is_given_is_taken() {
     assert_eq!(it.damping, Some(Damping { half_life: day, hold_above: 1000, release_below: 100 }));
     let file = settings("file = \"/run/x\"\nfall = 2\nhalf-life = \"1s\"");
     assert_eq!((file.rise, file.fall), (1, 2));
-    assert_eq!(file.damping.unwrap().hold_above, 3000);
+    assert_eq!(file.damping.unwrap().hold_above, 2500);
 }
 
 #[test]
@@ -277,7 +277,7 @@ error: `release-below` is not lower than `hold-above`
   --> shunt.toml:29:17
    |
 29 | release-below = 4000
-   |                 ^^^^ held from 3000 on, released below 4000
+   |                 ^^^^ held from 2500 on, released below 4000
 "#,
     );
     check(

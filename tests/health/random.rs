@@ -22,7 +22,7 @@ fn what_a_service_does_for_long_is_what_is_thought_of_it() {
     for seed in 0..150 {
         let mut rng = Rng::new(seed);
         let half_life = millis(500);
-        let damping = Damping { half_life, hold_above: 3000, release_below: 750 };
+        let damping = Damping { half_life, hold_above: 2500, release_below: 750 };
         let each = Settings {
             slow: rng.chance(50).then_some(millis(30)),
             objective: rng.chance(50).then_some(Objective { p95: millis(20), window: 20 }),

@@ -128,3 +128,23 @@ fn what_was_missed_is_not_made_up_for() {
     world.run_for(millis(61_000));
     assert!(world.begun["a"].len() - begun <= 12, "{}", world.begun["a"].len() - begun);
 }
+
+#[test]
+fn what_is_down_can_be_hurried() {
+    let rarely = Duration::from_secs(1500);
+    let rare = Settings { interval: rarely, ..settings() };
+    let mut world = World::new(1, &[("a", rare.clone()), ("b", rare)]);
+    world.until("b", State::Up);
+    world.set("a", Does::Refuses(0));
+    world.until("a", State::Down);
+    world.run_for(Duration::from_secs(30));
+    world.set("a", Does::Answers(1));
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(world.state("a"), State::Down);
+    let runs = world.health.check("b").unwrap().counters().answered;
+    let now = world.now;
+    world.health.hurry(now);
+    let took = world.until("a", State::Up);
+    assert!(took <= Duration::from_secs(2), "{took:?}");
+    assert_eq!(world.health.check("b").unwrap().counters().answered, runs, "it does well");
+}

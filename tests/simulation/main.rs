@@ -9,6 +9,7 @@ mod faults;
 mod firewalls;
 mod gateway;
 mod health;
+mod health_guards;
 mod health_reading;
 mod ospf;
 mod reading;

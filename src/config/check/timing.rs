@@ -129,7 +129,7 @@ fn read_damping(section: &Section<'_>, report: &mut Report<'_>) -> Option<Dampin
                 .help("add a line such as `half-life = \"60s\"`");
         }
     }
-    let hold = hold_above.unwrap_or(3000);
+    let hold = hold_above.unwrap_or(2500);
     let release = release_below.unwrap_or(750);
     let are_read = |key, value: Option<u32>| value.is_some() || !section.has(key);
     if are_read("hold-above", hold_above)
