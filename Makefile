@@ -31,6 +31,7 @@ format: setup-build
 
 lint: setup-build
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test interop -- -D warnings
 
 # The interop target has `test = false`, so this runs all the others: licences, layering, unit, simulation, CLI.
 unit: setup-build

@@ -394,8 +394,8 @@ fn attributes_are_dropped_or_passed_on_as_their_flags_say() {
     for number in 0..come_through {
         bird_has(&bird, &prefix(number));
     }
-    for number in come_through..attributes.len() {
-        assert_eq!(bird.route(&prefix(number)).unwrap(), None, "{}", attributes[number]);
+    for (number, attribute) in attributes.iter().enumerate().skip(come_through) {
+        assert_eq!(bird.route(&prefix(number)).unwrap(), None, "{attribute}");
     }
 
     // What is on the wire: dropped attributes are gone, the others are as they came, marked as partial.
