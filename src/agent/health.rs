@@ -45,6 +45,7 @@ impl Agent {
         self.checks.health.handle(Event::Configured(self.config.checks.clone()), now);
         self.lowering.stale = true;
         self.others.stale = true;
+        self.configure_followers();
         self.configure_guards(now);
         self.run_health(now);
     }

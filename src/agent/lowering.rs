@@ -19,6 +19,8 @@ const NAMED: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lowering {
     pub stale: bool,
+    /// The groups that have a check among theirs.
+    followers: BTreeMap<String, Vec<String>>,
     /// Prefixes that are not as their base says.
     pub lowered: BTreeMap<Prefix, Lowered>,
     pub withdrawals: BTreeMap<Prefix, Withdrawal>,
@@ -31,6 +33,17 @@ pub(super) struct Lowering {
 }
 
 impl Agent {
+    /// Takes over which groups follow which checks.
+    pub(super) fn configure_followers(&mut self) {
+        let mut followers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, group) in &self.config.groups {
+            for check in group.health.iter().flat_map(|policy| &policy.checks) {
+                followers.entry(check.clone()).or_default().push(name.clone());
+            }
+        }
+        self.lowering.followers = followers;
+    }
+
     /// Looks what lowers the groups. Says whether a preference may have changed.
     pub(super) fn settle_lowering(&mut self, now: Time) -> bool {
         self.lowering.started |= now >= self.start_ends();
@@ -192,11 +205,11 @@ impl Agent {
             policy.is_some_and(|policy| {
                 let then = |name: &str| if name == check { is } else { gate.counted(name) };
                 let before = policy.judge(|name| gate.counted(name));
-                policy.checks.iter().any(|name| name == check)
-                    && policy.effects(before) != policy.effects(policy.judge(then))
+                policy.effects(before) != policy.effects(policy.judge(then))
             })
         };
-        self.config.groups.keys().filter(moved).cloned().collect()
+        let followers = self.lowering.followers.get(check);
+        followers.into_iter().flatten().filter(moved).cloned().collect()
     }
 
     /// Looks which objects of rules are not as they should be.

@@ -175,7 +175,7 @@ impl Check {
     /// `None`: nothing to remember.
     pub(super) fn remembered(&self, now: Time) -> Option<Remembered> {
         let penalty = self.penalty(now);
-        let known = self.verdict.known.filter(|state| *state > State::Up);
+        let known = lasting(self.verdict.known);
         (penalty.is_some() || known.is_some()).then_some(Remembered { known, penalty })
     }
 
@@ -369,7 +369,7 @@ impl Check {
             self.verdict.since = now;
         }
         if shown != State::Unknown {
-            self.news |= self.verdict.known.replace(shown) != Some(shown);
+            self.news |= lasting(self.verdict.known.replace(shown)) != lasting(Some(shown));
         }
         if let Some(text) = text {
             self.verdict.reason = text;
@@ -382,6 +382,11 @@ impl Check {
         let changed = self.verdict.essence() != before;
         changed.then(|| Before { state: before.0, lasted: now.since(since) })
     }
+}
+
+/// That it is well is not remembered.
+fn lasting(known: Option<State>) -> Option<State> {
+    known.filter(|state| *state > State::Up)
 }
 
 fn late(age: Duration) -> String {

@@ -19,12 +19,15 @@ struct Node {
     well: bool,
     runs: usize,
     running: VecDeque<(Time, Run)>,
-    /// All that was wanted beside runs.
-    others: Vec<Action>,
+    /// What is to be remembered, and when that was stored.
+    stored: Vec<(Time, String)>,
+    /// All that was wanted beside these, and when.
+    others: Vec<(Time, Action)>,
 }
 
 impl Node {
-    fn new(count: usize) -> Node {
+    /// `more` is of each check.
+    fn new(count: usize, more: &str) -> Node {
         let mut text =
             "[node]\nname = \"n\"\nsite = \"dc1\"\nasn = 64500\nrouter-id = \"192.0.2.1\"\n\
                         own-prefixes = [\"198.51.100.0/24\"]\n[kernel]\ngrace = \"0s\"\n"
@@ -32,7 +35,7 @@ impl Node {
         for number in 0..count {
             let _ = write!(
                 text,
-                "[check.c{number}]\ntcp = \"10.0.0.1:80\"\n\
+                "[check.c{number}]\ntcp = \"10.0.0.1:80\"\n{more}\n\
                  [group.g{number}]\nprefixes = [\"198.51.100.{number}/32\"]\n\
                  base = {{ dc1 = \"primary\" }}\nchecks = [\"c{number}\"]\n"
             );
@@ -49,8 +52,8 @@ impl Node {
             state_directory: String::new(),
             warnings: Vec::new(),
         });
-        let (running, others) = Default::default();
-        Node { agent, now: Time::ZERO, well: true, runs: 0, running, others }
+        let (running, stored, others) = Default::default();
+        Node { agent, now: Time::ZERO, well: true, runs: 0, running, stored, others }
     }
 
     /// Each run ends 1 ms later; those that end together are all told before the next tick, as the driver does it.
@@ -83,7 +86,8 @@ impl Node {
                         self.runs += 1;
                         self.running.push_back((self.now + millis(1), run));
                     }
-                    other => self.others.push(other),
+                    Action::StoreHealth { text } => self.stored.push((self.now, text)),
+                    other => self.others.push((self.now, other)),
                 }
             }
         }
@@ -98,18 +102,19 @@ impl Node {
 
 #[test]
 fn while_verdicts_stay_the_agent_does_nothing_but_ask() {
-    let mut node = Node::new(200);
+    let mut node = Node::new(200, "");
     node.run_for(Duration::from_secs(3));
     (node.runs, node.others) = Default::default();
     node.run_for(Duration::from_secs(10));
     assert!((2000..2300).contains(&node.runs), "{}", node.runs);
     assert!(node.others.is_empty(), "{:?}", node.others.first());
+    assert!(node.stored.is_empty(), "{:?}", node.stored.first());
     assert_eq!(node.drained(), 0);
 }
 
 #[test]
 fn when_all_fail_each_group_follows_its_check() {
-    let mut node = Node::new(200);
+    let mut node = Node::new(200, "");
     node.run_for(Duration::from_secs(3));
     node.well = false;
     node.run_for(Duration::from_secs(2));
@@ -117,4 +122,51 @@ fn when_all_fail_each_group_follows_its_check() {
     node.well = true;
     node.run_for(Duration::from_secs(2));
     assert_eq!(node.drained(), 0);
+}
+
+/// When a verdict became another one.
+fn changes(node: &Node) -> Vec<Time> {
+    let is_one = |action: &Action| matches!(action, Action::Report(event) if event.kind == "check");
+    node.others.iter().filter(|(_, action)| is_one(action)).map(|(at, _)| *at).collect()
+}
+
+/// Whenever the process is killed, no more than a second is forgotten; and what only decays is not written again.
+#[test]
+fn what_is_remembered_is_stored_when_it_grows_and_at_no_other_time() {
+    let damped = "half-life = \"60s\"\ninterval = \"200ms\"\nfast-interval = \"50ms\"";
+    let mut node = Node::new(20, damped);
+    node.run_for(Duration::from_secs(15));
+    assert!(node.stored.is_empty(), "{:?}", node.stored.first());
+    node.others.clear();
+    for round in 0..20 {
+        node.well = round % 2 == 1;
+        node.run_for(millis(700));
+    }
+    node.well = true;
+    node.run_for(Duration::from_secs(5));
+    let changes = changes(&node);
+    // Down and up twice, and held at the third time.
+    assert_eq!(changes.len(), 20 * 5);
+    let stored = std::mem::take(&mut node.stored);
+    for at in &changes {
+        let soon =
+            |(stored, _): &&(Time, String)| (*at..=*at + Duration::from_secs(1)).contains(stored);
+        assert!(stored.iter().any(|one| soon(&one)), "{at} is not stored");
+    }
+    for pair in stored.windows(2) {
+        let between = pair[1].0 - pair[0].0;
+        assert!(between >= Duration::from_secs(1), "{between:?}");
+    }
+    let last = &stored.last().unwrap().1;
+    assert_eq!(last.matches("\"held\":true").count(), 20, "{last}");
+    node.run_for(Duration::from_secs(60));
+    assert!(node.stored.is_empty(), "while it decays: {:?}", node.stored.first());
+    // It is let go, and up again, within four half-lives; nothing is left to be remembered but what still decays.
+    node.run_for(Duration::from_secs(4 * 60));
+    assert!((1..=20).contains(&node.stored.len()), "{:?}", node.stored.len());
+    let last = &node.stored.last().unwrap().1;
+    assert!(!last.contains("down") && !last.contains("held"), "{last}");
+    node.stored.clear();
+    node.run_for(Duration::from_secs(600));
+    assert!(node.stored.is_empty(), "{:?}", node.stored.first());
 }
