@@ -226,6 +226,8 @@ impl Check {
     fn begin(&mut self, rng: &mut Rng, now: Time) {
         let most = match self.is_in_doubt() {
             true => usize::from(self.settings.rise.max(self.settings.fall)),
+            // One that is about to be given up must not delay the next one.
+            false if self.settings.fits() => 2,
             false => 1,
         };
         if self.running.len() >= most {

@@ -31,7 +31,8 @@
 //!
 //! Once in each interval, the first time after a part of it that is drawn, so that a thousand checks do not start at once. While a
 //! result contradicts the verdict, after the fast interval, whether the run before is over or not: else a service that
-//! never answers would take `fall` timeouts to be seen. At other times a check has one run at most.
+//! never answers would take `fall` timeouts to be seen. At other times a check has one run at most; but where the timeouts are not
+//! longer than the interval, a run that is about to be given up does not delay the next one.
 //!
 //! # Flapping
 //!

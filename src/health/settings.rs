@@ -60,6 +60,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether a run is over when the next one begins, but for the set-up of a connection and for jitter.
+    pub fn fits(&self) -> bool {
+        self.timeout <= self.interval && self.connect_timeout <= self.interval
+    }
+
     /// The longest that a run takes.
     pub fn limit(&self) -> Duration {
         match &self.method {

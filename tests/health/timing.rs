@@ -73,6 +73,21 @@ fn outside_of_doubt_there_is_one_run_at_most() {
     assert!(begun.windows(2).skip(1).all(|pair| pair[1] - pair[0] == millis(350)), "{begun:?}");
 }
 
+/// Connections are set up in no time here, but jitter makes the next run due before the one that hangs is given up.
+#[test]
+fn a_run_that_fits_into_the_interval_does_not_delay_the_next() {
+    let settings = Settings { timeout: millis(100), jitter: 20, ..settings() };
+    let mut world = World::new(1, &[("a", settings)]);
+    world.set("a", Does::Hangs);
+    world.until("a", State::Down);
+    world.run_for(millis(1000));
+    world.most.clear();
+    world.run_for(millis(60_000));
+    assert_eq!(world.most["a"], 2);
+    let begun = &world.begun["a"];
+    assert!(begun.windows(2).all(|pair| pair[1] - pair[0] <= millis(100)), "{begun:?}");
+}
+
 #[test]
 fn in_doubt_there_are_no_more_runs_than_it_takes() {
     for does in [Does::Hangs, Does::Answers(45)] {

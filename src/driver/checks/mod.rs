@@ -118,8 +118,9 @@ async fn make(settings: &Settings, shared: &Shared) -> (Outcome, Vec<String>) {
             tcp::ask(&mut course, *to, send, expect.as_deref()).await
         }
         Method::Http(http) => http::ask(&mut course, http).await,
+        // By far the largest of all: the others would be as large.
         Method::Grpc { to, service, tls } => {
-            grpc::ask(&mut course, *to, service, tls.as_ref()).await
+            Box::pin(grpc::ask(&mut course, *to, service, tls.as_ref())).await
         }
         Method::Icmp { to } => icmp::ask(&mut course, *to).await,
         Method::Dns(query) => dns::ask(&mut course, query).await,
