@@ -63,6 +63,18 @@ pub fn memory(node: &Node, field: &str) -> f64 {
     pids.split_whitespace().filter_map(kib).sum::<f64>() / 1024.0
 }
 
+/// The memory of all processes inside `node`, in MiB, where what is shared counts for each of those that share it in
+/// part (`Pss` of `/proc/PID/smaps_rollup`).
+pub fn shared_out(node: &Node) -> f64 {
+    let pids = node.run("ip", &["netns", "pids", node.namespace()]).unwrap_or_default();
+    let kib = |pid: &str| -> Option<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    pids.split_whitespace().filter_map(kib).sum::<f64>() / 1024.0
+}
+
 /// The processor time that all processes in a node have used.
 pub fn processor(node: &Node) -> Duration {
     let pids = node.run("ip", &["netns", "pids", node.namespace()]).unwrap_or_default();
