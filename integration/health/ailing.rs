@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::scene::{Plan, Protocol, Scene};
+use super::plan::{Plan, Protocol};
+use super::scene::Scene;
 use super::service::Answer;
 
 #[test]

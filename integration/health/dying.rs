@@ -1,6 +1,7 @@
 //! A service that dies, in each of the ways in which services do.
 
-use super::scene::{Plan, Protocol, Scene};
+use super::plan::{Plan, Protocol};
+use super::scene::Scene;
 use super::service::Answer;
 
 /// It moves to the other site and back: a change each way.

@@ -1,6 +1,7 @@
 //! What is down at every site, or where there is only one.
 
-use super::scene::{Plan, Protocol, SERVICE, Scene};
+use super::plan::{Plan, Protocol, SERVICE};
+use super::scene::Scene;
 use super::service::Answer;
 
 const ILL: [usize; 2] = [0, 1];
@@ -77,12 +78,17 @@ fn the_last_site_stays_and_says_why() {
     let status = scene.sites[0].shuntd.order(&["status"]);
     assert!(!status.contains("min-sites"), "{status}");
     scene.said([&[0], &[100]]);
-    // It goes again, and in good order: by then this one is here.
+    // That one fails too: this one has been back before it goes.
     scene.sites[1].service.set(Answer::Ill);
     scene.lands(0);
     scene.pass(3.0);
     scene.said([&[10], &[9, 0]]);
     scene.was_always_announced();
+    // An operator may do what nothing else does.
+    scene.sites[0].shuntd.order(&["withdraw", "payments"]);
+    scene.prefers(1);
+    scene.sites[1].shuntd.order(&["withdraw", "payments"]);
+    scene.is_gone();
 }
 
 #[test]
@@ -95,7 +101,7 @@ fn down_everywhere_is_withdrawn_if_that_is_said() {
     scene.said([&[10], &[]]);
     scene.was_always_announced();
     scene.sites[1].service.set(Answer::Refused);
-    scene.inside.wait_next_hops(SERVICE, &[]);
+    scene.is_gone();
     scene.said([&[0], &[9, 0]]);
     scene.because(0, "(on-all-down = \"withdraw\"): not announced (0)");
     scene.sites[1].service.set(Answer::Well);

@@ -5,6 +5,7 @@ mod dying;
 mod everywhere;
 mod frozen;
 mod origins;
+mod plan;
 mod quiet;
 mod rules;
 mod scene;

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::scene::{Plan, Protocol, SECOND, SERVICE, Scene, UPSTREAM};
+use super::plan::{Plan, Protocol, SECOND, SERVICE, UPSTREAM};
+use super::scene::Scene;
 use crate::lab::{PATIENCE, Peer, wait_for};
 
 #[track_caller]
