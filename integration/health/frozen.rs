@@ -8,7 +8,9 @@ use super::service::Answer;
 
 #[track_caller]
 fn moves_nothing(protocol: Protocol) {
-    let mut scene = Scene::new(protocol, Plan::default());
+    // A single failure would be enough.
+    let mut scene =
+        Scene::new(protocol, Plan { check: "fall = 1\ntimeout = \"1s\"\n", ..Plan::default() });
     for seconds in [0.7, 1.3, 2.5] {
         scene.sites[0].shuntd.signal(Signal::SIGSTOP);
         scene.pass(seconds);
