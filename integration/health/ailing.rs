@@ -71,24 +71,18 @@ fn one_bad_backend_of_eight_changes_nothing_and_three_do() {
 fn one_hertz_of_flapping_is_damped() {
     let plan = Plan { check: "half-life = \"3s\"\nhold-above = 2000\n", ..Plan::default() };
     let mut scene = Scene::new(Protocol::Bgp, plan);
-    let flap = |scene: &Scene, seconds: usize| {
-        for _ in 0..seconds {
-            for answer in [Answer::Refused, Answer::Well] {
-                scene.sites[0].service.set(answer);
-                scene.pass(0.5);
-            }
-        }
-    };
-    flap(&scene, 5);
+    scene.sites[0].service.set(Answer::Flapping);
+    scene.because(0, "held as it changes too often");
+    scene.pass(1.0);
+    scene.lands(1);
     let [first, second] = scene.heard();
     assert!((3..=7).contains(&first.len()) && first.last() == Some(&10), "{first:?}");
     assert_eq!(second, [0_u32; 0]);
+    scene.pass(5.0);
     scene.lands(1);
-    flap(&scene, 5);
     scene.said([&[], &[]]);
-    scene.lands(1);
     scene.because(0, "held as it changes too often");
-    // Its last change was for the better, half a second ago.
+    scene.sites[0].service.set(Answer::Well);
     scene.lands(0);
     scene.said([&[200], &[]]);
     scene.was_always_announced();

@@ -15,6 +15,8 @@ use crate::lab::{Node, within};
 /// What its health is asked for by.
 pub const HEALTH: &str = "/health";
 
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// With its node's name.
@@ -27,6 +29,8 @@ pub enum Answer {
     Never,
     /// Nobody listens.
     Refused,
+    /// Nobody listens for half a second of each second.
+    Flapping,
     /// Only who asks for its health gets a 503.
     Ill,
 }
@@ -75,10 +79,14 @@ async fn serve(name: &str, port: u16, mut answers: watch::Receiver<Answer>, list
     let mut listener = None;
     loop {
         let answer = answers.borrow_and_update().clone();
-        match answer {
-            Answer::Refused => listener = None,
-            _ if listener.is_none() => listener = Some(listen(port).await),
-            _ => {}
+        let closed = match answer {
+            Answer::Flapping => listener.is_some(),
+            _ => answer == Answer::Refused,
+        };
+        if closed {
+            listener = None;
+        } else if listener.is_none() {
+            listener = Some(listen(port).await);
         }
         listening();
         let mut connections = JoinSet::new();
@@ -93,6 +101,7 @@ async fn serve(name: &str, port: u16, mut answers: watch::Receiver<Answer>, list
         tokio::select! {
             () = accepting => {}
             changed = answers.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(HALF_A_SECOND), if answer == Answer::Flapping => {}
         }
     }
 }
