@@ -9,6 +9,9 @@ use crate::group::{Closed, Decision, Gate, Limit, Patience, Sight};
 use crate::health::{Health, Settings, State, Verdict};
 use crate::types::{Prefix, Time};
 
+/// So many prefixes that are kept are named.
+const NAMED: usize = 10;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guards {
     pub gate: Gate,
@@ -128,10 +131,15 @@ impl Agent {
             (_, Some(Decision::Keep)) => {
                 "min-sites: not withdrawn, as too few other sites announce it any better"
             }
+            (_, Some(Decision::KeepAlone)) => {
+                "on-all-down: down here, and stays announced, as no other site announces it any better"
+            }
             (Some(Decision::Keep), _) => "min-sites: holds nothing back any more",
+            (Some(Decision::KeepAlone), _) => "on-all-down: holds nothing back any more",
             _ => return,
         };
-        let severity = if is == Some(Decision::Keep) { "warning" } else { "info" };
+        let keeps = matches!(is, Some(Decision::Keep | Decision::KeepAlone));
+        let severity = if keeps { "warning" } else { "info" };
         self.report(now, "guard", &prefix.to_string(), severity, text.to_owned());
     }
 
@@ -139,12 +147,21 @@ impl Agent {
     pub(super) fn guards_in_force(&self) -> Vec<String> {
         let doubt = self.guards.gate.closed().map(|closed| self.doubt_text(closed));
         let kept = self.lowering.withdrawals.iter();
-        let kept = kept.filter(|(_, withdrawal)| withdrawal.decision() == Decision::Keep);
-        let kept = kept.map(|(prefix, _)| {
-            format!(
+        let kept = kept.filter_map(|(prefix, withdrawal)| match withdrawal.decision() {
+            Decision::Keep => Some(format!(
                 "{prefix} would be withdrawn, but min-sites keeps it: too few other sites announce it any better"
-            )
+            )),
+            Decision::KeepAlone => Some(format!(
+                "{prefix} is down here, and on-all-down keeps it announced: no other site announces it any better"
+            )),
+            Decision::Wait | Decision::Go | Decision::GoAlone => None,
         });
+        let mut kept: Vec<String> = kept.collect();
+        if kept.len() > NAMED {
+            let more = kept.len() - NAMED;
+            kept.truncate(NAMED);
+            kept.push(format!("{more} more prefixes are kept like these: see `shunt groups`"));
+        }
         doubt.into_iter().chain(kept).collect()
     }
 }

@@ -13,6 +13,8 @@ use crate::group::{
 use crate::health::State;
 use crate::types::{Prefix, Time};
 
+/// Why the last one stays.
+const KEEP_ALONE: &str = "on-all-down: stays announced, as no other site announces it any better";
 /// So many checks are named in a reason.
 const NAMED: usize = 3;
 
@@ -80,12 +82,12 @@ impl Agent {
     ) {
         let Some(group) = self.config.groups.get(name) else { return };
         let levels = &self.config.levels;
-        let (mut common, mut guard, mut even_alone) = (Vec::new(), None, false);
+        let (mut common, mut guard, mut all_down) = (Vec::new(), None, None);
         if let Some(policy) = &group.health {
             let gate = &self.guards.gate;
             let judged = policy.judge(|check| gate.counted(check));
             common = self.causes(policy, judged);
-            even_alone = judged.state == State::Down && policy.on_all_down == OnAllDown::Withdraw;
+            all_down = (judged.state == State::Down).then_some(policy.on_all_down);
             guard = self.held_back(policy, judged);
         }
         let rules = self.config.rules.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -111,8 +113,8 @@ impl Agent {
             if let Some(guard) = &guard {
                 lowered.hold(guard.clone(), levels);
             }
-            if lowered.unwanted || even_alone {
-                let wish = wish(group, lowered.unwanted, even_alone);
+            if lowered.unwanted || all_down.is_some() {
+                let wish = wish(group, lowered.unwanted, all_down);
                 let known = self.lowering.withdrawals.get(prefix);
                 let was = known.map(Withdrawal::decision);
                 let mut withdrawal = known.cloned().unwrap_or_else(|| Withdrawal::new(now));
@@ -122,6 +124,7 @@ impl Agent {
                 match decision {
                     Decision::Wait => {}
                     Decision::Keep => lowered.hold(keep_text(better, wish.min_sites), levels),
+                    Decision::KeepAlone => lowered.hold(KEEP_ALONE.to_owned(), levels),
                     Decision::Go => lowered.withdraw(sites(better), levels),
                     Decision::GoAlone => {
                         let text = "down here, and no other site announces it any better \
@@ -261,8 +264,8 @@ impl Agent {
     }
 }
 
-fn wish(group: &Group, unwanted: bool, even_alone: bool) -> Wish {
-    Wish { unwanted, even_alone, min_sites: group.min_sites.unwrap_or(1).into() }
+fn wish(group: &Group, unwanted: bool, all_down: Option<OnAllDown>) -> Wish {
+    Wish { unwanted, all_down, min_sites: group.min_sites.unwrap_or(1).into() }
 }
 
 fn fault_text(object: &TrackedObject) -> String {

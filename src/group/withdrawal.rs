@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::OnAllDown;
 use crate::types::Time;
 
 /// Whether an announcement that nobody wants here may go.
@@ -24,8 +25,8 @@ pub struct Withdrawal {
 pub struct Wish {
     /// A level of 0: if the other sites do not need it.
     pub unwanted: bool,
-    /// It is down here, and is to go although no other site has it (`on-all-down = "withdraw"`).
-    pub even_alone: bool,
+    /// Its checks are down here: what is to be done if no other site has anything better.
+    pub all_down: Option<OnAllDown>,
     /// So many other sites must announce something better.
     pub min_sites: usize,
 }
@@ -47,6 +48,8 @@ pub enum Decision {
     Go,
     /// Nobody has it, and that is said to be better than having it from here.
     GoAlone,
+    /// Nobody has it any better, so it stays as it is here.
+    KeepAlone,
 }
 
 /// From a change of an announcement until every other site has seen it, with much to spare.
@@ -64,12 +67,15 @@ impl Withdrawal {
         let seen = now >= self.since + SEEN;
         let alone = self.alone.is_some_and(|alone| seen && now >= alone + SEEN);
         let served = wish.min_sites == 0 || (seen && better >= wish.min_sites);
+        let goes_alone = wish.all_down == Some(OnAllDown::Withdraw);
         let decision = if wish.unwanted && served {
             Decision::Go
-        } else if wish.even_alone && alone {
+        } else if goes_alone && alone {
             Decision::GoAlone
-        } else if wish.unwanted && seen && (!wish.even_alone || better > 0) {
+        } else if wish.unwanted && seen && (!goes_alone || better > 0) {
             Decision::Keep
+        } else if wish.all_down == Some(OnAllDown::Keep) && alone {
+            Decision::KeepAlone
         } else {
             Decision::Wait
         };
@@ -100,7 +106,7 @@ impl Withdrawal {
 mod tests {
     use super::*;
 
-    const UNWANTED: Wish = Wish { unwanted: true, even_alone: false, min_sites: 1 };
+    const UNWANTED: Wish = Wish { unwanted: true, all_down: None, min_sites: 1 };
 
     fn at(millis: u64) -> Time {
         Time::ZERO + Duration::from_millis(millis)
@@ -132,11 +138,18 @@ mod tests {
 
     #[test]
     fn what_is_down_everywhere_goes_only_if_that_is_said() {
-        use Decision::{GoAlone, Wait};
-        let wish = Wish { unwanted: false, even_alone: true, min_sites: 1 };
+        use Decision::{Go, GoAlone, Keep, KeepAlone, Wait};
+        let all_down = Some(OnAllDown::Withdraw);
+        let wish = Wish { unwanted: false, all_down, min_sites: 1 };
         let course = [(0, 0), (1999, 0), (2000, 0), (5000, 1), (6000, 0), (7999, 0), (8000, 0)];
         let expected = [Wait, Wait, GoAlone, Wait, Wait, Wait, GoAlone];
         assert_eq!(decisions(wish, &course), expected);
+        let kept = expected.map(|decision| if decision == GoAlone { KeepAlone } else { decision });
+        let wish = Wish { all_down: Some(OnAllDown::Keep), ..wish };
+        assert_eq!(decisions(wish, &course), kept);
+        // Where it is unwanted as well, it is that guard that keeps it.
+        let wish = Wish { unwanted: true, ..wish };
+        assert_eq!(decisions(wish, &[(0, 0), (2000, 0), (5000, 1)]), [Wait, Keep, Go]);
     }
 
     #[test]

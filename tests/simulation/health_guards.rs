@@ -127,3 +127,35 @@ fn other_nodes_that_are_heard_of_by_bgp_freeze_as_well() {
     world.run_for(millis(60_000));
     assert_eq!(preferences(&world), [10, 9, 8]);
 }
+
+/// Down at both sites, which is said, and nobody is withdrawn; down at one of them is nothing to speak of.
+#[test]
+fn who_is_down_with_all_others_says_why_it_stays() {
+    let mut pair = Pair::new(1, "", "");
+    pair.refuse(0);
+    pair.guarded(millis(10_000));
+    let kept = "guard: 198.51.100.7/32 is down here, and on-all-down keeps it announced: no other \
+                site announces it any better";
+    let says = |pair: &Pair| pair.status(0).warnings.iter().any(|warning| warning == kept);
+    assert!(!says(&pair), "the other one has it");
+    pair.refuse(1);
+    pair.guarded(millis(10_000));
+    assert!(says(&pair), "{:?}", pair.status(0).warnings);
+    assert_eq!(
+        pair.because(0).last().unwrap(),
+        "guard: on-all-down: stays announced, as no other site announces it any better: drain (10)"
+    );
+    assert!(pair.status(1).warnings.iter().all(|warning| !warning.starts_with("guard: ")));
+    let told = |pair: &Pair| {
+        let events = pair.world.events(pair.sites[0]).iter();
+        let guards = events.filter(|event| event.kind == "guard");
+        guards.map(|event| (event.severity.clone(), event.text.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&pair).len(), 1, "{:?}", told(&pair));
+    assert_eq!(told(&pair)[0].0, "warning");
+    pair.recover(1);
+    pair.guarded(millis(10_000));
+    assert!(!says(&pair), "{:?}", pair.status(0).warnings);
+    let over = "on-all-down: holds nothing back any more";
+    assert_eq!(told(&pair)[1], ("info".to_owned(), over.to_owned()));
+}

@@ -396,6 +396,14 @@ mod tests {
         fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
             let question = question(NAME, RecordType::A).unwrap();
             let _ = Reply::parse(&octets, 7, &question);
+            // A good answer of which one octet is another, and the rest is missing or something else.
+            let [good] = good(&message(7, &question)).try_into().unwrap();
+            for place in 0..good.len() {
+                let mut octets = [&good[..place], &octets[..]].concat();
+                let _ = Reply::parse(&octets, 7, &question);
+                octets.extend(&good[octets.len().min(good.len())..]);
+                let _ = Reply::parse(&octets, 7, &question);
+            }
             // Behind a header that is ours.
             let _ = Reply::parse(&answer(&message(7, &question), 0x8180, &[&octets, &[]]), 7, &question);
         }

@@ -103,6 +103,8 @@ fn is_reply(octets: &[u8], has_header: bool, to: IpAddr, secret: [u8; 8]) -> boo
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::Shared;
     use super::super::testing::{settings, well};
     use super::*;
@@ -147,5 +149,29 @@ mod tests {
         packet.extend(message);
         assert!(is_reply(&packet, true, v4, secret));
         assert!(!is_reply(&[], true, v4, secret));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_are_a_reply_but_the_right_ones(
+            octets in proptest::collection::vec(any::<u8>(), 0..120),
+            place in 0..HEADER + DATA,
+        ) {
+            let secret = [1, 2, 3, 4, 5, 6, 7, 8];
+            for to in ["192.0.2.1", "::1"] {
+                let to: IpAddr = to.parse().unwrap();
+                for has_header in [false, true] {
+                    prop_assert!(!is_reply(&octets, has_header, to, secret));
+                }
+                // A reply with something else behind the begin of it.
+                let mut reply = echo(to, secret).to_vec();
+                reply[0] = if to.is_ipv4() { ECHO_REPLY } else { ECHO_REPLY_V6 };
+                reply.truncate(place);
+                reply.extend(&octets);
+                let is_right = place >= HEADER + secret.len();
+                prop_assert!(!is_right || is_reply(&reply, false, to, secret));
+                let _ = is_reply(&reply, true, to, secret);
+            }
+        }
     }
 }

@@ -19,6 +19,8 @@ mod connect;
 mod course;
 mod dns;
 mod file;
+#[cfg(test)]
+mod garbage;
 mod grpc;
 mod http;
 mod icmp;
