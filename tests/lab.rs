@@ -288,7 +288,13 @@ fn the_configuration_of_the_readme_is_good() {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap_or_default())
         .collect();
-    assert_eq!(blocks.len(), 1);
+    assert_eq!(blocks.len(), 2);
+    // The second one shows what a service needs, in a file with a node.
+    let (node, _) = blocks[0].split_once("[mapping").unwrap();
+    let service = format!("{node}{}", blocks[1]);
+    let config = shunt::config::parse(&service, "README.md", &mut |_| Err("no file".to_owned()))
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(&service, false)));
+    assert_eq!(config.checks.len(), 1);
     let config = shunt::config::parse(blocks[0], "README.md", &mut |_| Err("no file".to_owned()))
         .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(blocks[0], false)));
     assert_eq!(config.neighbors.len(), 2);

@@ -21,7 +21,7 @@
 //!
 //! # Precedence
 //!
-//! What is further up wins:
+//! Operator > guard > health > base. What is further up wins:
 //!
 //! | | what | does |
 //! |---|---|---|
@@ -29,6 +29,8 @@
 //! | 2 | guard | keeps what health and rules would change: `min-sites`, blindness, too many changes at once |
 //! | 3 | health and rules | lower the base, and withdraw only what other sites announce |
 //! | 4 | base | of the group at this site |
+//!
+//! An [`Announcement`] has its [`Because`]s from the bottom of this table to its top: the last one is what holds.
 //!
 //! What comes of that is lowered where the virtual router that the group follows is not Active, and raised where a
 //! preferred announcer has vanished, unless a role or its own health holds the prefix down.
