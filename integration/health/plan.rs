@@ -1,6 +1,7 @@
 //! Who takes part in a scene, and how each of them is configured.
 
 use super::service::HEALTH;
+use crate::lab::bfd::{Timers, shunt_profile};
 use crate::lab::ospf::{Attached, Network, OspfBird, OspfRouter};
 use crate::lab::{Bird, Frr, Node, Session, Speaker};
 
@@ -34,7 +35,7 @@ pub struct Plan {
     pub first: &'static str,
     /// `[check.web]` counts so many servers of each site, that are checked.
     pub backends: u16,
-    /// The first site has `isp1` and `isp2`, which can be its BGP neighbours.
+    /// The first site has the BGP neighbours `isp1` and `isp2`, which are watched by BFD.
     pub upstreams: bool,
 }
 
@@ -63,6 +64,9 @@ pub fn frr(node: &Node) -> Frr {
     )
 }
 
+/// The silence of an ISP is noticed after half a second.
+const WATCHED: Timers = Timers { transmit: 100, receive: 100, multiplier: 5 };
+
 /// An ISP of the first site.
 pub fn upstream(node: &Node, number: u8) -> Bird {
     let (local, remote) = (format!("10.99.2{number}.1"), format!("10.99.2{number}.2"));
@@ -71,7 +75,7 @@ pub fn upstream(node: &Node, number: u8) -> Bird {
         Speaker {
             asn: 64510 + u32::from(number),
             router_id: local.parse().unwrap(),
-            sessions: vec![Session::new(&local, &remote, 64500)],
+            sessions: vec![Session { bfd: Some(WATCHED), ..Session::new(&local, &remote, 64500) }],
             networks: vec![UPSTREAM.to_owned()],
         },
     )
@@ -90,7 +94,7 @@ dead-interval = "4s"
 "#;
 
 /// A check ten times a second, and twice as often in doubt.
-pub fn config(protocol: Protocol, site: u8, plan: Plan) -> String {
+pub fn config(node: &Node, protocol: Protocol, site: u8, plan: Plan) -> String {
     let other = 3 - site;
     let mut text = format!(
         r#"
@@ -125,9 +129,10 @@ base = {{ dc1 = "primary", dc2 = "standby" }}
         }
     }
     if plan.upstreams && site == 1 {
+        text += &shunt_profile(node, WATCHED, None);
         for isp in [1, 2] {
             text += &format!(
-                "[neighbor.isp{isp}]\naddress = \"10.99.2{isp}.1\"\nremote-as = 6451{isp}\n{SESSION}"
+                "[neighbor.isp{isp}]\naddress = \"10.99.2{isp}.1\"\nremote-as = 6451{isp}\n{SESSION}bfd = \"fast\"\n"
             );
         }
     }
@@ -145,5 +150,7 @@ base = {{ dc1 = "primary", dc2 = "standby" }}
     if site == 1 {
         text += plan.first;
     }
-    text.replace("APP", &format!("10.99.1{site}.2")).replace("INSIDE", &format!("10.99.{site}.1"))
+    text.replace("APP", &format!("10.99.1{site}.2"))
+        .replace("INSIDE", &format!("10.99.{site}.1"))
+        .replace("FILES", &node.path(""))
 }

@@ -43,7 +43,7 @@ pub struct Scene {
     protocol: Protocol,
     pub sites: [Site; 2],
     pub inside: Node,
-    pub isps: Vec<Bird>,
+    pub isps: Vec<(Node, Bird)>,
     client: Node,
     monitor: Monitor,
     _router: Router,
@@ -81,7 +81,8 @@ impl Scene {
         let isps = isps.into_iter().map(|number| {
             let isp = net.node(&format!("isp{number}"));
             net.link(&isp, &places[0].1, 20 + number);
-            upstream(&isp, number)
+            let bird = upstream(&isp, number);
+            (isp, bird)
         });
         let isps = isps.collect();
         let router = match protocol {
@@ -99,8 +100,7 @@ impl Scene {
             let service = Service::start(&app, 80);
             let backends = (1..=plan.backends).map(|server| Service::start(&app, 8000 + server));
             let backends = backends.collect();
-            let text = config(protocol, number, plan).replace("FILES", &node.path(""));
-            let shuntd = Shuntd::start(&node, &text);
+            let shuntd = Shuntd::start(&node, &config(&node, protocol, number, plan));
             Site { shuntd, node, app, service, backends, capture, heard: 0 }
         });
         let mut scene =
