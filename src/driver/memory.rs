@@ -1,7 +1,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// What the agent remembers of its checks, in a file of the state directory.
@@ -9,7 +9,10 @@ use std::thread;
 /// The file is replaced as a whole, so it is the old one or the new one. Nobody waits for it, and losing the last second of
 /// it does little harm: a thread of its own writes the last text that there is.
 pub struct Memory {
-    texts: Option<mpsc::Sender<String>>,
+    /// The last text, until it is being written: while a disk hangs, those before it are of no use.
+    text: Arc<Mutex<Option<String>>>,
+    /// That there is one.
+    waiting: Option<mpsc::SyncSender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -37,22 +40,26 @@ impl Memory {
 
     pub fn start(directory: &Path) -> io::Result<Memory> {
         let path = path(directory);
-        let (texts, waiting) = mpsc::channel::<String>();
+        let (waiting, told) = mpsc::sync_channel(1);
+        let text: Arc<Mutex<Option<String>>> = Arc::default();
+        let last = text.clone();
         let thread = thread::Builder::new().name("memory".to_owned()).spawn(move || {
-            while let Ok(text) = waiting.recv() {
-                let last = waiting.try_iter().last().unwrap_or(text);
-                if let Err(error) = write(&path, &last) {
+            while let Ok(()) = told.recv() {
+                let text = last.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some(text) = text else { continue };
+                if let Err(error) = write(&path, &text) {
                     tracing::warn!("{} cannot be written: {error}", path.display());
                 }
             }
         })?;
-        Ok(Memory { texts: Some(texts), thread: Some(thread) })
+        Ok(Memory { text, waiting: Some(waiting), thread: Some(thread) })
     }
 
     pub fn store(&self, text: String) {
-        if let Some(texts) = &self.texts {
-            // The thread ends with the channel, not before.
-            let _ = texts.send(text);
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        if let Some(waiting) = &self.waiting {
+            // An error says that the thread will look anyway.
+            let _ = waiting.try_send(());
         }
     }
 }
@@ -60,7 +67,7 @@ impl Memory {
 impl Drop for Memory {
     /// Writes what still waits.
     fn drop(&mut self) {
-        self.texts = None;
+        self.waiting = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
