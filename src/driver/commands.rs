@@ -21,6 +21,8 @@ use crate::agent::{CommandId, Event};
 
 /// Octets of output that are kept: the last ones.
 const OUTPUT: usize = 4096;
+/// Characters of a line that a failure is told with.
+const LONGEST: usize = 200;
 /// Octets that are read before others have their turn: as much as a pipe holds.
 const AT_ONCE: usize = 64 << 10;
 /// Where a command finds others.
@@ -144,7 +146,8 @@ pub async fn run(
             format!("was killed, as it was not done within {} s", within.as_secs_f64())
         }
     };
-    let last = written.text().lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+    let last = written.text().lines().last().map(|line| format!(": {}", legible(line)));
+    let last = last.unwrap_or_default();
     Err(failure(true, format!("{what}{last}")))
 }
 
@@ -223,6 +226,19 @@ async fn finish(
             (_, None) => yield_now().await,
         }
     }
+}
+
+/// Fit for a log: control characters are shown as escapes, and what is long is cut.
+fn legible(line: &str) -> String {
+    let mut text = String::new();
+    for (place, letter) in line.chars().enumerate() {
+        match letter {
+            _ if place >= LONGEST => return text + "…",
+            letter if letter.is_control() => text.extend(letter.escape_default()),
+            letter => text.push(letter),
+        }
+    }
+    text
 }
 
 fn how(status: ExitStatus) -> String {
@@ -371,6 +387,12 @@ mod tests {
         let error = sh("echo first; echo last; exit 3", LONG).await.unwrap_err();
         let expected = "`/bin/sh -c echo first; echo last; exit 3` ended with exit code 3: last";
         assert_eq!(error, expected);
+        let error = sh("printf 'a\\033[2Jb\\377\\n'; exit 1", LONG).await.unwrap_err();
+        assert!(error.ends_with(": a\\u{1b}[2Jb\u{fffd}"), "{error}");
+        let error = sh("seq -s, 1000; exit 1", LONG).await.unwrap_err();
+        let (_, line) = error.rsplit_once(": ").unwrap();
+        assert!(line.starts_with("1,2,") && line.ends_with('…'), "{line}");
+        assert_eq!(line.chars().count(), 201);
         let error = sh("kill -9 $$", LONG).await.unwrap_err();
         assert!(error.ends_with("was ended by SIGKILL"), "{error}");
         let error = run(&words(&["/nowhere/commit"]), LONG, job()).await.unwrap_err();

@@ -100,8 +100,11 @@ fn forks(directory: &Path, mark: &str, then: &str) -> String {
     path.display().to_string()
 }
 
+/// Time enough for everything that is not to be late.
+const TIMING: &str = "interval = \"1s\"\nfast-interval = \"1s\"\ntimeout = \"2s\"\n";
+
 fn command(name: &str, words: &[&str]) -> String {
-    format!("[check.{name}]\ncommand = {words:?}\ninterval = \"300ms\"\ntimeout = \"500ms\"\n")
+    format!("[check.{name}]\ncommand = {words:?}\n{TIMING}")
 }
 
 /// All of them at once, and one that is well.
@@ -111,11 +114,13 @@ fn hostile(directory: &Path, mark: &str) -> String {
     let drip = answering("HTTP/1.1 200 OK\r\n\r\n", b"x", Duration::from_secs(1));
     // The begin of a record of a handshake, which does not go on.
     let tls = answering("\x16\x03\x03\x02\x00", b"", Duration::from_secs(3600));
-    let babble = serve(|stream| stream.write_all(&garbage(20_000)));
+    let babble = serve(|stream| {
+        let _ = stream.read(&mut [0; 4096])?;
+        stream.write_all(&garbage(20_000))
+    });
     let sane =
         answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"", Duration::from_secs(3600));
-    let timing = "interval = \"300ms\"\ntimeout = \"500ms\"\nconnect-timeout = \"500ms\"\n";
-    let server = |name: &str, what: String| format!("[check.{name}]\n{what}\n{timing}");
+    let server = |name: &str, what: String| format!("[check.{name}]\n{what}\n{TIMING}");
     [
         command("bomb", &[&forks(directory, mark, "sleep 1000")]),
         command("litter", &[&forks(directory, mark, "exit 0")]),
@@ -129,8 +134,7 @@ fn hostile(directory: &Path, mark: &str) -> String {
         server("babble-http", format!("http = \"http://{babble}/\"")),
         server("babble-tls", format!("http = \"https://{babble}/\"\nverify = false")),
         server("babble-grpc", format!("grpc = \"{babble}\"")),
-        format!("[check.babble-dns]\ndns = \"{}\"\nname = \"db.example.\"\n", babbler())
-            + "interval = \"300ms\"\ntimeout = \"500ms\"\n",
+        format!("[check.babble-dns]\ndns = \"{}\"\nname = \"db.example.\"\n", babbler()) + TIMING,
         format!("[check.sane]\nhttp = \"http://{sane}/\"\ninterval = \"100ms\"\njitter = 0\n"),
     ]
     .concat()
@@ -138,18 +142,18 @@ fn hostile(directory: &Path, mark: &str) -> String {
 
 /// What is said of each that is down.
 const REASONS: [(&str, &str); 12] = [
-    ("bomb", " was killed, as it was not done within 0.5 s"),
-    ("deaf", " was killed, as it was not done within 0.5 s"),
+    ("bomb", " was killed, as it was not done within 2 s"),
+    ("deaf", " was killed, as it was not done within 2 s"),
     ("noise", " was killed, as it wrote more than 65536 octets"),
     ("binary", " ended with exit code 3"),
     ("header", " has no end"),
     ("flood", "\"well\" is not in the first 65536 octets of the body: \"xxxx"),
     ("drip", "no end of the answer from "),
-    ("mute-tls", " within 500 ms"),
+    ("mute-tls", " within 2 s"),
     ("babble-http", " gives no proper answer: "),
     ("babble-tls", "no TLS with "),
     ("babble-grpc", ""),
-    ("babble-dns", " within 500 ms"),
+    ("babble-dns", " within 2 s"),
 ];
 
 async fn checks(daemon: &Daemon) -> Vec<v1::Check> {
@@ -188,6 +192,8 @@ async fn whatever_checks_meet_is_bounded_killed_and_named() {
     for (name, reason) in REASONS {
         let check = named(&first, name);
         assert!(check.reason.contains(reason), "{name}: {}", check.reason);
+        let is_fit = check.reason.len() < 1200 && !check.reason.chars().any(char::is_control);
+        assert!(is_fit, "{name}: {}", check.reason);
         assert_eq!((check.answered, check.not_asked), (0, 0), "{name}: {}", check.reason);
     }
     let litter = named(&first, "litter");
@@ -203,15 +209,16 @@ async fn whatever_checks_meet_is_bounded_killed_and_named() {
     let grown = status(pid, "VmRSS:").saturating_sub(memory);
     assert!(grown < 16 << 10, "{grown} KiB more");
     assert!(status(pid, "Threads:") < 40, "{} threads", status(pid, "Threads:"));
-    // In doubt there are three runs of a check at once, and each of the two has some 70 processes for half a second.
+    // There are three runs of a check at once at most, and each of the two has some 70 processes.
     assert!(most < 3 * 2 * 80, "{most} processes");
     let (before, after) = (named(&first, "sane"), named(&last, "sane"));
     assert_eq!((after.failed, after.not_asked, after.state.as_str()), (0, 0, "up"));
     let (made, due) = (after.answered - before.answered, took.as_millis() / 100);
-    assert!(u128::from(made) * 10 >= due * 8, "{made} of {due} runs");
+    // If it waited for another one, it would miss nineteen of twenty; machines have their own reasons to be late.
+    assert!(u128::from(made) * 2 >= due, "{made} of {due} runs");
     for (name, _) in REASONS {
         let (before, after) = (named(&first, name), named(&last, name));
-        assert!(after.failed >= before.failed + 5, "{name} is asked no more");
+        assert!(after.failed >= before.failed + 2, "{name} is asked no more");
     }
 
     let table = Command::new(env!("CARGO_BIN_EXE_shunt"))
@@ -221,7 +228,7 @@ async fn whatever_checks_meet_is_bounded_killed_and_named() {
         .output()
         .unwrap();
     let table = String::from_utf8(table.stdout).unwrap();
-    assert!(table.contains("was killed, as it was not done within 0.5 s"), "{table}");
+    assert!(table.contains("was killed, as it was not done within 2 s"), "{table}");
 
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.ended().await.success());
@@ -232,8 +239,8 @@ async fn whatever_checks_meet_is_bounded_killed_and_named() {
 async fn of_a_daemon_that_is_killed_no_command_is_left() {
     let (home, mark) = (Home::new(""), mark());
     let bomb = command("bomb", &[&forks(home.path(), &mark, "sleep 1000")])
-        .replace("300ms", "2s")
-        .replace("500ms", "20s");
+        .replace("\"1s\"", "\"2s\"")
+        .replace("timeout = \"2s\"", "timeout = \"20s\"");
     let config = node(64500, address()) + &bomb;
     let deaf = "[check.deaf]\ncommand = [\"/bin/sh\", \"-c\", \"trap '' TERM; setsid sleep MARK\"]\n\
                 interval = \"1h\"\ntimeout = \"60s\"\n";
