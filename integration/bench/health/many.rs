@@ -165,8 +165,9 @@ pub fn measure(products: &[Product], checks: usize, span: Duration) {
         for silent in [false, true] {
             if silent {
                 server.fall_silent();
+            } else {
+                thread::sleep(SETTLED);
             }
-            thread::sleep(SETTLED);
             server.requests();
             let (start, used) = (Instant::now(), processor(&router));
             thread::sleep(span);
