@@ -70,6 +70,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -113,6 +114,7 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(100);
 
 /// Runs the daemon until it is told to stop.
 pub fn run(options: &Options) -> Result<(), Exit> {
+    raise_descriptor_limit();
     let config = configuration::read(&options.config)?;
     let socket = ControlSocket::claim(&options.socket)?;
     let (store, restored) = Store::open(StateDirectory::open(&options.state)?)
@@ -137,6 +139,15 @@ pub fn run(options: &Options) -> Result<(), Exit> {
     let result = runtime.block_on(serve(options, agent, clock, store, &socket));
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
+}
+
+/// Each neighbour, client and run of a check has a descriptor: as many as the system grants. What it grants at first is for
+/// programs that use select(2).
+fn raise_descriptor_limit() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // If not, runs that have none say so.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 /// Two daemons that start together shall not jitter alike.

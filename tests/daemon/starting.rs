@@ -23,6 +23,20 @@ async fn a_second_daemon_on_the_same_socket_gives_up() {
 }
 
 #[tokio::test]
+async fn as_many_descriptors_as_the_system_grants_are_used() {
+    let home = Home::new(&node(64500, address()));
+    let few = home.command();
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "ulimit -Sn 200; exec \"$0\" \"$@\""]).arg(few.get_program());
+    command.args(few.get_args());
+    let daemon = home.start_by(command).await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard] = [3, 4].map(|word| files.split_ascii_whitespace().nth(word).unwrap());
+    assert!(soft != "200" && soft == hard, "{files}");
+}
+
+#[tokio::test]
 async fn two_daemons_cannot_share_a_state_directory() {
     let first = Home::new(&node(64500, address())).start().await;
     let other = Home::new(&node(64500, address()));
