@@ -1,22 +1,18 @@
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::client::conn::http2::{self, SendRequest};
-use hyper::{Request, Response, Uri};
+use hyper::Uri;
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::UnixStream;
-use tonic::body::Body;
-use tonic::codegen::Service;
 use tonic::{Code, Status};
 
 use super::failure::{Exit, Failure};
 use super::output::harmless;
 use crate::api::v1::control_client::ControlClient;
+use crate::driver::http2::Connection;
 use crate::driver::plain;
 
 /// How long a read may take before the daemon counts as silent.
@@ -127,25 +123,6 @@ impl Daemon {
             code if message.is_empty() => Failure::failed(code.description()),
             _ => Failure::failed(message),
         }
-    }
-}
-
-/// An HTTP/2 connection as the generated client wants it. tonic's own channel adds a buffer task,
-/// reconnection and balancing, which one call does not need.
-#[derive(Clone)]
-pub struct Connection(SendRequest<Body>);
-
-impl Service<Request<Body>> for Connection {
-    type Response = Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
     }
 }
 

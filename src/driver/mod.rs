@@ -24,6 +24,7 @@
 //! - **addresses/** is what the kernel has of virtual routers; **guardian/** removes it should shuntd be killed or hang.
 //! - **commands.rs** runs those of takeovers; **probes.rs** watches files and the outcome of commands; **checks/** asks services.
 //! - **keeper.rs** is a process around each command that checks something, by which all that it starts ends with it.
+//! - **http2.rs** is a connection of a gRPC client: of the check that asks so, and of the command `shunt`.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
 //! - **pulse.rs** raises the alarm when the pump does not answer.
@@ -46,6 +47,7 @@ mod connection;
 mod dial;
 mod exit;
 pub mod guardian;
+pub mod http2;
 mod inbox;
 mod journal;
 pub mod keeper;

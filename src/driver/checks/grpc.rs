@@ -1,19 +1,15 @@
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
 
-use hyper::body::Incoming;
-use hyper::client::conn::http2::{self, SendRequest};
+use hyper::Uri;
+use hyper::client::conn::http2;
 use hyper::http::uri::PathAndQuery;
 use hyper::rt::Executor;
-use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
-use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::codegen::Service;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
@@ -21,6 +17,7 @@ use super::connect::{self, Stream};
 use super::course::{Answer, Course, Fault, shown};
 use super::http::broken;
 use super::tls::Protocol;
+use crate::driver::http2::Connection;
 use crate::health::{Method, Tls};
 
 /// Of `grpc.health.v1`, as the gRPC project defines it in its health checking protocol.
@@ -141,23 +138,6 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
         if let Some(tasks) = self.0.upgrade() {
             tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
         }
-    }
-}
-
-/// An HTTP/2 connection as tonic's client wants it.
-struct Connection(SendRequest<Body>);
-
-impl Service<Request<Body>> for Connection {
-    type Response = Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
     }
 }
 
