@@ -101,7 +101,6 @@ pub fn effective(
     now: Wall,
 ) -> BTreeMap<Prefix, Announcement> {
     let mut announcements = BTreeMap::new();
-    let mut unwell = BTreeSet::new();
     let mut held_down = BTreeMap::new();
     for (name, group) in definitions.groups {
         let base = group.base(definitions.site);
@@ -119,9 +118,6 @@ pub fn effective(
             if let Some(lowered) = circumstances.lowered.get(prefix) {
                 announcement.preference = lowered.preference;
                 announcement.because.extend(lowered.because.iter().cloned());
-                if lowered.capped {
-                    unwell.insert(*prefix);
-                }
             }
             for target in [Target::Group(name.clone()), Target::Prefix(*prefix)] {
                 if let Some(intent) = intents.in_force(&target, now) {
@@ -149,7 +145,8 @@ pub fn effective(
     let drain = intents.in_force(&Target::Node, now);
     if drain.is_none() {
         for (prefix, raised) in &circumstances.raised {
-            if unwell.contains(prefix) || held_down.contains_key(prefix) {
+            let is_capped = circumstances.lowered.get(prefix).is_some_and(|lowered| lowered.capped);
+            if is_capped || held_down.contains_key(prefix) {
                 continue;
             }
             if let Some(announcement) = announcements.get_mut(prefix) {
