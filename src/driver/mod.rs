@@ -143,12 +143,15 @@ pub fn run(options: &Options) -> Result<(), Exit> {
     result
 }
 
-/// Each neighbour, client and run of a check has a descriptor: as many as the system grants. What it grants at first is for
-/// programs that use select(2).
+/// As many as the systemd unit grants. Not all that there may be: the commands that we run inherit it, and some programs
+/// close each descriptor there could be when they start.
+const DESCRIPTORS: u64 = 65_536;
+
+/// Each neighbour, client and run of a check has a descriptor, and a shell grants 1024 at first.
 fn raise_descriptor_limit() {
-    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+    if let Ok((now, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // If not, runs that have none say so.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most.min(DESCRIPTORS).max(now), most);
     }
 }
 
