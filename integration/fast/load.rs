@@ -11,8 +11,6 @@ use crate::lab::{Capture, Cores, Net, PATIENCE, wait_for};
 use crate::speaker::{Speaker, table};
 
 const PREFIXES: usize = 200_000;
-/// Seconds that it takes to be up again.
-const AFTER: f64 = 0.25;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// While tables come in again and again, each time with other attributes, all routes are shown again and again, and the
@@ -121,7 +119,9 @@ fn delays_neither_bfd_nor_vrrp() {
     // A kernel that is never preempted (PREEMPT_NONE), or that shares its cores with other machines, keeps even what has
     // real-time priority waiting on one of them: what happens then says nothing of the lane.
     let stalls = cores.stalls(Duration::from_millis(interval.into()));
-    let excused = |at: &f64| stalls.iter().any(|(begin, end)| (*begin..end + AFTER).contains(at));
+    // Seconds that it takes to be up again.
+    let after = 5.0 * f64::from(interval) / 1000.0;
+    let excused = |at: &f64| stalls.iter().any(|(begin, end)| (*begin..end + after).contains(at));
     let not_up = format!("bfd.sta != 3 && frame.number > {bfd_from}");
     let not_up = watched.fields(&not_up, &["frame.time_epoch"]);
     let not_up = not_up.iter().map(|time| time.parse::<f64>().unwrap());
