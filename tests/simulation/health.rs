@@ -468,6 +468,25 @@ fn a_frozen_prober_moves_nothing() {
     }
 }
 
+/// One failure would be enough, and one is on its way: but nobody was there to see whether an answer came.
+#[test]
+fn what_is_lost_while_the_prober_stands_still_moves_nothing() {
+    for seed in 0..12 {
+        for span in [1500, 8_000] {
+            let mut pair = Pair::new(seed, "", "fall = 1\n");
+            pair.serve(0, never());
+            // An interval, and less than the timeout.
+            pair.guarded(millis(100));
+            pair.world.stop_process(pair.sites[0]);
+            pair.recover(0);
+            pair.guarded(millis(span));
+            pair.world.continue_process(pair.sites[0]);
+            pair.guarded(millis(10_000));
+            assert_eq!((pair.preferences(), pair.changed()), ([200, 100], [0, 0]), "{span}");
+        }
+    }
+}
+
 #[test]
 fn an_operator_goes_before_health() {
     let mut pair = Pair::new(1, "", "");
