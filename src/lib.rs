@@ -17,6 +17,7 @@ pub mod lab;
 pub mod ospf;
 pub mod rib;
 pub mod sim;
+pub mod switch;
 pub mod types;
 pub mod vrrp;
 pub mod wire;

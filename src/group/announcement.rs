@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Definitions, Follow, Intent, Intents, Lowered, Order, Target};
+use super::{Definitions, Follow, Intent, Intents, Lowered, Mark, Order, Placed, Target, bases};
 use crate::types::{Preference, Prefix, Wall};
 
 /// One prefix that this node may announce, with its preference and how it came to that.
@@ -12,6 +12,8 @@ pub struct Announcement {
     pub group: Option<String>,
     /// 0: not announced.
     pub preference: Preference,
+    /// What its routes say of where the group is; `None`: it was never switched, or this site has no id.
+    pub mark: Option<Mark>,
     /// From the weakest reason to the one that decided, which is the last.
     pub because: Vec<Because>,
 }
@@ -23,6 +25,14 @@ pub enum Because {
         site: String,
         preference: Preference,
         /// As people write it: `primary (200)`.
+        level: String,
+        /// A switch has decided at which site the best base is.
+        placed: Option<Placed>,
+    },
+    /// A switch that is in progress outbids the other sites.
+    Outbid {
+        placed: Placed,
+        preference: Preference,
         level: String,
     },
     /// Something is not as it should be.
@@ -103,21 +113,28 @@ pub fn effective(
     let mut announcements = BTreeMap::new();
     let mut held_down = BTreeMap::new();
     for (name, group) in definitions.groups {
-        let base = group.base(definitions.site);
+        let placed = intents.placed(name);
+        let bases = bases(group, placed.map(|placed| &placed.placement));
+        let base = bases.get(definitions.site).copied().unwrap_or_default();
         for prefix in &group.prefixes {
             let mut announcement = Announcement {
                 prefix: *prefix,
                 group: Some(name.clone()),
                 preference: base,
+                mark: placed.and_then(|placed| definitions.mark(&placed.placement)),
                 because: vec![Because::Base {
                     site: definitions.site.to_owned(),
                     preference: base,
                     level: definitions.levels.describe(base),
+                    placed: placed.filter(|placed| placed.placement.site.is_some()).cloned(),
                 }],
             };
             if let Some(lowered) = circumstances.lowered.get(prefix) {
                 announcement.preference = lowered.preference;
                 announcement.because.extend(lowered.because.iter().cloned());
+            }
+            if let Some(placed) = placed {
+                announcement.outbid(placed, &definitions);
             }
             for target in [Target::Group(name.clone()), Target::Prefix(*prefix)] {
                 if let Some(intent) = intents.in_force(&target, now) {
@@ -137,8 +154,13 @@ pub fn effective(
         if announcements.contains_key(&prefix) || !definitions.is_ours(prefix) {
             continue;
         }
-        let mut announcement =
-            Announcement { prefix, group: None, preference: Preference::NONE, because: Vec::new() };
+        let mut announcement = Announcement {
+            prefix,
+            group: None,
+            preference: Preference::NONE,
+            mark: None,
+            because: Vec::new(),
+        };
         announcement.apply(intent, Preference::NONE, &definitions);
         announcements.insert(prefix, announcement);
     }
@@ -173,6 +195,17 @@ pub fn next_expiry(intents: &Intents, now: Wall) -> Option<Wall> {
 }
 
 impl Announcement {
+    /// A switch in progress goes before health, rules and guards.
+    fn outbid(&mut self, placed: &Placed, definitions: &Definitions<'_>) {
+        let Some(raised) = &placed.placement.raised else { return };
+        self.preference = raised.preference;
+        self.because.push(Because::Outbid {
+            placed: placed.clone(),
+            preference: self.preference,
+            level: definitions.levels.describe(self.preference),
+        });
+    }
+
     fn apply(&mut self, intent: &Intent, base: Preference, definitions: &Definitions<'_>) {
         self.preference = match intent.order {
             Order::Announce(Some(preference)) | Order::Prefer(preference) => preference,
@@ -233,7 +266,16 @@ impl Announcement {
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Because::Base { site, level, .. } => write!(f, "base of site {site}: {level}"),
+            Because::Base { site, level, placed, .. } => {
+                write!(f, "base of site {site}: {level}")?;
+                let Some(Placed { placement, owner, since, .. }) = placed else { return Ok(()) };
+                let (at, epoch) = (placement.site.as_deref().unwrap_or_default(), placement.epoch);
+                write!(f, ", switched to {at} by {owner}, epoch {epoch}, since {}", seconds(*since))
+            }
+            Because::Outbid { placed, level, .. } => {
+                write!(f, "switch by {} is in progress: raised to {level}", placed.owner)?;
+                write!(f, ", since {}", seconds(placed.since))
+            }
             Because::Lowered { what, level, .. } => write!(f, "{what}: {level}"),
             Because::Guarded { guard, level, .. } => write!(f, "guard: {guard}: {level}"),
             Because::Operator { intent, level, .. } => {
@@ -321,6 +363,7 @@ mod tests {
             own_prefixes: &[prefix("198.51.100.0/24")],
             levels: &Levels::default(),
             mappings: &BTreeMap::new(),
+            site_ids: &BTreeMap::new(),
             groups: &[("payments".to_owned(), group)].into(),
         };
         effective(definitions, intents, &Circumstances::default(), now)
@@ -457,6 +500,7 @@ mod tests {
             own_prefixes: &[prefix("198.51.100.0/24")],
             levels: &Levels::default(),
             mappings: &BTreeMap::new(),
+            site_ids: &BTreeMap::new(),
             groups: &[("web".to_owned(), group)].into(),
         };
         effective(definitions, intents, circumstances, NOW).remove(&prefix(WEB)).unwrap()
@@ -562,7 +606,7 @@ mod tests {
         let base = [("dc1".to_owned(), Preference(200))].into();
         let group = Group { base, ..Group::default() };
         let cause = Cause { what: "check web is down: refused".to_owned(), effect };
-        let lowered = lower(&group, "dc1", &Levels::default(), &[cause]);
+        let lowered = lower(&group.base, "dc1", &Levels::default(), &[cause]);
         Circumstances {
             lowered: [(prefix(WEB), lowered)].into(),
             active: ["inside".to_owned()].into(),
@@ -621,6 +665,7 @@ mod tests {
             own_prefixes: &[prefix("198.51.100.0/24")],
             levels: &levels,
             mappings: &BTreeMap::new(),
+            site_ids: &BTreeMap::new(),
             groups: &[("payments".to_owned(), group)].into(),
         };
         let drained = of([intent(Target::Node, Order::Drain)]);

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Levels, Mapping, Target, nearest};
+use super::{Levels, Mapping, Mark, Placement, SiteId, Target, nearest};
 use crate::ospf::How;
 use crate::types::{Preference, Prefix, PrefixError};
 
@@ -104,6 +104,8 @@ pub struct Definitions<'a> {
     /// By class.
     pub mappings: &'a BTreeMap<String, Mapping>,
     pub groups: &'a BTreeMap<String, Group>,
+    /// By site, of those that have one.
+    pub site_ids: &'a BTreeMap<String, SiteId>,
 }
 
 /// Why a text on a command names nothing that can be announced.
@@ -150,6 +152,21 @@ impl Definitions<'_> {
         let all = self.mappings.values();
         let below = all.map(|mapping| mapping.below(preference)).min();
         below.unwrap_or_else(|| Mapping::BUILT_IN.below(preference))
+    }
+
+    /// The least that everybody sees as more than `preference`; `None` if there is no such level.
+    pub fn above(&self, preference: Preference) -> Option<Preference> {
+        let classes =
+            self.mappings.values().chain(self.mappings.is_empty().then_some(&Mapping::BUILT_IN));
+        let above: Option<Vec<Preference>> =
+            classes.map(|mapping| mapping.above(preference)).collect();
+        above?.into_iter().max()
+    }
+
+    /// How routes say where a group is.
+    pub(super) fn mark(&self, placement: &Placement) -> Option<Mark> {
+        let (epoch, at) = placement.shown();
+        Some(Mark { site: *self.site_ids.get(at?)?, epoch })
     }
 
     /// Whether `prefix` lies in our address space.
@@ -205,6 +222,7 @@ mod tests {
             levels: &levels,
             mappings: &BTreeMap::new(),
             groups: &groups,
+            site_ids: &BTreeMap::new(),
         };
         assert_eq!(definitions.target("web"), Ok(Target::Group("web".to_owned())));
         let prefix = "198.51.100.7/32";

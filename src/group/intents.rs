@@ -2,12 +2,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Intent, Target};
+use super::{Intent, Placed, Placement, Target};
 use crate::types::Wall;
 
-/// What operators have ordered: at most one intent for each target.
+/// What operators have ordered: at most one intent for each target, and where the groups are that were ever switched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Intents(BTreeMap<Target, Intent>);
+pub struct Intents {
+    orders: BTreeMap<Target, Intent>,
+    /// By group.
+    placed: BTreeMap<String, Placed>,
+}
 
 /// Why a text is not a whole, undamaged file of intents.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +35,22 @@ struct Header {
 #[serde(deny_unknown_fields)]
 struct Footer {
     intents: usize,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    placements: usize,
     checksum: String,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// The line of a group that was switched.
+#[derive(Serialize, Deserialize)]
+struct PlacementLine {
+    /// The group.
+    placement: String,
+    #[serde(flatten)]
+    placed: Placed,
 }
 
 const FORMAT: &str = "shunt-intents";
@@ -40,15 +59,15 @@ const VERSION: u32 = 1;
 impl Intents {
     /// Takes the place of what was ordered for the same target before, which is returned.
     pub fn insert(&mut self, intent: Intent) -> Option<Intent> {
-        self.0.insert(intent.target.clone(), intent)
+        self.orders.insert(intent.target.clone(), intent)
     }
 
     pub fn remove(&mut self, target: &Target) -> Option<Intent> {
-        self.0.remove(target)
+        self.orders.remove(target)
     }
 
     pub fn get(&self, target: &Target) -> Option<&Intent> {
-        self.0.get(target)
+        self.orders.get(target)
     }
 
     /// The intent for `target`, unless it is over.
@@ -58,24 +77,44 @@ impl Intents {
 
     /// Takes out and returns those that are over.
     pub fn remove_expired(&mut self, now: Wall) -> Vec<Intent> {
-        let (over, rest) =
-            std::mem::take(&mut self.0).into_iter().partition(|(_, intent)| intent.is_over(now));
-        self.0 = rest;
+        let (over, rest) = std::mem::take(&mut self.orders)
+            .into_iter()
+            .partition(|(_, intent)| intent.is_over(now));
+        self.orders = rest;
         let over: BTreeMap<Target, Intent> = over;
         over.into_values().collect()
     }
 
     /// By target: the node, groups by name, then prefixes in order.
     pub fn iter(&self) -> impl Iterator<Item = &Intent> {
-        self.0.values()
+        self.orders.values()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.orders.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.orders.is_empty()
+    }
+
+    /// Takes the place of what was known of the group.
+    pub fn place(&mut self, group: &str, placed: Placed) {
+        self.placed.insert(group.to_owned(), placed);
+    }
+
+    /// Where a group is, and who said so; `None`: it was never switched.
+    pub fn placed(&self, group: &str) -> Option<&Placed> {
+        self.placed.get(group)
+    }
+
+    pub fn placement(&self, group: &str) -> Option<&Placement> {
+        self.placed(group).map(|placed| &placed.placement)
+    }
+
+    /// All groups that were ever switched.
+    pub fn placements(&self) -> impl Iterator<Item = (&str, &Placed)> {
+        self.placed.iter().map(|(group, placed)| (group.as_str(), placed))
     }
 
     /// One JSON object a line: a header, the intents, and a checksum over all of it.
@@ -85,8 +124,13 @@ impl Intents {
         for intent in self.iter() {
             push_line(&mut text, intent);
         }
+        for (group, placed) in self.placements() {
+            let (placement, placed) = (group.to_owned(), placed.clone());
+            push_line(&mut text, &PlacementLine { placement, placed });
+        }
         let checksum = checksum(&text);
-        push_line(&mut text, &Footer { intents: self.len(), checksum });
+        let placements = self.placed.len();
+        push_line(&mut text, &Footer { intents: self.len(), placements, checksum });
         text
     }
 
@@ -120,6 +164,15 @@ impl Intents {
 
         let mut intents = Intents::default();
         for (index, line) in body.lines().enumerate().skip(1) {
+            if line.starts_with("{\"placement\":") {
+                let PlacementLine { placement, placed } = serde_json::from_str(line)
+                    .map_err(|error| damaged(index + 1, format!("not a placement: {error}")))?;
+                if intents.placed.insert(placement.clone(), placed).is_some() {
+                    let problem = format!("a second placement of {placement}");
+                    return Err(damaged(index + 1, problem));
+                }
+                continue;
+            }
             let intent: Intent = serde_json::from_str(line)
                 .map_err(|error| damaged(index + 1, format!("not an intent: {error}")))?;
             if let Some(earlier) = intents.insert(intent) {
@@ -130,6 +183,10 @@ impl Intents {
         if intents.len() != footer.intents {
             let problem = format!("{} intents, but {} were written", intents.len(), footer.intents);
             return Err(damaged(last, problem));
+        }
+        if intents.placed.len() != footer.placements {
+            let (is, was) = (intents.placed.len(), footer.placements);
+            return Err(damaged(last, format!("{is} placements, but {was} were written")));
         }
         Ok(intents)
     }
@@ -201,6 +258,26 @@ mod tests {
         for intents in [Intents::default(), intents, sample()] {
             assert_eq!(Intents::from_text(&intents.to_text()), Ok(intents));
         }
+    }
+
+    fn placed(text: &str) -> Placed {
+        serde_json::from_str(text).unwrap()
+    }
+
+    const SETTLED: &str = r#"{"epoch":3,"site":"dc2","owner":"alice (uid 1000)","since":"2026-11-21T21:58:16.000250Z"}"#;
+    const RAISED: &str = r#"{"epoch":3,"site":"dc2","raised":{"preference":201,"epoch":4,"site":"dc1"},"lock":{"switch":"edge1-17","term":1,"epoch":4,"to":"dc1","until":"2026-11-21T21:59:16.000250Z"},"owner":"alice (uid 1000)","reason":"back","since":"2026-11-21T21:58:16.000250Z"}"#;
+
+    #[test]
+    fn placements_are_written_last_and_read_back() {
+        let mut intents = sample();
+        intents.place("payments", placed(RAISED));
+        intents.place("web", placed(SETTLED));
+        let text = intents.to_text();
+        let line = |group: &str, of: &str| format!("{{\"placement\":\"{group}\",{}", &of[1..]);
+        let last: Vec<&str> = text.lines().rev().take(3).collect();
+        assert!(last[0].starts_with(r#"{"intents":4,"placements":2,"checksum":""#), "{}", last[0]);
+        assert_eq!(last[1..], [line("web", SETTLED), line("payments", RAISED)]);
+        assert_eq!(Intents::from_text(&text), Ok(intents));
     }
 
     #[test]

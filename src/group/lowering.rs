@@ -1,4 +1,6 @@
-use super::{Because, Effect, Group, Levels, Need, Policy};
+use std::collections::BTreeMap;
+
+use super::{Because, Effect, Levels, Need, Policy};
 use crate::health::State;
 use crate::types::Preference;
 
@@ -81,19 +83,24 @@ impl Policy {
     }
 }
 
-/// What the causes leave of a group's base at a site.
+/// What the causes leave of a group's base at a site, by its bases at all of them.
 ///
 /// Steps come first, then caps. A cap is one less for each site that has a higher base, so that sites that are all lowered
 /// keep their order without knowing of each other. Nothing here takes an announcement away: where that is wanted, it is
 /// lowered to `drain`, and the rest is up to the guard.
-pub fn lower(group: &Group, site: &str, levels: &Levels, causes: &[Cause]) -> Lowered {
-    let base = group.base(site);
+pub fn lower(
+    bases: &BTreeMap<String, Preference>,
+    site: &str,
+    levels: &Levels,
+    causes: &[Cause],
+) -> Lowered {
+    let base = bases.get(site).copied().unwrap_or_default();
     let mut lowered =
         Lowered { preference: base, unwanted: false, capped: false, because: Vec::new() };
     if !base.is_announced() {
         return lowered;
     }
-    let ahead = group.base.values().filter(|other| **other > base).count();
+    let ahead = bases.values().filter(|other| **other > base).count();
     let ahead = u8::try_from(ahead).unwrap_or(u8::MAX);
     for cause in causes {
         if let Effect::LowerBy(step) = cause.effect {
@@ -148,7 +155,7 @@ impl Lowered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::OnAllDown;
+    use crate::group::{Group, OnAllDown};
 
     fn policy(need: Need) -> Policy {
         Policy {
@@ -218,7 +225,7 @@ mod tests {
             .iter()
             .map(|effect| Cause { what: "x is down".to_owned(), effect: *effect })
             .collect();
-        lower(&group, site, &Levels::default(), &causes)
+        lower(&group.base, site, &Levels::default(), &causes)
     }
 
     #[test]

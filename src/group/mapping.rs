@@ -102,6 +102,13 @@ impl Mapping {
         lower.find(differs).unwrap_or(Preference::NONE)
     }
 
+    /// The least that looks better than `preference` to everybody; `None` if nothing does.
+    pub(super) fn above(&self, preference: Preference) -> Option<Preference> {
+        // By its definition: what is just below it, or less, has what `preference` looks like.
+        let more = preference.0.checked_add(1)?..=Preference::MAX.0;
+        more.map(Preference).find(|above| self.below(*above) >= preference)
+    }
+
     fn step(&self, preference: Preference) -> Option<&Mapped> {
         let Kind::Steps(steps) = &self.0 else { return None };
         let step = steps.range(..=preference).next_back().or_else(|| steps.first_key_value());
@@ -194,6 +201,24 @@ mod tests {
         let metric = |p, med, metric| (p, Mapped { metric: Some(metric), ..step(med, 0) });
         let in_area = mapping(&[metric(10, 0, 50), metric(100, 0, 40), metric(200, 0, 40)]);
         assert_eq!([200, 100].map(|p| below(in_area.as_ref().unwrap(), p)), [99, 99]);
+    }
+
+    #[test]
+    fn what_is_above_looks_better_to_all() {
+        let above = |mapping: &Mapping, p| mapping.above(Preference(p)).map(|above| above.0);
+        let built_in = Mapping::default();
+        assert_eq!([0, 1, 100, 254].map(|p| above(&built_in, p)), [1, 2, 101, 255].map(Some));
+        assert_eq!(above(&built_in, 255), None);
+        let steps = [(10, step(200, 3)), (100, step(100, 2)), (200, step(0, 0))];
+        let by_bgp = mapping(&steps).unwrap();
+        assert_eq!(
+            [0, 10, 99, 100, 199].map(|p| above(&by_bgp, p)),
+            [1, 100, 100, 200, 200].map(Some)
+        );
+        assert_eq!(above(&by_bgp, 200), None);
+        let metric = |p, med, metric| (p, Mapped { metric: Some(metric), ..step(med, 0) });
+        let in_area = mapping(&[metric(10, 0, 50), metric(100, 0, 40), metric(200, 0, 40)]);
+        assert_eq!([10, 100].map(|p| above(in_area.as_ref().unwrap(), p)), [Some(100), None]);
     }
 
     #[test]

@@ -48,7 +48,9 @@ mod intents;
 mod levels;
 mod lowering;
 mod mapping;
+mod mark;
 mod nearest;
+mod placement;
 mod withdrawal;
 
 pub use announcement::{Announcement, Because, Circumstances, Raised, effective, next_expiry};
@@ -61,5 +63,7 @@ pub use intents::{Damaged, Intents};
 pub use levels::{Levels, UnknownLevel};
 pub use lowering::{Cause, Counted, Lowered, lower};
 pub use mapping::{Mapped, Mapping, NotMonotonic};
+pub use mark::{Mark, SiteId};
 pub use nearest::nearest;
+pub use placement::{Epoch, Lock, Move, Outbid, Placed, Placement, Refused, bases};
 pub use withdrawal::{Decision, Elsewhere, Wish, Withdrawal};

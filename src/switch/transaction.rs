@@ -1,0 +1,675 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use crate::group::{Epoch, Lock};
+use crate::types::{Preference, Time};
+
+/// What an operator wants, and how it is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Unique over all nodes.
+    pub switch: String,
+    /// Greater for each who resumes it.
+    pub term: u32,
+    pub group: String,
+    pub to: String,
+    /// All nodes of the group, by name.
+    pub nodes: BTreeMap<String, Member>,
+    /// New connections are delayed from before the raise to after the last look.
+    pub hold: bool,
+    /// The service is probed from the nodes, through the routes that they have.
+    pub probe: bool,
+    /// Goes on where the target is not fit or the rules forbid it.
+    pub break_glass: bool,
+    /// For all steps up to the commit.
+    pub deadline: Duration,
+}
+
+/// A node of the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub site: String,
+    /// It is asked, and not waited for.
+    pub excused: bool,
+}
+
+/// A request to a node, to tell its answer from a late one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What a node is asked to do. Each may arrive twice, and is answered when it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    Survey,
+    /// Takes the lock for so long from its arrival.
+    Prepare {
+        epoch: Epoch,
+        to: String,
+        lasts: Duration,
+    },
+    /// Delays new connections, for so long at most.
+    Hold {
+        lasts: Duration,
+    },
+    /// Announces what everybody prefers to this, and waits until the neighbours have it.
+    Raise {
+        over: Preference,
+    },
+    /// Waits until its best exit for the group is at this site.
+    See {
+        site: String,
+    },
+    /// Asks the service, until an answer comes from this site.
+    Probe {
+        site: String,
+    },
+    Lower,
+    Release,
+    Commit,
+    Abort,
+}
+
+/// What a node knows of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The greatest that its placement has, settled or raised.
+    pub epoch: Epoch,
+    /// The site that has the best base by its placement.
+    pub at: String,
+    pub lock: Option<Lock>,
+    /// It outbids the others now.
+    pub raised: bool,
+    pub announced: Preference,
+    /// Why it should not be switched from or to here, as a clause: an operator's order, a freeze window, a sick service.
+    pub obstacle: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Done,
+    Surveyed(Facts),
+    /// Announces so much now.
+    Raised(Preference),
+}
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No answer, for this reason. Asked again while there is time.
+    Unreachable(String),
+    /// It will not do it.
+    Refused(String),
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Answered {
+        node: String,
+        request: RequestId,
+        result: Result<Answer, Failure>,
+    },
+    /// The commands of [`Action::Run`] are over.
+    CommandsEnded {
+        step: Step,
+        result: Result<(), String>,
+    },
+    /// The operator wants it undone.
+    Cancelled,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make it durable that this step is about to be done; what follows waits for that.
+    Journal {
+        step: Step,
+        back: Option<String>,
+        epoch: Epoch,
+    },
+    Ask {
+        node: String,
+        request: RequestId,
+        wanted: Request,
+    },
+    /// The answer is not wanted any more.
+    Forget {
+        node: String,
+        request: RequestId,
+    },
+    /// Run the commands of a step, then [`Event::CommandsEnded`].
+    Run {
+        step: Step,
+    },
+    /// A step is over.
+    Told {
+        step: Step,
+        took: Duration,
+        problem: Option<String>,
+    },
+    Ended(Ending),
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing was changed.
+    Refused { why: String },
+    /// The group is at the target. `unheard` have not said so.
+    Committed { unheard: BTreeSet<String> },
+    /// The group is where it was.
+    RolledBack { why: String, unheard: BTreeSet<String> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    Survey,
+    Gates,
+    Before,
+    Prepare,
+    Hold,
+    Raise,
+    /// After the raise.
+    See,
+    Probe,
+    Lower,
+    /// After the others were lowered.
+    SeeAlone,
+    ProbeAlone,
+    Release,
+    After,
+    Commit,
+    /// Lets go where nothing was raised.
+    Abort,
+}
+
+/// A switch in progress.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    order: Order,
+    way: Way,
+    step: Step,
+    begun: Time,
+    /// Of the step.
+    ends: Time,
+    /// Of all.
+    deadline: Time,
+    epoch: Epoch,
+    /// Where the group was.
+    from: String,
+    facts: BTreeMap<String, Facts>,
+    /// Of this step: who has not answered, and when to ask again.
+    waiting: BTreeMap<String, Waiting>,
+    /// Who has not done what went on without them.
+    unheard: BTreeSet<String>,
+    /// Asked for at least once.
+    raised: bool,
+    lowered: bool,
+    highest: Preference,
+    next: u64,
+    actions: VecDeque<Action>,
+    ended: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    Forth,
+    /// Undone, for this reason.
+    Back(String),
+}
+
+#[derive(Clone, Debug)]
+enum Waiting {
+    Asked(RequestId),
+    /// It could not be reached.
+    Again(Time, String),
+}
+
+/// How long a step may take that only waits for nodes.
+const STEP: Duration = Duration::from_secs(5);
+/// From a try that failed to the next.
+const RETRY: Duration = Duration::from_millis(100);
+/// A lock outlives the deadline by this much, so that there is time to go back.
+const TO_GO_BACK: Duration = Duration::from_secs(30);
+
+impl Transaction {
+    /// Begins with the survey.
+    pub fn new(order: Order, now: Time) -> Transaction {
+        Transaction::begun(order, Way::Forth, now)
+    }
+
+    /// Goes on with a switch that another coordinator, or this one in an earlier life, has begun: forth, or back for this
+    /// reason. `order.term` is greater than theirs.
+    pub fn resume(order: Order, back: Option<String>, now: Time) -> Transaction {
+        let way = back.map_or(Way::Forth, Way::Back);
+        Transaction::begun(order, way, now)
+    }
+
+    fn begun(order: Order, way: Way, now: Time) -> Transaction {
+        let mut transaction = Transaction {
+            way,
+            step: Step::Survey,
+            begun: now,
+            ends: now,
+            deadline: now + order.deadline,
+            epoch: Epoch::default(),
+            from: String::new(),
+            facts: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            unheard: BTreeSet::new(),
+            raised: false,
+            lowered: false,
+            highest: Preference::NONE,
+            next: 0,
+            actions: VecDeque::new(),
+            ended: false,
+            order,
+        };
+        transaction.enter(Step::Survey, now);
+        transaction
+    }
+
+    pub fn handle(&mut self, event: Event, now: Time) {
+        if self.ended {
+            return;
+        }
+        match event {
+            Event::Answered { node, request, result } => self.answered(node, request, result, now),
+            Event::CommandsEnded { step, result } if step == self.step => match result {
+                Ok(()) => self.leave(None, now),
+                Err(problem) => self.fail(problem, now),
+            },
+            Event::CommandsEnded { .. } => {}
+            Event::Cancelled => self.cancel("cancelled by the operator", now),
+        }
+    }
+
+    /// Asks again what could not be reached, and ends what takes too long. A spurious call does no harm.
+    pub fn tick(&mut self, now: Time) {
+        if self.ended {
+            return;
+        }
+        if self.way == Way::Forth && now >= self.deadline && self.step < Step::Release {
+            return self.fail(self.late("the deadline of the switch has passed"), now);
+        }
+        if now >= self.ends && !self.waiting.is_empty() {
+            return self.step_is_over(now);
+        }
+        let due = |(node, waiting): (&String, &Waiting)| match waiting {
+            Waiting::Again(at, _) if *at <= now => Some(node.clone()),
+            _ => None,
+        };
+        let due: Vec<String> = self.waiting.iter().filter_map(due).collect();
+        for node in due {
+            if let Some(wanted) = self.wanted(&node) {
+                self.ask(node, wanted);
+            }
+        }
+    }
+
+    /// When to tick next.
+    pub fn deadline(&self) -> Option<Time> {
+        if self.ended {
+            return None;
+        }
+        let again = self.waiting.values().filter_map(|waiting| match waiting {
+            Waiting::Again(at, _) => Some(*at),
+            Waiting::Asked(_) => None,
+        });
+        let whole = (self.way == Way::Forth && self.step < Step::Release).then_some(self.deadline);
+        let step = (!self.waiting.is_empty()).then_some(self.ends);
+        again.chain(whole).chain(step).min()
+    }
+
+    /// What to do next, until `None`.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Why it goes back; `None`: it does not.
+    pub fn back(&self) -> Option<&str> {
+        match &self.way {
+            Way::Forth => None,
+            Way::Back(why) => Some(why),
+        }
+    }
+}
+
+impl Transaction {
+    /// The site that this way leads to.
+    fn to(&self) -> &str {
+        match self.way {
+            Way::Forth => &self.order.to,
+            Way::Back(_) => &self.from,
+        }
+    }
+
+    fn enter(&mut self, step: Step, now: Time) {
+        self.step = step;
+        self.begun = now;
+        self.ends = now + STEP;
+        if step > Step::Survey {
+            let back = self.back().map(str::to_owned);
+            self.actions.push_back(Action::Journal { step, back, epoch: self.epoch });
+        }
+        match step {
+            Step::Gates | Step::Before | Step::After => {
+                self.actions.push_back(Action::Run { step });
+                return;
+            }
+            Step::Raise => self.raised = true,
+            Step::Lower => self.lowered = true,
+            _ => {}
+        }
+        let nodes: Vec<String> = self.order.nodes.keys().cloned().collect();
+        for node in nodes {
+            if let Some(wanted) = self.wanted(&node) {
+                self.ask(node, wanted);
+            }
+        }
+        if self.waiting.is_empty() {
+            self.leave(None, now);
+        }
+    }
+
+    /// What a node has to do in this step.
+    fn wanted(&self, node: &str) -> Option<Request> {
+        let is_target = self.order.nodes.get(node)?.site == self.to();
+        let to = || self.to().to_owned();
+        let lasts = self.order.deadline + TO_GO_BACK;
+        Some(match self.step {
+            Step::Gates | Step::Before | Step::After => return None,
+            Step::Survey => Request::Survey,
+            Step::Prepare => Request::Prepare { epoch: self.epoch, to: to(), lasts },
+            Step::Hold if self.order.hold => Request::Hold { lasts },
+            Step::Raise if is_target => Request::Raise { over: self.highest },
+            Step::See | Step::SeeAlone => Request::See { site: to() },
+            Step::Probe | Step::ProbeAlone if self.order.probe => Request::Probe { site: to() },
+            Step::Lower if !is_target => Request::Lower,
+            Step::Release if self.order.hold => Request::Release,
+            Step::Commit => Request::Commit,
+            Step::Abort => Request::Abort,
+            _ => return None,
+        })
+    }
+
+    fn ask(&mut self, node: String, wanted: Request) {
+        self.next += 1;
+        let request = RequestId(self.next);
+        self.waiting.insert(node.clone(), Waiting::Asked(request));
+        self.actions.push_back(Action::Ask { node, request, wanted });
+    }
+
+    fn answered(
+        &mut self,
+        node: String,
+        request: RequestId,
+        result: Result<Answer, Failure>,
+        now: Time,
+    ) {
+        let asked = self.waiting.get(&node);
+        if !asked.is_some_and(|asked| matches!(asked, Waiting::Asked(id) if *id == request)) {
+            return;
+        }
+        match result {
+            Ok(answer) => {
+                self.waiting.remove(&node);
+                match answer {
+                    Answer::Surveyed(facts) => {
+                        self.facts.insert(node, facts);
+                    }
+                    Answer::Raised(preference) => self.highest = self.highest.max(preference),
+                    Answer::Done => {}
+                }
+            }
+            Err(Failure::Unreachable(why)) => {
+                self.waiting.insert(node, Waiting::Again(now + RETRY, why));
+            }
+            Err(Failure::Refused(_)) if self.goes_on_without(&node) => {
+                self.waiting.remove(&node);
+                self.unheard.insert(node);
+            }
+            Err(Failure::Refused(why)) => return self.fail(format!("{node}: {why}"), now),
+        }
+        let waits = |node: &String| self.order.nodes.get(node).is_some_and(|node| !node.excused);
+        if !self.waiting.keys().any(waits) {
+            self.step_is_over(now);
+        }
+    }
+
+    /// Whether the step does not need this node.
+    fn goes_on_without(&self, node: &str) -> bool {
+        let is_excused = self.order.nodes.get(node).is_some_and(|node| node.excused);
+        is_excused || self.step >= Step::Release || (self.is_back() && self.step > Step::Survey)
+    }
+
+    fn is_back(&self) -> bool {
+        self.way != Way::Forth
+    }
+
+    /// All have answered, or the time is over.
+    fn step_is_over(&mut self, now: Time) {
+        let late: Vec<(String, String)> = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .map(|(node, waiting)| match waiting {
+                Waiting::Asked(request) => {
+                    self.actions.push_back(Action::Forget { node: node.clone(), request });
+                    (node, "no answer".to_owned())
+                }
+                Waiting::Again(_, why) => (node, why),
+            })
+            .collect();
+        let problem = late.iter().find(|(node, _)| !self.goes_on_without(node));
+        if let Some((node, why)) = problem {
+            let problem =
+                format!("{node}: {why}, for {:.1} s", now.since(self.begun).as_secs_f64());
+            return self.fail(problem, now);
+        }
+        if self.step != Step::Survey {
+            self.unheard.extend(late.into_iter().map(|(node, _)| node));
+        }
+        self.leave(None, now);
+    }
+
+    fn late(&self, what: &str) -> String {
+        let nodes: Vec<&str> = self.waiting.keys().map(String::as_str).collect();
+        match nodes.is_empty() {
+            true => what.to_owned(),
+            false => format!("{what}, while waiting for {}", nodes.join(", ")),
+        }
+    }
+
+    fn leave(&mut self, problem: Option<String>, now: Time) {
+        let (step, took) = (self.step, now.since(self.begun));
+        self.actions.push_back(Action::Told { step, took, problem });
+        let next = match step {
+            Step::Survey => return self.surveyed(now),
+            Step::Gates => Step::Before,
+            Step::Before => Step::Prepare,
+            Step::Prepare if self.is_back() && !self.lowered => Step::Lower,
+            Step::Prepare if self.is_back() => Step::Raise,
+            Step::Prepare => Step::Hold,
+            Step::Hold => Step::Raise,
+            Step::Raise => Step::See,
+            Step::See => Step::Probe,
+            Step::Probe => Step::Lower,
+            Step::Lower => Step::SeeAlone,
+            Step::SeeAlone => Step::ProbeAlone,
+            Step::ProbeAlone => Step::Release,
+            Step::Release if self.is_back() => Step::Commit,
+            Step::Release => Step::After,
+            Step::After => Step::Commit,
+            Step::Commit | Step::Abort => return self.end(),
+        };
+        self.enter(next, now);
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        let unheard = std::mem::take(&mut self.unheard);
+        let ending = match std::mem::replace(&mut self.way, Way::Forth) {
+            Way::Forth => Ending::Committed { unheard },
+            Way::Back(why) if self.step == Step::Abort => Ending::Refused { why },
+            Way::Back(why) => Ending::RolledBack { why, unheard },
+        };
+        self.actions.push_back(Action::Ended(ending));
+    }
+
+    fn refuse(&mut self, why: String) {
+        self.ended = true;
+        self.actions.push_back(Action::Ended(Ending::Refused { why }));
+    }
+
+    /// The step did not work.
+    fn fail(&mut self, problem: String, now: Time) {
+        let (step, took) = (self.step, now.since(self.begun));
+        let told = Some(problem.clone());
+        if matches!(step, Step::Release | Step::After | Step::Commit) || self.is_back() {
+            // Nothing would be better for going back.
+            return self.leave(told, now);
+        }
+        self.actions.push_back(Action::Told { step, took, problem: told });
+        self.turn_back(problem, now);
+    }
+
+    fn cancel(&mut self, why: &str, now: Time) {
+        if self.way == Way::Forth && self.step < Step::Release {
+            self.turn_back(why.to_owned(), now);
+        }
+    }
+
+    fn turn_back(&mut self, why: String, now: Time) {
+        for (node, waiting) in std::mem::take(&mut self.waiting) {
+            if let Waiting::Asked(request) = waiting {
+                self.actions.push_back(Action::Forget { node, request });
+            }
+        }
+        if self.step < Step::Prepare {
+            return self.refuse(why);
+        }
+        self.way = Way::Back(why);
+        self.undo(now);
+    }
+
+    fn undo(&mut self, now: Time) {
+        if !self.raised {
+            return self.enter(Step::Abort, now);
+        }
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.enter(Step::Prepare, now);
+    }
+
+    /// All that can be reached have said what they know.
+    fn surveyed(&mut self, now: Time) {
+        let ours = |facts: &&Facts| {
+            facts.lock.as_ref().is_some_and(|lock| lock.switch == self.order.switch)
+        };
+        let known = self.facts.values().map(|facts| facts.epoch).max().unwrap_or_default();
+        let newest = self.facts.values().filter(|facts| !facts.raised).max_by_key(|f| f.epoch);
+        self.highest = self.facts.values().map(|facts| facts.announced).max().unwrap_or_default();
+        if let Some(epoch) = self
+            .facts
+            .values()
+            .filter(ours)
+            .filter_map(|f| f.lock.as_ref())
+            .map(|lock| lock.epoch)
+            .max()
+        {
+            return self.resumed(epoch, now);
+        }
+        let Some(newest) = newest else {
+            return self.refuse("no node of the group answers".to_owned());
+        };
+        if self.order.term > 1 {
+            return self.found(newest.at == self.order.to);
+        }
+        self.from = newest.at.clone();
+        self.epoch = Epoch(known.0 + 1);
+        match self.obstacle() {
+            Some(why) => self.refuse(why),
+            None => self.enter(Step::Gates, now),
+        }
+    }
+
+    /// It is over already.
+    fn found(&mut self, at_target: bool) {
+        self.ended = true;
+        let (why, unheard) = ("it was over when it was resumed".to_owned(), BTreeSet::new());
+        self.actions.push_back(Action::Ended(match at_target {
+            true => Ending::Committed { unheard },
+            false => Ending::RolledBack { why, unheard },
+        }));
+    }
+
+    /// Why it is better not begun.
+    fn obstacle(&self) -> Option<String> {
+        let Order { group, to, .. } = &self.order;
+        if self.from == *to {
+            return Some(format!("{group} is at {to} already"));
+        }
+        if !self.facts.keys().any(|node| self.order.nodes.get(node).is_some_and(|n| n.site == *to))
+        {
+            return Some(format!("no node of {to} answers"));
+        }
+        for (node, facts) in &self.facts {
+            if let Some(lock) = &facts.lock {
+                return Some(format!(
+                    "{node}: switch {} to {} is in progress; it ends at {} at the latest",
+                    lock.switch, lock.to, lock.until
+                ));
+            }
+            if let Some(obstacle) = facts.obstacle.as_ref().filter(|_| !self.order.break_glass) {
+                return Some(format!("{node}: {obstacle}"));
+            }
+        }
+        None
+    }
+
+    /// Some have a lock of this switch, with `epoch` at most.
+    fn resumed(&mut self, epoch: Epoch, now: Time) {
+        let of = |facts: &Facts| facts.epoch >= epoch;
+        self.raised = self.facts.values().any(|facts| of(facts) || facts.raised);
+        self.lowered = self.facts.values().any(|facts| of(facts) && !facts.raised);
+        self.epoch = epoch;
+        // Where the group was: what those say that have not gone by the lock yet, else whoever is not the target.
+        let old = self.facts.values().filter(|facts| !of(facts) || facts.raised).map(|f| &f.at);
+        let others = self.order.nodes.values().map(|node| &node.site);
+        let from = old.chain(others).find(|site| **site != self.order.to);
+        self.from = from.cloned().unwrap_or_default();
+        match self.way {
+            Way::Forth => self.enter(Step::Prepare, now),
+            Way::Back(_) => self.undo(now),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Survey => "survey",
+            Step::Gates => "gates",
+            Step::Before => "before",
+            Step::Prepare => "prepare",
+            Step::Hold => "hold",
+            Step::Raise => "raise",
+            Step::See => "see",
+            Step::Probe => "probe",
+            Step::Lower => "lower",
+            Step::SeeAlone => "see alone",
+            Step::ProbeAlone => "probe alone",
+            Step::Release => "release",
+            Step::After => "after",
+            Step::Commit => "commit",
+            Step::Abort => "abort",
+        })
+    }
+}
