@@ -22,11 +22,14 @@ impl Agent {
         let prefixes: BTreeSet<Prefix> = old.keys().chain(self.own.keys()).copied().collect();
         let mut moves: BTreeMap<String, Vec<Prefix>> = BTreeMap::new();
         for prefix in prefixes {
-            let preference = |all: &BTreeMap<Prefix, Announcement>| {
-                all.get(&prefix).map(|announcement| announcement.preference).unwrap_or_default()
+            let shown = |all: &BTreeMap<Prefix, Announcement>| {
+                all.get(&prefix).map(|own| (own.preference, own.mark)).unwrap_or_default()
             };
-            let (was, is) = (preference(&old), preference(&self.own));
+            let ((was, old_mark), (is, mark)) = (shown(&old), shown(&self.own));
             if was == is {
+                if mark != old_mark && is.is_announced() {
+                    self.own_changed.insert(prefix);
+                }
                 continue;
             }
             self.own_changed.insert(prefix);
@@ -115,7 +118,10 @@ impl Agent {
             Ok(()) => {
                 let durable = self.orders.stored(version);
                 for order in &durable {
-                    self.report_intent(&order.target, now);
+                    match &order.target {
+                        Target::Group(group) if order.is_move => self.report_move(group, now),
+                        target => self.report_intent(target, now),
+                    }
                 }
                 self.groups_stale |= !durable.is_empty();
                 self.durable.extend(durable.into_iter().map(|order| (order, now)));

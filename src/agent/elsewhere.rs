@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Agent;
-use crate::group::Elsewhere;
+use crate::group::{Elsewhere, Mark};
 use crate::rib::Route;
 use crate::types::{Preference, Prefix, RouterId, Time};
 
@@ -14,6 +14,15 @@ pub(super) struct Others {
     /// Something has changed that other routers announce of our prefixes.
     pub stale: bool,
     known: BTreeMap<Prefix, BTreeMap<RouterId, BTreeSet<Shown>>>,
+}
+
+/// Another router that announces a prefix of ours.
+struct Announcer<'a> {
+    router: RouterId,
+    /// Of the neighbours by which we hear of it.
+    class: &'a str,
+    shown: Shown,
+    mark: Option<Mark>,
 }
 
 /// What a router shows of a prefix. Within one kind, the least is best.
@@ -29,7 +38,7 @@ impl Agent {
     /// site together; those of our own site are none.
     pub(super) fn elsewhere(&self, prefix: Prefix, ours: Preference) -> Elsewhere {
         let mut sites: BTreeSet<Option<&str>> = BTreeSet::new();
-        for (router, class, shown) in self.announcers(prefix) {
+        for Announcer { router, class, shown, .. } in self.announcers(prefix) {
             let better = self
                 .shown(class, ours, &shown)
                 .is_some_and(|own| (shown, router) < (own, self.config.node.router_id));
@@ -59,15 +68,18 @@ impl Agent {
     }
 
     /// Who else announces a prefix and can be reached, and the class of neighbours by which we hear of it.
-    fn announcers(&self, prefix: Prefix) -> Vec<(RouterId, &str, Shown)> {
+    fn announcers(&self, prefix: Prefix) -> Vec<Announcer<'_>> {
         let mut all = Vec::new();
         if let (Prefix::V4(network), Some(ospf), Some(config)) =
             (prefix, &self.ospf, &self.config.ospf)
         {
             let others = ospf.router.other_announcers(network);
             let others = others.iter().filter(|other| ospf.router.reaches(other.router));
-            all.extend(others.map(|other| {
-                (other.router, config.class.as_str(), Shown::Area { metric: other.metric })
+            all.extend(others.map(|other| Announcer {
+                router: other.router,
+                class: config.class.as_str(),
+                shown: Shown::Area { metric: other.metric },
+                mark: Mark::from_tag(other.tag),
             }));
         }
         for candidate in self.rib.candidates(prefix, 1) {
@@ -90,15 +102,29 @@ impl Agent {
                 false => Shown::External { path_length: attributes.as_path.length(), med },
             };
             let router = attributes.originator_id.unwrap_or(source.router_id);
-            all.push((router, neighbor.config.class.as_str(), shown));
+            let asn = self.config.node.asn;
+            let marks = attributes.large_communities.iter();
+            let mark = marks.filter_map(|community| Mark::from_community(*community, asn)).max();
+            all.push(Announcer { router, class: neighbor.config.class.as_str(), shown, mark });
         }
         all
     }
 
+    /// What nodes of our sites say of where a prefix is. Of anybody else it would be a way to take the traffic.
+    pub(super) fn marks(&self, prefix: Prefix) -> Vec<(RouterId, Mark)> {
+        let all = self.announcers(prefix).into_iter();
+        let ours =
+            |router: &RouterId| self.config.sites.values().any(|routers| routers.contains(router));
+        all.filter_map(|one| Some((one.router, one.mark?)))
+            .filter(|(router, _)| ours(router))
+            .collect()
+    }
+
     /// What others announce may have changed, and somebody wants to know.
     pub(super) fn is_elsewhere_stale(&self) -> bool {
-        let wanted =
-            !self.lowering.withdrawals.is_empty() || self.config.guard.correlated.is_some();
+        let wanted = !self.lowering.withdrawals.is_empty()
+            || self.config.guard.correlated.is_some()
+            || !self.config.site_ids.is_empty();
         self.others.stale && wanted
     }
 
@@ -110,12 +136,13 @@ impl Agent {
             return;
         }
         self.lowering.stale |= !self.lowering.withdrawals.is_empty();
+        self.hear_marks(now);
         if self.config.guard.correlated.is_none() {
             return;
         }
         let mut known: BTreeMap<Prefix, BTreeMap<RouterId, BTreeSet<Shown>>> = BTreeMap::new();
         for prefix in self.config.groups.values().flat_map(|group| &group.prefixes) {
-            for (router, _, shown) in self.announcers(*prefix) {
+            for Announcer { router, shown, .. } in self.announcers(*prefix) {
                 known.entry(*prefix).or_default().entry(router).or_default().insert(shown);
             }
         }

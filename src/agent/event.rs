@@ -9,6 +9,7 @@ use crate::bgp;
 use crate::config::Config;
 use crate::fast;
 use crate::fib;
+use crate::group::Move;
 use crate::health::{self, CheckId};
 use crate::types::{Mac, Prefix};
 use crate::vrrp::VirtualRouterId;
@@ -22,9 +23,29 @@ pub struct PeerId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderId(pub u64);
 
+/// A question of another node that waits for its answer. Given by the driver, unique per process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub u64);
+
+/// A question to another node. Given by the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
 /// Who gave an order, as the socket's credentials say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(pub String);
+
+/// What the coordinator of a switch wants of this node.
+#[derive(Clone, Debug)]
+pub struct MoveRequest {
+    pub group: String,
+    pub switch: String,
+    pub term: u32,
+    pub wanted: Move,
+    /// Who switches, and why.
+    pub owner: String,
+    pub reason: Option<String>,
+}
 
 /// Something happened outside.
 #[derive(Clone, Debug)]
@@ -57,6 +78,20 @@ pub enum Event {
     KernelApplied(Vec<(Prefix, Result<(), fib::KernelError>)>),
     /// A client orders `announce`, `withdraw`, `prefer` or `release`.
     Ordered { order: OrderId, request: v1::OrderRequest, owner: Owner },
+    /// The coordinator of a switch wants a move of a group.
+    MoveOrdered { order: OrderId, request: MoveRequest },
+    /// A client wants something of a switch. What comes of it is told with [`Action::Progress`],
+    /// until [`Action::ProgressEnded`].
+    SwitchOrdered { order: OrderId, request: v1::SwitchRequest, owner: Owner },
+    /// A client wants to know what a switch would do: [`Action::Planned`].
+    SwitchPlanWanted { order: OrderId, request: v1::SwitchRequest },
+    /// Another node of the fleet asks this one, and waits for [`Action::AnswerNode`].
+    NodeAsked { ask: AskId, node: String, message: Box<v1::FleetRequest> },
+    /// It does not wait any more.
+    AskAbandoned(AskId),
+    /// The answer to [`Action::AskNode`]. FAILED_PRECONDITION, INVALID_ARGUMENT and NOT_FOUND are the node's own words;
+    /// everything else says that it could not be asked, and why.
+    NodeAnswered { call: CallId, result: Result<Box<v1::FleetReply>, tonic::Status> },
     /// The client of this order went away; nobody waits for the answer. The order itself stands.
     OrderAbandoned(OrderId),
     /// [`Action::StoreIntents`] of that version is on disk, or the disk refused it.
@@ -139,6 +174,34 @@ pub enum Action {
     Answer {
         order: OrderId,
         answer: Result<Box<v1::OrderReply>, tonic::Status>,
+    },
+    /// News of a switch, for who ordered or follows it.
+    Progress {
+        order: OrderId,
+        progress: Box<v1::SwitchProgress>,
+    },
+    /// All news has been told, or there will be none.
+    ProgressEnded {
+        order: OrderId,
+        result: Result<(), tonic::Status>,
+    },
+    /// What the client wanted to know of a switch.
+    Planned {
+        order: OrderId,
+        result: Result<Box<v1::PlanSwitchReply>, tonic::Status>,
+    },
+    /// Ask another node of the fleet, then [`Event::NodeAnswered`].
+    AskNode {
+        call: CallId,
+        node: String,
+        message: Box<v1::FleetRequest>,
+    },
+    /// The answer is not wanted any more.
+    ForgetCall(CallId),
+    /// What another node asked is answered.
+    AnswerNode {
+        ask: AskId,
+        result: Result<Box<v1::FleetReply>, tonic::Status>,
     },
     /// Change routes in the kernel, then [`Event::KernelApplied`].
     Kernel(Vec<fib::Change>),

@@ -211,11 +211,13 @@ fn wanted(
         return None;
     };
     if let Some(announcement) = announcement {
-        let key = (announcement.preference, prefix.family());
+        let key = (announcement.preference, announcement.mark, prefix.family());
         if let Some(known) = neighbor.originated.get(&key) {
             return known.clone();
         }
-        let mapped = config.mapping(&neighbor.config.class).map(announcement.preference);
+        let mut mapped = config.mapping(&neighbor.config.class).map(announcement.preference);
+        let mark = announcement.mark.map(|mark| mark.to_community(config.node.asn));
+        mapped.large_communities.extend(mark);
         let attributes = next_hop(neighbor, session, prefix.family())
             .ok()
             .map(|hop| rib.intern(originate(&originated(mapped), &to(neighbor, config), hop)));

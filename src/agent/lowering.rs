@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Agent;
 use crate::config::TrackedObject;
 use crate::group::{
-    Cause, Counted, Decision, Group, Lowered, OnAllDown, Policy, Wish, Withdrawal, lower,
+    Cause, Counted, Decision, Group, Lowered, OnAllDown, Policy, Wish, Withdrawal, bases, lower,
 };
 use crate::health::State;
 use crate::types::{Prefix, Time};
@@ -82,6 +82,7 @@ impl Agent {
     ) {
         let Some(group) = self.config.groups.get(name) else { return };
         let levels = &self.config.levels;
+        let bases = bases(group, self.orders.in_force().placement(name));
         let (mut common, mut guard, mut all_down) = (Vec::new(), None, None);
         if let Some(policy) = &group.health {
             let gate = &self.guards.gate;
@@ -106,7 +107,7 @@ impl Agent {
                 .filter(concerns)
                 .map(|rule| Cause { what: fault_text(&rule.object), effect: rule.effect });
             let causes: Vec<Cause> = common.iter().cloned().chain(rules).collect();
-            let mut lowered = lower(group, &self.config.node.site, levels, &causes);
+            let mut lowered = lower(&bases, &self.config.node.site, levels, &causes);
             if !lowered.preference.is_announced() {
                 continue;
             }

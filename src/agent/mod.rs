@@ -49,11 +49,13 @@ mod orders;
 mod ospf;
 mod ospf_reads;
 mod ospf_tables;
+mod placements;
 mod plan;
 mod preview;
 mod reads;
 mod reload;
 mod survivor;
+mod switching;
 mod takeover;
 mod text;
 mod tracking;
@@ -69,8 +71,8 @@ use ipnet::Ipv4Net;
 use bfd::Sessions;
 use elsewhere::Others;
 pub use event::{
-    Action, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint, PeerId, Probe,
-    ProbeId, VirtualAddresses,
+    Action, AskId, CallId, CommandId, Event, MoveRequest, OrderId, OspfAction, Owner, PeerAction,
+    PeerEndpoint, PeerId, Probe, ProbeId, VirtualAddresses,
 };
 use guards::Guards;
 use health::Checks;
@@ -293,6 +295,14 @@ impl Agent {
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
+            Event::MoveOrdered { order, request } => self.move_ordered(order, request, now),
+            Event::SwitchOrdered { order, request, owner } => {
+                self.switch_ordered(order, request, owner, now);
+            }
+            Event::SwitchPlanWanted { order, request } => self.plan_wanted(order, request, now),
+            Event::NodeAsked { ask, node, message } => self.node_asked(ask, node, *message, now),
+            Event::AskAbandoned(ask) => self.ask_abandoned(ask),
+            Event::NodeAnswered { call, result } => self.node_answered(call, result, now),
             Event::OrderAbandoned(order) => self.orders.abandon(order),
             Event::IntentsStored { version, result } => self.intents_stored(version, result, now),
             Event::Acknowledged { order, peer } => self.acknowledged(order, peer, now),
@@ -339,6 +349,7 @@ impl Agent {
             .chain(self.fib.deadline())
             .chain(self.orders.deadline())
             .chain(self.next_expiry())
+            .chain(self.lock_ends())
             .chain(self.stopping)
             .chain(self.release_by)
             .chain(self.withholding_ends())
@@ -369,6 +380,7 @@ impl Agent {
         self.settle_links(now);
         self.settle_leave(now);
         self.settle_bfd(now);
+        self.settle_locks(now);
         loop {
             self.groups_stale |= self.settle_lowering(now);
             self.groups_stale |= self.settle_survivor(now);

@@ -6,6 +6,7 @@ use super::transit::Transit;
 use super::{PeerEndpoint, PeerId};
 use crate::bgp::{self, Peer, Settings};
 use crate::config::{self, Config, GracefulRestart, Ttl};
+use crate::group::Mark;
 use crate::rib::{AdjRibOut, SourceId};
 use crate::types::{Family, Preference, Prefix, Rng, Time};
 use crate::wire::bgp::{Attributes, Problem, Reaction};
@@ -32,8 +33,8 @@ pub(super) struct Neighbor {
     pub asked: Vec<Family>,
     /// Families whose table is on its way again, to be ended by EoRR.
     pub refreshing: Vec<Family>,
-    /// Own announcements by preference, as this session sends them. Emptied with the session.
-    pub originated: BTreeMap<(Preference, Family), Option<Arc<Attributes>>>,
+    /// Own announcements by what they say, as this session sends them. Emptied with the session.
+    pub originated: BTreeMap<(Preference, Option<Mark>, Family), Option<Arc<Attributes>>>,
     /// Learned attribute sets as this session passes them on. Emptied with the session.
     pub transit: Transit,
     /// The whole RIB is being gone through for this neighbour; the last prefix that was looked at.

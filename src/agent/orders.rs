@@ -20,7 +20,7 @@ use ipnet::Ipv4Net;
 use super::{OrderId, Owner, PeerId};
 use crate::api::v1;
 use crate::config::Config;
-use crate::group::{Intent, Intents, Order, Target, nearest};
+use crate::group::{Intent, Intents, Order, Placed, Placement, Target, nearest};
 use crate::types::{Prefix, RouterId, Time, Wall};
 
 /// How long an order waits for acknowledgements if the client names no time.
@@ -53,6 +53,7 @@ pub(super) struct Orders {
 #[derive(Clone)]
 struct Storing {
     order: OrderId,
+    is_move: bool,
     /// Durable once this version is.
     version: u64,
     /// All intents, with this order's.
@@ -67,6 +68,8 @@ struct Storing {
 #[derive(Clone)]
 pub(super) struct Durable {
     pub order: OrderId,
+    /// It is a move of a switch, not an operator's order.
+    pub is_move: bool,
     pub target: Target,
     pub arrived: Time,
     pub wait: bool,
@@ -143,11 +146,7 @@ impl Orders {
         now: Time,
         wall: Wall,
     ) -> Result<Option<(u64, String)>, tonic::Status> {
-        if self.storing.len() + self.awaiting.len() >= MAX_IN_PROGRESS {
-            return Err(tonic::Status::resource_exhausted(format!(
-                "{MAX_IN_PROGRESS} orders are in progress already; wait for their answers"
-            )));
-        }
+        self.has_room()?;
         let change = change(request, owner, config, wall)?;
         let target = match &change {
             Change::Insert(intent) => intent.target.clone(),
@@ -170,6 +169,7 @@ impl Orders {
         };
         self.storing.push_back(Storing {
             order,
+            is_move: false,
             version: self.version,
             intents: self.requested.clone(),
             target,
@@ -180,6 +180,56 @@ impl Orders {
         Ok(Some((self.version, self.requested.to_text())))
     }
 
+    /// Where a group is, with what is being stored.
+    pub fn requested_placement(&self, group: &str) -> Placement {
+        self.requested.placement(group).cloned().unwrap_or_default()
+    }
+
+    /// Enters where a group is. Gives the version and text to be stored.
+    pub fn place(
+        &mut self,
+        order: OrderId,
+        group: &str,
+        placed: Placed,
+        now: Time,
+    ) -> Result<(u64, String), tonic::Status> {
+        self.has_room()?;
+        self.requested.place(group, placed);
+        self.version += 1;
+        self.storing.push_back(Storing {
+            order,
+            is_move: true,
+            version: self.version,
+            intents: self.requested.clone(),
+            target: Target::Group(group.to_owned()),
+            arrived: now,
+            wait: true,
+            timeout: DEFAULT_TIMEOUT,
+        });
+        Ok((self.version, self.requested.to_text()))
+    }
+
+    /// Puts in force at once where a group is. That was heard, or a time was over: it needs no disk to be true. Gives what to
+    /// store.
+    pub fn learn(&mut self, group: &str, placed: &Placed) -> (u64, String) {
+        self.in_force.place(group, placed.clone());
+        self.requested.place(group, placed.clone());
+        for storing in &mut self.storing {
+            storing.intents.place(group, placed.clone());
+        }
+        self.version += 1;
+        (self.version, self.requested.to_text())
+    }
+
+    fn has_room(&self) -> Result<(), tonic::Status> {
+        match self.storing.len() + self.awaiting.len() {
+            ..MAX_IN_PROGRESS => Ok(()),
+            _ => Err(tonic::Status::resource_exhausted(format!(
+                "{MAX_IN_PROGRESS} orders are in progress already; wait for their answers"
+            ))),
+        }
+    }
+
     /// Up to `version` all is on disk: puts it in force and tells which orders that are.
     pub fn stored(&mut self, version: u64) -> Vec<Durable> {
         let mut durable = Vec::new();
@@ -188,6 +238,7 @@ impl Orders {
             self.in_force = storing.intents;
             durable.push(Durable {
                 order: storing.order,
+                is_move: storing.is_move,
                 target: storing.target,
                 arrived: storing.arrived,
                 wait: storing.wait,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Action, Agent, OspfAction, STOP_WITHIN};
 use crate::config::{Config, OspfExport};
 use crate::fib::Interfaces;
-use crate::group::{Announcement, Target};
+use crate::group::{Announcement, Mark, Target};
 use crate::ospf::{self, Announced, Event, How, NeighborState, RouteKind, Router};
 use crate::rib::{IgpRoute, Resolved};
 use crate::types::{Prefix, Rng, Time, Wall};
@@ -138,6 +138,8 @@ impl Agent {
             None => (How::External2, 0),
         };
         let metric = self.config.mapping(&ospf.class).metric(own.preference);
+        // The mark may stand in the tag only where nothing else is configured to.
+        let tag = own.mark.filter(|_| tag == 0).map_or(tag, Mark::to_tag);
         Some(Announced { metric, how, tag })
     }
 

@@ -237,6 +237,7 @@ impl Agent {
             Because::Operator { intent, preference, .. }
             | Because::Drained { intent, preference, .. } => Some((intent, preference)),
             Because::Base { .. }
+            | Because::Outbid { .. }
             | Because::Lowered { .. }
             | Because::Guarded { .. }
             | Because::Backup { .. }

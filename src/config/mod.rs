@@ -70,7 +70,7 @@ use report::Report;
 use section::Section;
 use sites::Sight;
 
-use crate::group::{Definitions, Group, Levels, Mapping};
+use crate::group::{Definitions, Group, Levels, Mapping, SiteId};
 use crate::health;
 use crate::ospf::Settings;
 use crate::rib::Distances;
@@ -110,6 +110,8 @@ pub struct Config {
     pub checks: BTreeMap<String, health::Settings>,
     /// The router ids of each site's nodes. Those that no site has are one more site together.
     pub sites: BTreeMap<String, BTreeSet<RouterId>>,
+    /// How routes name the sites, of those that have a name for that.
+    pub site_ids: BTreeMap<String, SiteId>,
     pub isolation: Option<Isolation>,
     pub guard: Guard,
     /// By name.
@@ -140,6 +142,7 @@ impl Config {
             levels: &self.levels,
             mappings: &self.mappings,
             groups: &self.groups,
+            site_ids: &self.site_ids,
         }
     }
 
@@ -199,7 +202,7 @@ pub fn parse(
         ospf::Context { node: &node, classes: &classes, groups: &groups, profiles: &profiles };
     let ospf = Ospf::read(&root, &context, read_secret, &mut report);
     let own_router_id = ospf.as_ref().map(|ospf| ospf.settings.router_id);
-    let sites = sites::read(&root, &node, own_router_id, &mut report);
+    let (sites, site_ids) = sites::read(&root, &node, own_router_id, &mut report);
     let sight = Sight::new(&root, &node, &sites, &neighbors);
     let tracked = tracked::Names::read(&root, ospf.as_ref());
     let isolation = Isolation::read(&root, &tracked, &mut report);
@@ -234,6 +237,7 @@ pub fn parse(
             rules,
             checks: whole(checks),
             sites,
+            site_ids,
             isolation,
             guard,
             neighbors,

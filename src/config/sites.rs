@@ -9,12 +9,13 @@ use super::node::{NodeParts, router_id};
 use super::report::Report;
 use super::section::{Entry, Section, head};
 use super::value;
-use crate::group::{Effect, Group};
+use crate::group::{Effect, Group, SiteId};
 use crate::types::{Family, Preference, RouterId};
 
-pub(super) const KEYS: &[&str] = &["routers"];
+pub(super) const KEYS: &[&str] = &["id", "routers"];
 
 pub(super) type Sites = BTreeMap<String, BTreeSet<RouterId>>;
+pub(super) type SiteIds = BTreeMap<String, SiteId>;
 
 /// `own_router_id` is OSPF's, where that is another one than BGP's.
 pub(super) fn read(
@@ -22,8 +23,8 @@ pub(super) fn read(
     node: &NodeParts,
     own_router_id: Option<RouterId>,
     report: &mut Report<'_>,
-) -> Sites {
-    let mut sites = Sites::new();
+) -> (Sites, SiteIds) {
+    let (mut sites, mut ids) = (Sites::new(), SiteIds::new());
     // Where each router was named first.
     let mut taken: BTreeMap<RouterId, (&str, Range<usize>)> = BTreeMap::new();
     for Entry { key, key_span, value } in root.named("site", report) {
@@ -41,6 +42,14 @@ pub(super) fn read(
                 .did_you_mean(Some(ours));
         }
         let Some(section) = Section::open(head("site", key), value, KEYS, report) else { continue };
+        if let Some(id) = section.number("id", 1..=SiteId::MOST.into(), report).map(SiteId) {
+            if let Some((other, _)) = ids.iter().find(|(_, taken)| **taken == id) {
+                report
+                    .at(section.span_of("id"), format!("two sites have the id {}", id.0))
+                    .label(format!("`{other}` has it already"));
+            }
+            ids.insert(key.to_owned(), id);
+        }
         section.report_missing("routers", "routers = [\"192.0.2.21\"]", report);
         let routers = section.list("routers", report, router_id);
         if routers.as_ref().is_some_and(Vec::is_empty) {
@@ -71,7 +80,7 @@ pub(super) fn read(
         }
         sites.insert(key.to_owned(), value::inner(routers).into_iter().collect());
     }
-    sites
+    (sites, ids)
 }
 
 /// What this node can know of announcements of other sites.

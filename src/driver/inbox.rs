@@ -19,6 +19,10 @@ pub enum Input {
     Question(Question),
     /// A client's write.
     Order { order: OrderId, request: v1::OrderRequest, owner: Owner, answer: Answer },
+    /// A client wants something of a switch, and hears what comes of it.
+    Switch { order: OrderId, request: v1::SwitchRequest, owner: Owner, news: News },
+    /// A client wants to know what a switch would do.
+    PlanSwitch { order: OrderId, request: v1::SwitchRequest, answer: PlanAnswer },
     /// The configuration file was read again and is valid.
     Reload { config: Box<Config>, answer: oneshot::Sender<Result<v1::ReloadReply, Status>> },
     /// SIGTERM or SIGINT.
@@ -26,6 +30,10 @@ pub enum Input {
 }
 
 pub type Question = Box<dyn FnOnce(&mut Agent, Time) + Send>;
+/// Who reads too slowly for this many hears no more than that.
+pub const NEWS: usize = 4096;
+pub type News = mpsc::Sender<Result<v1::SwitchProgress, Status>>;
+pub type PlanAnswer = oneshot::Sender<Result<v1::PlanSwitchReply, Status>>;
 pub type Answer = oneshot::Sender<Result<v1::OrderReply, Status>>;
 
 /// The two ways to the agent. Both are bounded: who sends faster than the agent works waits.

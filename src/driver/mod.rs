@@ -253,6 +253,8 @@ async fn serve(
         store,
         journal,
         answers: BTreeMap::new(),
+        plans: BTreeMap::new(),
+        news: BTreeMap::new(),
         stop_by: None,
         stopped: false,
     };

@@ -10,7 +10,7 @@ use super::addresses::Addresses;
 use super::checks::Checks;
 use super::clock::Clock;
 use super::commands::Commands;
-use super::inbox::{Answer, Input, Lanes};
+use super::inbox::{Answer, Input, Lanes, News, PlanAnswer};
 use super::journal::Journal;
 use super::kernel::{Kernel, Report};
 use super::lane::{Lane, Told};
@@ -46,6 +46,9 @@ pub struct Pump {
     pub journal: Journal,
     /// Clients that wait for an order.
     pub answers: BTreeMap<OrderId, Answer>,
+    pub plans: BTreeMap<OrderId, PlanAnswer>,
+    /// Clients that hear of a switch.
+    pub news: BTreeMap<OrderId, News>,
     /// When to end even if the agent has not stopped.
     pub stop_by: Option<Instant>,
     /// The agent has said its last word.
@@ -149,6 +152,14 @@ impl Pump {
                 self.answers.insert(order, answer);
                 Some(Event::Ordered { order, request, owner })
             }
+            Input::Switch { order, request, owner, news } => {
+                self.news.insert(order, news);
+                Some(Event::SwitchOrdered { order, request, owner })
+            }
+            Input::PlanSwitch { order, request, answer } => {
+                self.plans.insert(order, answer);
+                Some(Event::SwitchPlanWanted { order, request })
+            }
             Input::Reload { config, answer } => {
                 self.reload(config, answer);
                 None
@@ -170,7 +181,11 @@ impl Pump {
             Event::Peer { event: bgp::Event::Closed { connection, .. }, .. } => {
                 self.peers.close(*connection);
             }
-            Event::OrderAbandoned(order) => drop(self.answers.remove(order)),
+            Event::OrderAbandoned(order) => {
+                self.answers.remove(order);
+                self.plans.remove(order);
+                self.news.remove(order);
+            }
             _ => {}
         }
     }
@@ -272,6 +287,27 @@ impl Pump {
                 }
                 None
             }
+            Action::Progress { order, progress } => {
+                if let Some(news) = self.news.get(&order) {
+                    // An error says that the client went away, or does not read.
+                    let _ = news.try_send(Ok(*progress));
+                }
+                None
+            }
+            Action::ProgressEnded { order, result } => {
+                if let (Some(news), Err(status)) = (self.news.remove(&order), result) {
+                    let _ = news.try_send(Err(status));
+                }
+                None
+            }
+            Action::Planned { order, result } => {
+                if let Some(waiting) = self.plans.remove(&order) {
+                    let _ = waiting.send(result.map(|reply| *reply));
+                }
+                None
+            }
+            // The fleet's connections come with its configuration.
+            Action::AskNode { .. } | Action::ForgetCall(_) | Action::AnswerNode { .. } => None,
             Action::Kernel(changes) => {
                 self.kernel.apply(changes);
                 None

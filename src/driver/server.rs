@@ -12,7 +12,7 @@ use super::Exit;
 use super::access;
 use super::checks::trial;
 use super::configuration;
-use super::inbox::{Inbox, Input};
+use super::inbox::{Inbox, Input, NEWS};
 use super::journal::{self, Journal};
 use super::keeper::Keeper;
 use super::lane::Lane;
@@ -50,6 +50,10 @@ impl Server {
         let question = move |agent: &mut Agent, now: Time| drop(answer.send(question(agent, now)));
         self.put(Input::Question(Box::new(question))).await?;
         answered.await.map_err(|_| stopping())
+    }
+
+    fn next_order(&self) -> OrderId {
+        OrderId(self.orders.fetch_add(1, Ordering::Relaxed))
     }
 
     async fn put(&self, input: Input) -> Result<(), Status> {
@@ -298,13 +302,47 @@ impl Control for Server {
     ) -> Result<Response<v1::OrderReply>, Status> {
         let owner = self.writer(&request)?;
         let request = request.into_inner();
-        let order = OrderId(self.orders.fetch_add(1, Ordering::Relaxed));
+        let order = self.next_order();
         let (answer, answered) = oneshot::channel();
         let mut abandon = Abandon { inbox: self.inbox.clone(), order: Some(order) };
         self.put(Input::Order { order, request, owner, answer }).await?;
         let reply = answered.await.map_err(|_| stopping());
         abandon.order = None;
         reply?.map(Response::new)
+    }
+
+    async fn plan_switch(
+        &self,
+        request: Request<v1::SwitchRequest>,
+    ) -> Result<Response<v1::PlanSwitchReply>, Status> {
+        let request = request.into_inner();
+        let order = self.next_order();
+        let (answer, answered) = oneshot::channel();
+        let mut abandon = Abandon { inbox: self.inbox.clone(), order: Some(order) };
+        self.put(Input::PlanSwitch { order, request, answer }).await?;
+        let reply = answered.await.map_err(|_| stopping());
+        abandon.order = None;
+        reply?.map(Response::new)
+    }
+
+    type SwitchStream = Stream<v1::SwitchProgress>;
+
+    async fn switch(
+        &self,
+        request: Request<v1::SwitchRequest>,
+    ) -> Result<Response<Self::SwitchStream>, Status> {
+        let owner = self.writer(&request)?;
+        let request = request.into_inner();
+        let (news, told) = mpsc::channel(NEWS);
+        self.put(Input::Switch { order: self.next_order(), request, owner, news }).await?;
+        Ok(Response::new(ReceiverStream::new(told)))
+    }
+
+    async fn switches(
+        &self,
+        _request: Request<v1::SwitchesRequest>,
+    ) -> Result<Response<v1::SwitchesReply>, Status> {
+        self.ask(|agent, now| agent.switches(now)).await.map(Response::new)
     }
 
     async fn reload(

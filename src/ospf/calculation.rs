@@ -192,6 +192,7 @@ impl Calculation {
             router: announcer.router,
             how: How::Stub,
             metric: announcer.cost,
+            tag: 0,
         })
     }
 

@@ -12,6 +12,8 @@ pub struct OtherAnnouncer {
     pub how: How,
     /// Of its announcement alone, without the way there.
     pub metric: u32,
+    /// External route tag; 0 where there is none.
+    pub tag: u32,
 }
 
 impl Router {
@@ -22,7 +24,7 @@ impl Router {
         let calculation = &self.calculation;
         let externals = calculation.externals.of(prefix).iter().map(|(key, lsa)| {
             let how = if lsa.type_2 { How::External2 } else { How::External1 };
-            OtherAnnouncer { router: key.advertising_router, how, metric: lsa.metric }
+            OtherAnnouncer { router: key.advertising_router, how, metric: lsa.metric, tag: lsa.tag }
         });
         let mut others: Vec<OtherAnnouncer> =
             externals.chain(calculation.stub_announcers(prefix)).collect();

@@ -7,7 +7,9 @@ use super::checks::Service;
 use super::lane::Packet;
 use super::link::{Link, LinkId, Port, Wire};
 use super::node::{Node, NodeId, Process};
-use crate::agent::{Action, Agent, Event, OrderId, Owner, PeerId, Start, VirtualAddresses};
+use crate::agent::{
+    Action, Agent, Event, MoveRequest, OrderId, Owner, PeerId, Start, VirtualAddresses,
+};
 use crate::api::v1;
 use crate::bgp::{self, ConnectionId};
 use crate::config;
@@ -360,6 +362,15 @@ impl World {
         order
     }
 
+    /// What a coordinator wants, as from another node.
+    pub fn move_group(&mut self, id: NodeId, request: MoveRequest) -> OrderId {
+        self.orders += 1;
+        let order = OrderId(self.orders);
+        self.note(id, &format!("order {}: {:?} of {}", order.0, request.wanted, request.group));
+        self.deliver(id, Event::MoveOrdered { order, request });
+        order
+    }
+
     /// A new configuration, as by `shunt reload`; a text with mistakes is not taken. Gives what changes.
     pub fn reload(&mut self, id: NodeId, configuration: &str) -> Result<Vec<String>, Vec<String>> {
         let config = parse(configuration)?;
@@ -587,6 +598,12 @@ impl World {
                     process.answers.insert(order, answer.map(|reply| *reply));
                     self.note(id, &format!("order {} is answered", order.0));
                 }
+                Action::Progress { .. }
+                | Action::ProgressEnded { .. }
+                | Action::Planned { .. }
+                | Action::AskNode { .. }
+                | Action::ForgetCall(_)
+                | Action::AnswerNode { .. } => {}
                 Action::Kernel(changes) => {
                     let kernel = &mut node.kernel;
                     let results: Vec<_> = changes

@@ -405,6 +405,28 @@ impl Control for Service {
     type EventsStream = Replies<Event>;
     type OspfDatabaseStream = Replies<OspfLsa>;
     type OspfRoutesStream = Replies<OspfRoute>;
+    type SwitchStream = Replies<SwitchProgress>;
+
+    async fn plan_switch(
+        &self,
+        _: Request<SwitchRequest>,
+    ) -> Result<Response<PlanSwitchReply>, Status> {
+        Err(Status::unimplemented("plan_switch"))
+    }
+
+    async fn switch(
+        &self,
+        _: Request<SwitchRequest>,
+    ) -> Result<Response<Self::SwitchStream>, Status> {
+        Err(Status::unimplemented("switch"))
+    }
+
+    async fn switches(
+        &self,
+        _: Request<SwitchesRequest>,
+    ) -> Result<Response<SwitchesReply>, Status> {
+        Err(Status::unimplemented("switches"))
+    }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         let mut reply = status();

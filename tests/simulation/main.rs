@@ -12,6 +12,7 @@ mod health;
 mod health_guards;
 mod health_reading;
 mod ospf;
+mod placements;
 mod reading;
 mod refresh;
 mod survivor;

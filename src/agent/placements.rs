@@ -1,0 +1,126 @@
+//! Where the groups are: moves that a switch wants, locks that end, and switches that are heard of.
+
+use super::{Action, Agent, MoveRequest, OrderId};
+use crate::group::{Placed, Placement};
+use crate::types::{RouterId, Time};
+
+impl Agent {
+    /// A coordinator's move: checked, then stored, and answered like an operator's order.
+    pub(super) fn move_ordered(&mut self, order: OrderId, request: MoveRequest, now: Time) {
+        match self.moved(order, request, now) {
+            Ok((version, text)) => self.actions.push_back(Action::StoreIntents { version, text }),
+            Err(status) => self.actions.push_back(Action::Answer { order, answer: Err(status) }),
+        }
+    }
+
+    fn moved(
+        &mut self,
+        order: OrderId,
+        request: MoveRequest,
+        now: Time,
+    ) -> Result<(u64, String), tonic::Status> {
+        let MoveRequest { group, switch, term, wanted, owner, reason } = request;
+        if !self.config.groups.contains_key(&group) {
+            let text = format!("group {group} is not configured on this node");
+            return Err(tonic::Status::not_found(text));
+        }
+        let since = self.wall(now);
+        let before = self.orders.requested_placement(&group);
+        let placement = before
+            .moved(&switch, term, wanted, since)
+            .map_err(|refused| tonic::Status::failed_precondition(refused.to_string()))?;
+        self.orders.place(order, &group, Placed { placement, owner, reason, since }, now)
+    }
+
+    /// Ends locks whose time is over.
+    pub(super) fn settle_locks(&mut self, now: Time) {
+        let wall = self.wall(now);
+        let all = self.orders.in_force().placements();
+        let over: Vec<(String, Placed)> = all
+            .filter_map(|(group, placed)| {
+                let placement = placed.placement.over(wall)?;
+                Some((group.to_owned(), Placed { placement, ..placed.clone() }))
+            })
+            .collect();
+        for (group, placed) in over {
+            let text = format!("the lock of a switch has ended: {}", at(&placed.placement));
+            self.learn(&group, placed, text, now);
+            self.others.stale = true;
+        }
+    }
+
+    /// When the next lock ends.
+    pub(super) fn lock_ends(&self) -> Option<Time> {
+        let locks =
+            self.orders.in_force().placements().filter_map(|(_, p)| p.placement.lock.as_ref());
+        locks.map(|lock| Time::ZERO + lock.until.since(self.wall)).min()
+    }
+
+    /// Goes by switches that other nodes have heard of, and this one has not.
+    pub(super) fn hear_marks(&mut self, now: Time) {
+        if self.config.site_ids.is_empty() {
+            return;
+        }
+        let groups: Vec<String> = self.config.groups.keys().cloned().collect();
+        for name in groups {
+            let Some((router, placement)) = self.heard(&name) else { continue };
+            let text = format!("heard from router {router}: {}", at(&placement));
+            let owner = format!("heard from router {router}");
+            let placed = Placed { placement, owner, reason: None, since: self.wall(now) };
+            self.learn(&name, placed, text, now);
+        }
+    }
+
+    /// The newest that others know of a group, if that is news.
+    fn heard(&self, name: &str) -> Option<(RouterId, Placement)> {
+        let group = self.config.groups.get(name)?;
+        let before = self.orders.in_force().placement(name).cloned().unwrap_or_default();
+        let marks = group.prefixes.iter().flat_map(|prefix| self.marks(*prefix));
+        let sites = &self.config.site_ids;
+        let mut heard: Option<(RouterId, Placement)> = None;
+        for (router, mark) in marks {
+            let Some((site, _)) = sites.iter().find(|(_, id)| **id == mark.site) else { continue };
+            let known = heard.as_ref().map_or(&before, |(_, placement)| placement);
+            if let Some(placement) = known.hear(group, mark.epoch, site) {
+                heard = Some((router, placement));
+            }
+        }
+        heard
+    }
+
+    /// A move is in force.
+    pub(super) fn report_move(&mut self, group: &str, now: Time) {
+        self.lowering.stale = true;
+        let Some(Placed { placement, owner, .. }) = self.orders.in_force().placed(group) else {
+            return;
+        };
+        let text = match (&placement.raised, &placement.lock) {
+            (Some(raised), _) => {
+                format!("raised here to {}, epoch {}", raised.preference, raised.epoch)
+            }
+            (None, Some(lock)) => {
+                format!("a switch to {} is in progress; {}", lock.to, at(placement))
+            }
+            (None, None) => at(placement),
+        };
+        let text = format!("{text}, by {owner}");
+        self.report(now, "switch", group, "info", text);
+    }
+
+    fn learn(&mut self, group: &str, placed: Placed, text: String, now: Time) {
+        let (version, stored) = self.orders.learn(group, &placed);
+        self.actions.push_back(Action::StoreIntents { version, text: stored });
+        self.groups_stale = true;
+        self.lowering.stale = true;
+        self.report(now, "switch", group, "warning", text);
+    }
+}
+
+/// `it is at dc2, epoch 3`.
+fn at(placement: &Placement) -> String {
+    let Placement { epoch, site, .. } = placement;
+    match site {
+        Some(site) => format!("it is at {site}, epoch {epoch}"),
+        None => "it is where the configuration says".to_owned(),
+    }
+}
