@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reload::needs_new_peer;
 use super::{Agent, neighbor};
-use crate::config::{BfdProfile, BfdSession, Config, Vrrp};
+use crate::config::{BfdProfile, BfdSession, Config, Fleet, Vrrp};
 use crate::ospf::{InterfaceSettings, Settings};
 
 impl Agent {
@@ -88,16 +88,33 @@ fn health_changes(old: &Config, new: &Config) -> Vec<String> {
     let (anew, unknown) = (", its verdict begins anew", ", its verdict is forgotten");
     changes.extend(described("check", &old.checks, &new.checks, unknown, |_, _| anew));
     changes.extend(difference("site", &old.sites, &new.sites));
-    match (&old.isolation, &new.isolation) {
-        (None, Some(_)) => changes.push("isolation: added".to_owned()),
-        (Some(_), None) => changes.push("isolation: removed".to_owned()),
-        (was, is) if was != is => changes.push("isolation: changes".to_owned()),
-        _ => {}
-    }
+    changes.extend(fleet_changes(old.fleet.as_ref(), new.fleet.as_ref()));
+    changes.extend(optional("isolation", old.isolation.as_ref(), new.isolation.as_ref()));
     if old.guard != new.guard {
         changes.push("guard: changes".to_owned());
     }
     changes
+}
+
+fn fleet_changes(old: Option<&Fleet>, new: Option<&Fleet>) -> Vec<String> {
+    let (Some(was), Some(is)) = (old, new) else {
+        return optional("fleet", old, new).into_iter().collect();
+    };
+    let rest = |fleet: &Fleet| Fleet { nodes: BTreeMap::new(), ..fleet.clone() };
+    let mut changes = difference("fleet node", &was.nodes, &is.nodes);
+    changes.extend(optional("fleet", Some(&rest(was)), Some(&rest(is))));
+    changes
+}
+
+/// A section that there is once or not.
+fn optional<T: PartialEq>(section: &str, old: Option<&T>, new: Option<&T>) -> Option<String> {
+    let what = match (old, new) {
+        (None, Some(_)) => "added",
+        (Some(_), None) => "removed",
+        (was, is) if was != is => "changes",
+        _ => return None,
+    };
+    Some(format!("{section}: {what}"))
 }
 
 /// What becomes of the OSPF router.
@@ -226,6 +243,23 @@ mod tests {
     #[track_caller]
     fn check(from: &str, to: &str, expected: &str) {
         assert_eq!(changed(from, to)[0], [expected]);
+    }
+
+    #[test]
+    fn a_node_of_the_fleet_comes_and_goes() {
+        let fleet = |port: u16, last: &str| {
+            format!(
+                "[node]\nname = \"a\"\nsite = \"dc1\"\nrouter-id = \"192.0.2.1\"\n[site.dc1]\nid = 1\n\
+                 [fleet]\nport = {port}\n[fleet.node.a]\nsite = \"dc1\"\naddresses = [\"192.0.2.1\"]\n\
+                 router-id = \"192.0.2.1\"\n[fleet.node.b]\nsite = \"dc1\"\n\
+                 addresses = [\"192.0.2.{last}\"]\nrouter-id = \"192.0.2.2\"\n"
+            )
+        };
+        let (one, other) = (read(&fleet(7170, "2")), read(&fleet(7171, "3")));
+        assert_eq!(changes(&one, &other), ["fleet node b: changes", "fleet: changes"]);
+        let alone = Config { fleet: None, ..one.clone() };
+        assert_eq!(changes(&alone, &one), ["fleet: added"]);
+        assert_eq!(changes(&one, &alone), ["fleet: removed"]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod bfd;
 mod check;
 mod distance;
 mod effect;
+mod fleet;
 mod groups;
 mod guard;
 mod isolation;
@@ -52,6 +53,7 @@ use toml::de::DeTable;
 
 pub use crate::types::Secret;
 pub use bfd::{BfdProfile, BfdSession, BfdUse};
+pub use fleet::{Fleet, FleetNode};
 pub use guard::{Correlated, Guard};
 pub use isolation::Isolation;
 pub use kernel::{Kernel, OnExit};
@@ -64,6 +66,7 @@ pub use takeover::Takeover;
 pub use tracked::{Command, TrackedObject};
 pub use vrrp::{Track, Vrrp};
 
+use fleet::FleetParts;
 use mappings::LevelNames;
 use node::NodeParts;
 use report::Report;
@@ -85,6 +88,7 @@ const KEYS: &[&str] = &[
     "check",
     "isolation",
     "site",
+    "fleet",
     "guard",
     "neighbor",
     "ospf",
@@ -112,6 +116,7 @@ pub struct Config {
     pub sites: BTreeMap<String, BTreeSet<RouterId>>,
     /// How routes name the sites, of those that have a name for that.
     pub site_ids: BTreeMap<String, SiteId>,
+    pub fleet: Option<Fleet>,
     pub isolation: Option<Isolation>,
     pub guard: Guard,
     /// By name.
@@ -202,7 +207,9 @@ pub fn parse(
         ospf::Context { node: &node, classes: &classes, groups: &groups, profiles: &profiles };
     let ospf = Ospf::read(&root, &context, read_secret, &mut report);
     let own_router_id = ospf.as_ref().map(|ospf| ospf.settings.router_id);
-    let (sites, site_ids) = sites::read(&root, &node, own_router_id, &mut report);
+    let fleet = FleetParts::read(&root, &node, own_router_id, &mut report);
+    let context = sites::Context { node: &node, own_router_id, members: &fleet.members };
+    let (sites, site_ids) = sites::read(&root, &context, &mut report);
     let sight = Sight::new(&root, &node, &sites, &neighbors);
     let tracked = tracked::Names::read(&root, ospf.as_ref());
     let isolation = Isolation::read(&root, &tracked, &mut report);
@@ -238,6 +245,7 @@ pub fn parse(
             checks: whole(checks),
             sites,
             site_ids,
+            fleet: fleet.complete(),
             isolation,
             guard,
             neighbors,
@@ -282,6 +290,8 @@ mod tests {
             ("`[check.NAME]`", check::KEYS),
             ("`[isolation]`", isolation::KEYS),
             ("`[site.NAME]`", sites::KEYS),
+            ("`[fleet]`", fleet::KEYS),
+            ("`[fleet.node.NAME]`", fleet::NODE_KEYS),
             ("`[guard]`", guard::KEYS),
             ("`[neighbor.NAME]`", neighbors::KEYS),
             ("`[ospf]`", ospf::KEYS),

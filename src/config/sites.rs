@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use toml::Spanned;
+
+use super::fleet::Member;
 use super::groups::folded;
 use super::neighbor::{Import, Neighbor};
 use super::node::{NodeParts, router_id};
@@ -17,22 +20,31 @@ pub(super) const KEYS: &[&str] = &["id", "routers"];
 pub(super) type Sites = BTreeMap<String, BTreeSet<RouterId>>;
 pub(super) type SiteIds = BTreeMap<String, SiteId>;
 
-/// `own_router_id` is OSPF's, where that is another one than BGP's.
+/// What the sites are checked against.
+pub(super) struct Context<'a> {
+    pub node: &'a NodeParts,
+    /// OSPF's, where that is another one than BGP's.
+    pub own_router_id: Option<RouterId>,
+    /// Routers of their sites as well.
+    pub members: &'a [Member<'a>],
+}
+
+/// Which site has each router, and where the first section that says so does.
+type Taken<'t> = BTreeMap<RouterId, (&'t str, Range<usize>)>;
+
 pub(super) fn read(
     root: &Section<'_>,
-    node: &NodeParts,
-    own_router_id: Option<RouterId>,
+    context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> (Sites, SiteIds) {
     let (mut sites, mut ids) = (Sites::new(), SiteIds::new());
-    // Where each router was named first.
-    let mut taken: BTreeMap<RouterId, (&str, Range<usize>)> = BTreeMap::new();
+    let mut taken = Taken::new();
     for Entry { key, key_span, value } in root.named("site", report) {
         if let Err(wrong) = value::wide_name(key) {
             wrong.report(key, key_span, report);
             continue;
         }
-        if let Some(ours) = &node.site
+        if let Some(ours) = &context.node.site
             && key != ours
             && folded(key) == folded(ours)
         {
@@ -42,6 +54,12 @@ pub(super) fn read(
                 .did_you_mean(Some(ours));
         }
         let Some(section) = Section::open(head("site", key), value, KEYS, report) else { continue };
+        let has_members = context.members.iter().any(|member| member.stands_in(key));
+        if has_members {
+            section.report_missing("id", "id = 1", report);
+        } else {
+            section.report_missing("routers", "routers = [\"192.0.2.21\"]", report);
+        }
         if let Some(id) = section.number("id", 1..=SiteId::MOST.into(), report).map(SiteId) {
             if let Some((other, _)) = ids.iter().find(|(_, taken)| **taken == id) {
                 report
@@ -50,7 +68,6 @@ pub(super) fn read(
             }
             ids.insert(key.to_owned(), id);
         }
-        section.report_missing("routers", "routers = [\"192.0.2.21\"]", report);
         let routers = section.list("routers", report, router_id);
         if routers.as_ref().is_some_and(Vec::is_empty) {
             report
@@ -59,28 +76,67 @@ pub(super) fn read(
         }
         let routers = routers.unwrap_or_default();
         for router in &routers {
-            let (id, span) = (*router.get_ref(), router.span());
-            let is_ours = Some(id) == node.router_id || Some(id) == own_router_id;
-            if is_ours && node.site.as_ref().is_some_and(|ours| ours != key) {
+            let id = *router.get_ref();
+            let is_ours = Some(id) == context.node.router_id || Some(id) == context.own_router_id;
+            if is_ours && context.node.site.as_ref().is_some_and(|ours| ours != key) {
                 report
-                    .at(span.clone(), format!("{id} is this node"))
+                    .at(router.span(), format!("{id} is this node"))
                     .label(format!("not in {key}, says `site` of [node]"));
             }
-            match taken.get(&id) {
-                Some((other, first)) => {
-                    report
-                        .at(span, format!("router {id} stands in two sites"))
-                        .label(format!("here in `{key}`"))
-                        .related(first.clone(), format!("and here in `{other}`"));
-                }
-                None => {
-                    taken.insert(id, (key, span));
-                }
-            }
+            take(router, key, &mut taken, report);
         }
         sites.insert(key.to_owned(), value::inner(routers).into_iter().collect());
     }
+    add_members(context.members, root, &mut sites, &mut taken, report);
     (sites, ids)
+}
+
+/// The nodes of the fleet are routers of their sites.
+fn add_members<'t>(
+    members: &'t [Member<'_>],
+    root: &Section<'_>,
+    sites: &mut Sites,
+    taken: &mut Taken<'t>,
+    report: &mut Report<'_>,
+) {
+    let named = root.names(&["site"]);
+    let mut missing = BTreeSet::new();
+    for Member { site, router_id, .. } in members {
+        let Some(site) = site else { continue };
+        let (name, span) = (*site.get_ref(), site.span());
+        if !named.contains(name) && missing.insert(name) {
+            report
+                .at(span, format!("the fleet has nodes in `{name}`, but there is no [site.{name}]"))
+                .label("has no number that routes could carry")
+                .help(format!("add a section {} with a line such as `id = 1`", head("site", name)));
+        }
+        if let Some(id) = router_id {
+            take(id, name, taken, report);
+            sites.entry(name.to_owned()).or_default().insert(*id.get_ref());
+        }
+    }
+}
+
+/// Each router stands in one site.
+fn take<'t>(
+    router: &Spanned<RouterId>,
+    site: &'t str,
+    taken: &mut Taken<'t>,
+    report: &mut Report<'_>,
+) {
+    let (id, span) = (*router.get_ref(), router.span());
+    match taken.get(&id) {
+        Some((other, first)) if *other != site => {
+            report
+                .at(span, format!("router {id} stands in two sites"))
+                .label(format!("here in `{site}`"))
+                .related(first.clone(), format!("and here in `{other}`"));
+        }
+        Some(_) => {}
+        None => {
+            taken.insert(id, (site, span));
+        }
+    }
 }
 
 /// What this node can know of announcements of other sites.
