@@ -82,8 +82,13 @@ fn health_changes(old: &Config, new: &Config) -> Vec<String> {
     let mut changes = Vec::new();
     // Rules that come and go with their group are no news.
     let stay = old.groups.keys().filter(|name| new.groups.contains_key(*name));
-    for name in stay.filter(|name| old.rules.get(*name) != new.rules.get(*name)) {
-        changes.push(format!("group {name}: its rules change"));
+    for name in stay {
+        if old.rules.get(name) != new.rules.get(name) {
+            changes.push(format!("group {name}: its rules change"));
+        }
+        if old.switching.get(name) != new.switching.get(name) {
+            changes.push(format!("group {name}: how it is switched changes"));
+        }
     }
     let (anew, unknown) = (", its verdict begins anew", ", its verdict is forgotten");
     changes.extend(described("check", &old.checks, &new.checks, unknown, |_, _| anew));
@@ -335,6 +340,8 @@ mod tests {
         same("slow = \"300ms\"", "slow = \"400ms\"", "check web: changes, its verdict begins anew");
         same("on-slow = \"-50\"", "on-slow = \"-40\"", "group web: changes");
         same("then = \"-30\"", "then = \"-31\"", "group web: its rules change");
+        let freeze = "[group.web.switch]\nfreeze = [\"22:00 - 06:00\"]\n[guard]";
+        same("[guard]", freeze, "group web: how it is switched changes");
         same("\"192.0.2.22\"]", "\"192.0.2.23\"]", "site dc2: changes");
         same("correlated = 3", "correlated = 4", "guard: changes");
         same("neighbors = [\"isp-a\", \"isp-b\"]", "neighbors = [\"isp-a\"]", "isolation: changes");

@@ -33,6 +33,8 @@ pub(super) const KEYS: &[&str] = &[
     "on-all-down",
     "min-sites",
     "rule",
+    "switch",
+    "probe",
 ];
 
 /// By name.

@@ -37,11 +37,13 @@ mod neighbors;
 mod node;
 mod ospf;
 mod policy;
+mod probe;
 mod reference;
 mod report;
 mod rule;
 mod section;
 mod sites;
+mod switching;
 mod takeover;
 mod tracked;
 mod value;
@@ -61,7 +63,9 @@ pub use mistake::{Mistake, Place};
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
 pub use ospf::{Ospf, OspfExport};
+pub use probe::ServiceProbe;
 pub use rule::Rule;
+pub use switching::Switching;
 pub use takeover::Takeover;
 pub use tracked::{Command, TrackedObject};
 pub use vrrp::{Track, Vrrp};
@@ -110,6 +114,8 @@ pub struct Config {
     pub groups: BTreeMap<String, Group>,
     /// By group; a group without rules is not in it.
     pub rules: BTreeMap<String, Vec<Rule>>,
+    /// Of every group.
+    pub switching: BTreeMap<String, Switching>,
     /// By name.
     pub checks: BTreeMap<String, health::Settings>,
     /// The router ids of each site's nodes. Those that no site has are one more site together.
@@ -224,6 +230,7 @@ pub fn parse(
     guard.check_shared(&root, &groups, &mut report);
     let context = rule::Context { levels: &names, tracked: &tracked, sight: &sight };
     let rules = rule::read(&group_sections, &groups, &context, &mut report);
+    let switching = switching::read(&group_sections, &groups, &checks, &mut report);
     let vrrp = vrrp::read(&root, &node, ospf.as_ref(), &tracked, &mut report);
     let takeover = Takeover::read(&root, &vrrp, &mut report);
     let distances = distance::read(&root, &mut report);
@@ -242,6 +249,7 @@ pub fn parse(
             mappings: whole(mappings),
             groups,
             rules,
+            switching,
             checks: whole(checks),
             sites,
             site_ids,
@@ -287,6 +295,8 @@ mod tests {
             ("`[mapping.NAME]`", mappings::STEP_KEYS),
             ("`[group.NAME]`", groups::KEYS),
             ("`[[group.NAME.rule]]`", rule::KEYS),
+            ("`[group.NAME.switch]`", switching::KEYS),
+            ("`[group.NAME.probe]`", probe::KEYS),
             ("`[check.NAME]`", check::KEYS),
             ("`[isolation]`", isolation::KEYS),
             ("`[site.NAME]`", sites::KEYS),

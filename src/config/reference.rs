@@ -30,6 +30,7 @@ pub(super) const SESSION: Kind =
 pub(super) const ROUTER: Kind =
     Kind { one: "virtual router", many: "virtual routers", head: "vrrp" };
 pub(super) const CHECK: Kind = Kind { one: "check", many: "checks", head: "check" };
+pub(super) const GROUP: Kind = Kind { one: "group", many: "groups", head: "group" };
 pub(super) const NEIGHBOR: Kind = Kind { one: "neighbor", many: "neighbors", head: "neighbor" };
 pub(super) const INTERFACE: Kind =
     Kind { one: "OSPF interface", many: "OSPF interfaces", head: "ospf.interface" };

@@ -50,6 +50,12 @@ impl<'t> Section<'t> {
         Some(section)
     }
 
+    /// The table of `key`, as a section with its own head: `[group.payments.switch]`.
+    pub fn below(&self, key: &str, keys: &[&str], report: &mut Report<'_>) -> Option<Section<'t>> {
+        let name = format!("{}.{key}]", self.name.trim_end_matches(']'));
+        Section::open(name, self.value(key)?, keys, report)
+    }
+
     fn report_unknown(&self, keys: &[&str], report: &mut Report<'_>) {
         for key in self.table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();

@@ -1,12 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use super::Vrrp;
 use super::report::Report;
 use super::section::Section;
-use super::value::{self, Wrong};
+use super::value;
 
 /// `[takeover]`: commands at a change of roles. Each is a list of words, run without a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +84,8 @@ impl Takeover {
             options.iter().filter_map(command).collect::<Vec<_>>()
         };
         let commit = section.get("commit", report, value::command);
-        let after = section.get("after", report, commands).unwrap_or_default();
-        let release = section.get("release", report, commands).unwrap_or_default();
+        let after = section.get("after", report, value::commands).unwrap_or_default();
+        let release = section.get("release", report, value::commands).unwrap_or_default();
         Some(Takeover {
             commit: commit.or_else(|| of_conntrackd(&["-c"]).pop()),
             after: [of_conntrackd(&["-f", "-R", "-B"]), after].concat(),
@@ -95,17 +93,4 @@ impl Takeover {
             timeout: timeout.unwrap_or(usual.timeout),
         })
     }
-}
-
-fn commands(value: &DeValue<'_>) -> Result<Vec<Vec<String>>, Wrong> {
-    let example = "in two brackets: [[\"/usr/bin/logger\", \"taken over\"]]";
-    let commands = value
-        .as_array()
-        .ok_or_else(|| value::wrong_type(value, "a list of commands").help(example))?;
-    if commands.iter().any(|command| !command.get_ref().is_array()) {
-        return Err(Wrong::new("{key} must be a list of commands")
-            .label("a command is a list of words")
-            .help(example));
-    }
-    commands.iter().map(|command| value::command(command.get_ref())).collect()
 }

@@ -300,6 +300,19 @@ pub(super) fn command(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
     Ok(words)
 }
 
+/// Commands, each a list of words.
+pub(super) fn commands(value: &DeValue<'_>) -> Result<Vec<Vec<String>>, Wrong> {
+    let example = "in two brackets: [[\"/usr/bin/logger\", \"taken over\"]]";
+    let commands =
+        value.as_array().ok_or_else(|| wrong_type(value, "a list of commands").help(example))?;
+    if commands.iter().any(|words| !words.get_ref().is_array()) {
+        return Err(Wrong::new("{key} must be a list of commands")
+            .label("a command is a list of words")
+            .help(example));
+    }
+    commands.iter().map(|words| command(words.get_ref())).collect()
+}
+
 /// Values without their places.
 pub(super) fn inner<T>(values: Vec<Spanned<T>>) -> Vec<T> {
     values.into_iter().map(Spanned::into_inner).collect()

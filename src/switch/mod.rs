@@ -30,8 +30,10 @@
 //! after a crash or on another node, surveys and takes the lock with a greater term, so that two coordinators never
 //! interleave.
 
+mod freeze;
 mod transaction;
 
+pub use freeze::{Freeze, NotFreeze, frozen};
 pub use transaction::{
     Action, Answer, Ending, Event, Facts, Failure, Member, Order, Request, RequestId, Step,
     Transaction,

@@ -22,7 +22,8 @@ pub(super) fn tcp(section: &Section<'_>, report: &mut Report<'_>) -> Option<Meth
     let octets = |text: &str| text.as_bytes().to_vec();
     let send = section.get("send", report, |value| searched(value).map(octets));
     let expect = section.get("expect", report, |value| searched(value).map(octets));
-    if section.has("send") && !section.has("expect") {
+    // A probe has its texts by site.
+    if section.has("send") && !section.has("expect") && !section.has("answer") {
         report
             .at(section.span_of("send"), "`send` without `expect`")
             .label("nothing is waited for")

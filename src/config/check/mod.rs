@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use super::report::Report;
 use super::section::{Section, head};
 use super::value;
-use crate::health::Settings;
+use crate::health::{Method, Settings};
 
 /// By name, also those that could not be read (`None`).
 pub(super) type Checks = BTreeMap<String, Option<Settings>>;
@@ -129,13 +129,10 @@ fn read_one(
     others: &backends::Others<'_>,
     report: &mut Report<'_>,
 ) -> Option<Settings> {
-    let kind = read_kind(section, report)?;
+    let kind = read_kind(section, &KINDS, report)?;
     let settings = timing::read(section, kind.key == "file", report);
     let method = match kind.key {
-        "tcp" => method::tcp(section, report),
-        "http" => http::read(section, report),
-        "grpc" => method::grpc(section, report),
-        "icmp" => method::icmp(section, report),
+        "tcp" | "http" | "grpc" | "icmp" => read_reached(kind, section, report),
         "dns" => method::dns(section, report),
         "command" => method::command(section, report),
         "file" => method::file(section, report),
@@ -149,34 +146,62 @@ fn read_one(
     Some(settings)
 }
 
-/// What is asked: exactly one thing.
-fn read_kind(section: &Section<'_>, report: &mut Report<'_>) -> Option<&'static Kind> {
-    let mut given = KINDS.iter().filter(|kind| section.has(kind.key));
+/// What a probe asks: the first kinds only, as a group has addresses and nothing else.
+pub(super) fn read_probe(section: &Section<'_>, report: &mut Report<'_>) -> Option<Settings> {
+    let kind = read_kind(section, KINDS.get(..4)?, report)?;
+    let settings = timing::read(section, false, report);
+    let method = read_reached(kind, section, report);
+    let origin = origin::read(section, kind.key, method.as_ref(), report);
+    Some(Settings { method: method?, origin, ..settings })
+}
+
+fn read_reached(kind: &Kind, section: &Section<'_>, report: &mut Report<'_>) -> Option<Method> {
+    match kind.key {
+        "tcp" => method::tcp(section, report),
+        "http" => http::read(section, report),
+        "grpc" => method::grpc(section, report),
+        _ => method::icmp(section, report),
+    }
+}
+
+/// What is asked: exactly one thing, of these kinds.
+fn read_kind(
+    section: &Section<'_>,
+    kinds: &'static [Kind],
+    report: &mut Report<'_>,
+) -> Option<&'static Kind> {
+    let mut given = kinds.iter().filter(|kind| section.has(kind.key));
     let Some(kind) = given.next() else {
         report
             .at(section.span.clone(), format!("{} asks nothing", section.name))
             .label("nothing to check")
-            .help(format!("one of: {}", KINDS.each_ref().map(|kind| kind.key).join(", ")));
+            .help(format!("one of: {}", keys(kinds.iter())));
         return None;
     };
     let others: Vec<&Kind> = given.collect();
     for other in &others {
-        report
+        let draft = report
             .at(section.span_of(other.key), format!("`{}` beside `{}`", other.key, kind.key))
             .label("a check asks one thing")
-            .related(section.span_of(kind.key), "asks this")
-            .help("add another section [check.NAME]");
+            .related(section.span_of(kind.key), "asks this");
+        if kinds.len() == KINDS.len() {
+            draft.help("add another section [check.NAME]");
+        }
     }
     if !others.is_empty() {
         return None;
     }
     let stray = |key: &&&str| section.has(key) && **key != kind.key && !kind.takes(key);
     for key in KEYS.iter().filter(stray) {
-        let of: Vec<&str> = KINDS.iter().filter(|kind| kind.takes(key)).map(|k| k.key).collect();
+        let of = keys(kinds.iter().filter(|kind| kind.takes(key)));
         report
             .at(section.span_of(key), format!("`{key}` beside `{}`", kind.key))
-            .label(format!("has no effect: it is for {}", of.join(", ")))
+            .label(format!("has no effect: it is for {of}"))
             .related(section.span_of(kind.key), "what is asked");
     }
     Some(kind)
+}
+
+fn keys<'k>(kinds: impl Iterator<Item = &'k Kind>) -> String {
+    kinds.map(|kind| kind.key).collect::<Vec<_>>().join(", ")
 }
