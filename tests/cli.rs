@@ -5,6 +5,8 @@
 
 #[path = "cli/mock.rs"]
 mod mock;
+#[path = "cli/switching.rs"]
+mod switching;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -118,7 +120,7 @@ fn documentation_shows_what_is_printed() {
 #[test]
 fn documentation_names_every_command() {
     let documentation = include_str!("../docs/cli.md");
-    let nested = ["health", "ospf", "plan", "vrrp"]
+    let nested = ["health", "ospf", "plan", "switch", "vrrp"]
         .map(|name| subcommands(&[name]).into_iter().map(move |nested| format!("{name} {nested}")));
     for name in subcommands(&[]).into_iter().chain(nested.into_iter().flatten()) {
         assert!(documentation.contains(&format!("$ shunt {name}")), "shunt {name} is missing");
@@ -673,7 +675,7 @@ fn every_command_has_help_and_a_manual_page_and_is_completed() {
     }
     let main = fs::read_to_string(pages.join("shunt.1")).unwrap();
     assert!(main.contains("Exit codes"), "{main}");
-    for code in 0..=7 {
-        assert!(stdout(&run(nowhere, &["--help"])).contains(&format!("\n  {code}  ")), "{code}");
+    for code in 0..=11 {
+        assert!(stdout(&run(nowhere, &["--help"])).contains(&format!("\n  {code:<4}")), "{code}");
     }
 }

@@ -203,6 +203,10 @@ pub enum Action {
         ask: AskId,
         result: Result<Box<v1::FleetReply>, tonic::Status>,
     },
+    /// Write this into the ledger, behind all that is there. `number`, `hash` and `node` are given there.
+    Record {
+        entry: Box<v1::LedgerEntry>,
+    },
     /// Change routes in the kernel, then [`Event::KernelApplied`].
     Kernel(Vec<fib::Change>),
     /// Dump links, addresses and our routes again.

@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use jiff::{Span, SpanRelativeTo};
 
 use super::failure::EXIT_CODES;
+use super::switch::{EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments};
 
 /// Orders the local shuntd to announce, withdraw or prefer prefixes, and shows what it does.
 #[derive(Parser)]
@@ -105,7 +106,16 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Show what an order would do to the OSPF area, without giving it
+    /// Move a group to another site, on all nodes, and put everything back if that does not work
+    ///
+    /// The target is raised, and seen to work, before the source is lowered. Ctrl-C undoes it; a
+    /// second Ctrl-C leaves the undoing to the nodes.
+    Switch(SwitchArguments),
+    /// Move all groups away from a site
+    ///
+    /// Each group moves as by `shunt switch`; groups that the configuration orders wait for each other.
+    Evacuate(EvacuateArguments),
+    /// Show what an order or a switch would do, without giving it
     #[command(subcommand)]
     Plan(PlannedOrder),
     /// Show the node at a glance, and what needs attention
@@ -185,6 +195,10 @@ pub enum PlannedOrder {
         /// A level's name or a number from 0 (not announced) to 255
         level: String,
     },
+    /// What a switch of a group would do on each node, and where traffic would go
+    Switch(PlannedSwitch),
+    /// What an evacuation of a site would do, group by group
+    Evacuate(PlannedEvacuation),
 }
 
 #[derive(Subcommand)]
@@ -366,7 +380,7 @@ pub enum AddressFamily {
 }
 
 /// A span of time above zero, as in `90s`, `2h`, `1d12h` or `1 hour 30 minutes`. Days have 24 hours.
-fn span(text: &str) -> Result<Duration, String> {
+pub fn span(text: &str) -> Result<Duration, String> {
     let expected = || "write a time such as 90s, 2h or 1d12h".to_owned();
     let span: Span = text.parse().map_err(|_| expected())?;
     span.to_duration(SpanRelativeTo::days_are_24_hours())

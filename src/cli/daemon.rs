@@ -21,6 +21,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A group of a hundred thousand prefixes and some neighbors. The library's own limit is 4 MiB.
 const LARGEST_ANSWER: usize = 256 << 20;
 
+pub type Client = ControlClient<Connection>;
+
 /// Where the daemon listens. Connected to by the one call that a command makes.
 pub struct Daemon {
     socket: PathBuf,
@@ -35,7 +37,7 @@ impl Daemon {
     pub async fn call<T, F>(
         &self,
         patience: Duration,
-        call: impl FnOnce(ControlClient<Connection>) -> F,
+        call: impl FnOnce(Client) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<tonic::Response<T>, Status>>,
@@ -58,7 +60,7 @@ impl Daemon {
         }
     }
 
-    async fn connect(&self) -> io::Result<ControlClient<Connection>> {
+    async fn connect(&self) -> io::Result<Client> {
         let stream = UnixStream::connect(&self.socket).await?;
         let (requests, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
@@ -109,12 +111,8 @@ impl Daemon {
         match status.code() {
             Code::Unavailable => Failure::new(Exit::NoDaemon, message),
             Code::PermissionDenied | Code::Unauthenticated => Failure::new(Exit::Denied, message),
-            // The mistakes, as `shunt check` shows them.
-            Code::FailedPrecondition => Failure::new(
-                Exit::Configuration,
-                "the configuration file has mistakes: the daemon goes on with the one it has",
-            )
-            .details(message),
+            // The digest of a plan is not that of the world any more.
+            Code::Aborted => Failure::new(Exit::Stale, message),
             Code::Unimplemented => Failure::failed(format!(
                 "the daemon at {} does not know this command",
                 self.socket.display()
@@ -138,9 +136,7 @@ mod tests {
         // Connections queue up, and nobody reads.
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let daemon = Daemon::new(socket.clone());
-        let call = async move |mut client: ControlClient<Connection>| {
-            client.status(StatusRequest {}).await
-        };
+        let call = async move |mut client: Client| client.status(StatusRequest {}).await;
         let failure = daemon.call(PATIENCE, call).await.unwrap_err();
         assert_eq!(
             failure.message(),

@@ -4,27 +4,36 @@ use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Style};
 
-/// Exit codes, in the words of `shunt --help`. Code 2 is given by the argument parser.
+/// Exit codes, in the words of `shunt --help`. Code 2 is mostly given by the argument parser.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  refused, or failed; nothing was changed unless the message says so
-  2  the command line is wrong
-  3  no daemon on the socket, or it went away or stayed silent
-  4  permission denied
-  5  the order is in force, but not every established neighbor acknowledged it in time
-  6  the configuration file has mistakes
-  7  the check that was tried did not answer as it should, or could not be asked";
+  0   done
+  1   refused, or failed; nothing was changed unless the message says so
+  2   the command line is wrong
+  3   no daemon on the socket, or it went away or stayed silent
+  4   permission denied
+  5   the order is in force, but not every established neighbor acknowledged it in time
+  6   the configuration file has mistakes
+  7   the check that was tried did not answer as it should, or could not be asked
+  8   the switch was rolled back: the group, or one of several, is where it was
+  9   the switch is committed, but not every node has heard of it yet
+  10  the plan is stale: the world has changed since; nothing was changed
+  11  the switch goes on, but this command does not follow it any more";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
     Failed = 1,
+    Usage = 2,
     NoDaemon = 3,
     Denied = 4,
     Unacknowledged = 5,
     Configuration = 6,
     NotWell = 7,
+    RolledBack = 8,
+    Unheard = 9,
+    Stale = 10,
+    Left = 11,
 }
 
 /// Why a command ends early: what is said on standard error, and with which code it exits.
@@ -83,7 +92,6 @@ impl Failure {
     }
 }
 
-#[cfg(test)]
 impl Failure {
     pub fn exit(&self) -> Exit {
         self.exit

@@ -8,7 +8,7 @@
 //! - `daemon`: the connection, and what a failed call means.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
-//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `why`, `events`, `check`, `pages`: one
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `switch`, `why`, `events`, `check`, `pages`: one
 //!   file or folder per command or family of commands, each asking and rendering.
 //!
 //! Answers go to standard output, everything else to standard error. A reader that goes away
@@ -31,6 +31,7 @@ mod output;
 mod pages;
 mod plan;
 mod routes;
+mod switch;
 mod vrrp;
 mod why;
 
@@ -38,7 +39,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Expiry, HealthArguments, HealthCommand, VrrpArguments};
+use arguments::{
+    Arguments, Command, Expiry, HealthArguments, HealthCommand, PlannedOrder, VrrpArguments,
+};
 use daemon::Daemon;
 use failure::Failure;
 use order::Order;
@@ -104,7 +107,17 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
                 .give(daemon, out)
                 .await
         }
-        Command::Plan(order) => plan::plan(order, daemon, out).await,
+        Command::Plan(PlannedOrder::Prefer { prefix, level }) => {
+            plan::plan(prefix, level, daemon, out).await
+        }
+        Command::Plan(PlannedOrder::Switch(planned)) => {
+            switch::plan_switch(planned, daemon, out).await
+        }
+        Command::Plan(PlannedOrder::Evacuate(planned)) => {
+            switch::plan_evacuation(planned, daemon, out).await
+        }
+        Command::Switch(arguments) => switch::switch(arguments, daemon, out).await,
+        Command::Evacuate(arguments) => switch::evacuate(arguments, daemon, out).await,
         Command::Ospf(command) => ospf::ospf(command, daemon, out).await,
         Command::Bfd { name } => bfd::bfd(name, daemon, out).await,
         Command::Vrrp(VrrpArguments { name, order: None }) => vrrp::vrrp(name, daemon, out).await,

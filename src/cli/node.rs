@@ -1,9 +1,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use tonic::{Code, Response};
 
-use super::daemon::{Daemon, PATIENCE};
-use super::failure::Failure;
+use super::daemon::{Client, Daemon, PATIENCE};
+use super::failure::{Exit, Failure};
 use super::groups;
 use super::output::{self, BOLD, Output, WARN, count, harmless};
 use crate::api::v1::{
@@ -173,9 +174,15 @@ pub async fn version(daemon: Daemon, out: Output) -> Result<(), Failure> {
 
 /// `shunt reload`
 pub async fn reload(daemon: Daemon, out: Output) -> Result<(), Failure> {
-    let reply = daemon
-        .call(PATIENCE, async move |mut client| client.reload(ReloadRequest {}).await)
-        .await?;
+    let reload = async move |mut client: Client| match client.reload(ReloadRequest {}).await {
+        Err(status) if status.code() == Code::FailedPrecondition => Ok(Response::new(Err(status))),
+        reply => reply.map(|reply| reply.map(Ok)),
+    };
+    let reply = daemon.call(PATIENCE, reload).await?.map_err(|status| {
+        let message = "the configuration file has mistakes: the daemon goes on with the one it has";
+        // The mistakes, as `shunt check` shows them.
+        Failure::new(Exit::Configuration, message).details(harmless(status.message()))
+    })?;
     out.answer(&reply, |out| print_reload(&reply, out))?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::arguments::PlannedOrder;
 use super::daemon::{Daemon, PATIENCE};
 use super::failure::Failure;
 use super::groups;
@@ -10,8 +9,12 @@ use super::output::{BAD, BOLD, Cell, Column, Output, PLAIN, Table, WARN, count, 
 use crate::api::v1::{OspfAnnouncement, PlanReply, PlanRequest, PlanRouter, PlanWay};
 
 /// `shunt plan prefer PREFIX LEVEL`
-pub async fn plan(order: PlannedOrder, daemon: Daemon, out: Output) -> Result<(), Failure> {
-    let PlannedOrder::Prefer { prefix, level } = order;
+pub async fn plan(
+    prefix: String,
+    level: String,
+    daemon: Daemon,
+    out: Output,
+) -> Result<(), Failure> {
     let request = PlanRequest { prefix, level };
     let reply = daemon.call(PATIENCE, async move |mut client| client.plan(request).await).await?;
     out.answer(&reply, |out| print(&reply, out))?;

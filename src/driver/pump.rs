@@ -308,6 +308,7 @@ impl Pump {
             }
             // The fleet's connections come with its configuration.
             Action::AskNode { .. } | Action::ForgetCall(_) | Action::AnswerNode { .. } => None,
+            Action::Record { .. } => None,
             Action::Kernel(changes) => {
                 self.kernel.apply(changes);
                 None

@@ -26,6 +26,7 @@ pub(super) struct Node {
     pub disk: String,
     /// What is remembered of its checks.
     pub memory: String,
+    pub ledger: Vec<v1::LedgerEntry>,
     /// The disk refuses to write.
     pub disk_full: bool,
     /// A reader that stands still: nothing that arrives is read.

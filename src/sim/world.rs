@@ -113,6 +113,7 @@ impl World {
             kernel: Default::default(),
             disk: Intents::default().to_text(),
             memory: String::new(),
+            ledger: Vec::new(),
             disk_full: false,
             deaf: false,
             process: None,
@@ -405,6 +406,11 @@ impl World {
         self.nodes[id.0].process.as_ref()?.answers.get(&order)
     }
 
+    /// What its agents have recorded, in all lives.
+    pub fn ledger(&self, id: NodeId) -> &[v1::LedgerEntry] {
+        &self.nodes[id.0].ledger
+    }
+
     /// What the node's agent reported in its present life.
     pub fn events(&self, id: NodeId) -> &[v1::Event] {
         self.nodes[id.0].process.as_ref().map_or(&[], |process| &process.events)
@@ -589,6 +595,7 @@ impl World {
                 Action::ForgetCheck { .. } => {}
                 // A write of a few bytes that nobody waits for.
                 Action::StoreHealth { text } => node.memory = text,
+                Action::Record { entry } => node.ledger.push(*entry),
                 Action::StoreIntents { version, text } => {
                     let at = self.now + self.rng.jitter(DISK, 20, 100);
                     self.push(at, Happening::Stored { node: id, life, version, text });

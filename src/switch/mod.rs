@@ -30,9 +30,11 @@
 //! after a crash or on another node, surveys and takes the lock with a greater term, so that two coordinators never
 //! interleave.
 
+mod digest;
 mod freeze;
 mod transaction;
 
+pub use digest::{digest, joint_digest};
 pub use freeze::{Freeze, NotFreeze, frozen};
 pub use transaction::{
     Action, Answer, Ending, Event, Facts, Failure, Member, Order, Request, RequestId, Step,

@@ -9,6 +9,9 @@ mod orders;
 #[path = "ospf.rs"]
 pub mod ospf;
 
+#[path = "switch.rs"]
+pub mod switch;
+
 pub use orders::order;
 
 use std::path::PathBuf;
@@ -32,6 +35,7 @@ pub struct Mock {
     pub orders: Arc<Mutex<Vec<OrderRequest>>>,
     /// Whether its configuration file has mistakes.
     pub mistaken: Arc<AtomicBool>,
+    pub switches: switch::Switches,
     stop: Option<oneshot::Sender<()>>,
     server: Option<std::thread::JoinHandle<()>>,
 }
@@ -44,8 +48,12 @@ impl Mock {
         let (ready, listening) = std::sync::mpsc::channel();
         let socket = directory.path().join("shunt.sock");
         let mistaken = Arc::new(AtomicBool::new(false));
-        let service =
-            ControlServer::new(Service { orders: orders.clone(), mistaken: mistaken.clone() });
+        let switches = switch::Switches::default();
+        let service = ControlServer::new(Service {
+            orders: orders.clone(),
+            mistaken: mistaken.clone(),
+            switches: switches.clone(),
+        });
         let server = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -63,7 +71,7 @@ impl Mock {
             });
         });
         listening.recv().unwrap();
-        Mock { directory, orders, mistaken, stop: Some(stop), server: Some(server) }
+        Mock { directory, orders, mistaken, switches, stop: Some(stop), server: Some(server) }
     }
 
     pub fn directory(&self) -> &std::path::Path {
@@ -91,6 +99,7 @@ impl Drop for Mock {
 struct Service {
     orders: Arc<Mutex<Vec<OrderRequest>>>,
     mistaken: Arc<AtomicBool>,
+    switches: switch::Switches,
 }
 
 type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -409,23 +418,23 @@ impl Control for Service {
 
     async fn plan_switch(
         &self,
-        _: Request<SwitchRequest>,
+        request: Request<SwitchRequest>,
     ) -> Result<Response<PlanSwitchReply>, Status> {
-        Err(Status::unimplemented("plan_switch"))
+        switch::plan(request.into_inner()).map(Response::new)
     }
 
     async fn switch(
         &self,
-        _: Request<SwitchRequest>,
+        request: Request<SwitchRequest>,
     ) -> Result<Response<Self::SwitchStream>, Status> {
-        Err(Status::unimplemented("switch"))
+        Ok(Response::new(Box::pin(self.switches.switch(request.into_inner())?)))
     }
 
     async fn switches(
         &self,
         _: Request<SwitchesRequest>,
     ) -> Result<Response<SwitchesReply>, Status> {
-        Err(Status::unimplemented("switches"))
+        Ok(Response::new(switch::in_progress()))
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
