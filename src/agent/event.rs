@@ -139,6 +139,8 @@ pub enum Action {
         environment: Vec<(String, String)>,
         timeout: Duration,
     },
+    /// Kill it if it still runs; its end is not told any more.
+    ForgetCommand(CommandId),
     /// Watch something outside from now on; `None`: no longer.
     Watch {
         probe: ProbeId,

@@ -173,6 +173,8 @@ pub struct Agent {
     withdrawn: bool,
     stopped: bool,
     events: u64,
+    /// Commands that were run.
+    commands: u64,
     actions: VecDeque<Action>,
 }
 
@@ -243,6 +245,7 @@ impl Agent {
             withdrawn: false,
             stopped: false,
             events: 0,
+            commands: 0,
             actions: VecDeque::new(),
         };
         let now = Time::ZERO;
@@ -369,6 +372,11 @@ impl Agent {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    fn next_command(&mut self) -> CommandId {
+        self.commands += 1;
+        CommandId(self.commands)
     }
 
     /// The calendar time of a moment.

@@ -34,7 +34,6 @@ pub(super) struct VirtualRouters {
     pub by_name: BTreeMap<String, VirtualRouter>,
     pub units: BTreeMap<String, Takeover>,
     next_router: u32,
-    next_command: u64,
     /// The commit that a unit waits for, and its outcome.
     commits: BTreeMap<CommandId, String>,
     committed: BTreeMap<String, Outcome>,
@@ -302,8 +301,7 @@ impl Agent {
     }
 
     fn run_command(&mut self, unit: &str, words: Vec<String>, role: &str) -> CommandId {
-        self.routers.next_command += 1;
-        let command = CommandId(self.routers.next_command);
+        let command = self.next_command();
         let environment = vec![
             ("SHUNT_UNIT".to_owned(), unit.to_owned()),
             ("SHUNT_ROLE".to_owned(), role.to_owned()),

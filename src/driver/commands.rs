@@ -28,7 +28,7 @@ const AT_ONCE: usize = 64 << 10;
 /// Where a command finds others.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The commands of takeovers.
+/// The commands of takeovers and switches.
 pub struct Commands {
     inbox: Inbox,
     /// Held by each that runs: at its end the daemon waits for them a little.
@@ -64,6 +64,13 @@ impl Commands {
             drop(open);
         });
         self.running.insert(command, task.abort_handle());
+    }
+
+    /// Kills it if it still runs.
+    pub fn forget(&mut self, command: CommandId) {
+        if let Some(task) = self.running.remove(&command) {
+            task.abort();
+        }
     }
 }
 

@@ -256,6 +256,10 @@ impl Pump {
                 self.commands.run(command, words, environment, timeout);
                 None
             }
+            Action::ForgetCommand(command) => {
+                self.commands.forget(command);
+                None
+            }
             Action::Watch { probe, object } => {
                 self.probes.watch(probe, object);
                 None

@@ -38,4 +38,5 @@ mod world;
 pub use checks::{Answer, Service};
 pub use link::{Link, LinkId};
 pub use node::NodeId;
+pub use outside::Program;
 pub use world::World;

@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use super::LinkId;
 use super::kernel::Kernel;
+use super::outside::Program;
 use super::stream::Stream;
 use super::world::Happening;
-use crate::agent::{Agent, OrderId, PeerEndpoint, PeerId, Probe, ProbeId};
+use crate::agent::{Agent, CommandId, OrderId, PeerEndpoint, PeerId, Probe, ProbeId};
 use crate::api::v1;
 use crate::bfd::{Path, SessionId};
 use crate::bgp::ConnectionId;
@@ -40,6 +41,8 @@ pub(super) struct Node {
     /// Of what may be watched.
     pub files: BTreeSet<String>,
     pub commands_fail: bool,
+    /// What becomes of commands, by their first word; of others `commands_fail` decides.
+    pub programs: BTreeMap<String, Program>,
     /// Percent of what its checks send.
     pub check_loss: u64,
 }
@@ -61,6 +64,8 @@ pub(super) struct Process {
     /// With what was told last.
     pub probes: BTreeMap<ProbeId, (Probe, Option<bool>)>,
     pub commands: Vec<Vec<String>>,
+    /// Those that have not been forgotten, by their words.
+    pub running: BTreeMap<CommandId, String>,
     /// Of checks.
     pub runs: u64,
     pub peers: BTreeMap<PeerId, Box<PeerEndpoint>>,

@@ -11,7 +11,22 @@ const COMMAND: Duration = Duration::from_millis(5);
 /// From a change outside until it is told.
 const NOTICE: Duration = Duration::from_millis(1);
 
+/// What becomes of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// It writes this, and is well.
+    Writes(String),
+    Fails(String),
+    /// It never ends by itself.
+    Hangs,
+}
+
 impl World {
+    /// What becomes of the commands of a node that begin with this word, from now on.
+    pub fn set_program(&mut self, id: NodeId, word: &str, program: Program) {
+        self.nodes[id.0].programs.insert(word.to_owned(), program);
+    }
+
     /// The commands that the node's agent has had run in its present life, each with its words.
     pub fn commands(&self, id: NodeId) -> &[Vec<String>] {
         self.nodes[id.0].process.as_ref().map_or(&[], |process| &process.commands)
@@ -34,15 +49,42 @@ impl World {
         self.tell_probes(id);
     }
 
-    pub(super) fn run_command(&mut self, id: NodeId, command: CommandId, words: Vec<String>) {
-        self.note(id, &format!("runs {}", words.join(" ")));
+    pub(super) fn run_command(
+        &mut self,
+        id: NodeId,
+        command: CommandId,
+        words: Vec<String>,
+        timeout: Duration,
+    ) {
+        let line = words.join(" ");
+        self.note(id, &format!("runs {line}"));
         let node = &mut self.nodes[id.0];
-        let fails = node.commands_fail;
+        let program = words.first().and_then(|word| node.programs.get(word)).cloned();
+        let usual = match node.commands_fail {
+            true => Program::Fails("exit status 1".to_owned()),
+            false => Program::Writes(String::new()),
+        };
         if let Some(process) = node.process.as_mut() {
+            process.running.insert(command, line.clone());
             process.commands.push(words);
         }
-        let result = if fails { Err("exit status 1".to_owned()) } else { Ok(String::new()) };
-        self.event_at(self.now + COMMAND, id, Event::CommandEnded { command, result });
+        let (after, result) = match program.unwrap_or(usual) {
+            Program::Writes(text) => (COMMAND, Ok(text)),
+            Program::Fails(why) => (COMMAND, Err(why)),
+            Program::Hangs => {
+                let within = timeout.as_secs_f64();
+                let why = format!("`{line}` was killed, as it was not done within {within} s");
+                (timeout, Err(why))
+            }
+        };
+        self.event_at(self.now + after, id, Event::CommandEnded { command, result });
+    }
+
+    pub(super) fn forget_command(&mut self, id: NodeId, command: CommandId) {
+        let process = self.nodes[id.0].process.as_mut();
+        if let Some(line) = process.and_then(|process| process.running.remove(&command)) {
+            self.note(id, &format!("kills {line}"));
+        }
     }
 
     pub(super) fn watch(&mut self, id: NodeId, probe: ProbeId, object: Option<Probe>) {

@@ -122,6 +122,7 @@ impl World {
             clock: 0,
             files: Default::default(),
             commands_fail: false,
+            programs: BTreeMap::new(),
             check_loss: 0,
         });
         NodeId(self.nodes.len() - 1)
@@ -195,6 +196,7 @@ impl World {
             vrrp: Default::default(),
             probes: BTreeMap::new(),
             commands: Vec::new(),
+            running: BTreeMap::new(),
             runs: 0,
             peers: BTreeMap::new(),
             dials: BTreeMap::new(),
@@ -588,7 +590,10 @@ impl World {
                 Action::Ospf(action) => self.on_interface(id, action),
                 Action::Fast(order) => self.order_lane(id, order),
                 Action::SetAddresses { router, wanted } => self.set_addresses(id, router, wanted),
-                Action::Run { command, words, .. } => self.run_command(id, command, words),
+                Action::Run { command, words, timeout, .. } => {
+                    self.run_command(id, command, words, timeout);
+                }
+                Action::ForgetCommand(command) => self.forget_command(id, command),
                 Action::Watch { probe, object } => self.watch(id, probe, object),
                 Action::Ask { run, settings } => self.ask(id, run, &settings),
                 // Results of it are nobody's.

@@ -30,13 +30,19 @@
 //! after a crash or on another node, surveys and takes the lock with a greater term, so that two coordinators never
 //! interleave.
 
+mod commands;
 mod digest;
 mod freeze;
+mod prober;
 mod transaction;
+mod watcher;
 
+pub use commands::{Commands, Next};
 pub use digest::{digest, joint_digest};
 pub use freeze::{Freeze, NotFreeze, frozen};
+pub use prober::Prober;
 pub use transaction::{
     Action, Answer, Ending, Event, Facts, Failure, Member, Order, Request, RequestId, Step,
     Transaction,
 };
+pub use watcher::{Seen, Watcher};
