@@ -59,6 +59,7 @@ impl Agent {
             lowered: self.lowering.lowered.clone(),
             active: self.active_roles(),
             raised: self.raised(),
+            disbelieved: self.disbelieved(),
         };
         effective(self.config.definitions(), intents, &circumstances, wall)
     }
@@ -85,12 +86,12 @@ impl Agent {
     ) {
         if self.stopping.is_some() {
             let status = tonic::Status::unavailable("the daemon is stopping");
-            self.actions.push_back(Action::Answer { order, answer: Err(status) });
+            self.answer(order, Err(status));
             return;
         }
         let wall = self.wall(now);
         match self.orders.request(order, request, owner, &self.config, now, wall) {
-            Err(status) => self.actions.push_back(Action::Answer { order, answer: Err(status) }),
+            Err(status) => self.answer(order, Err(status)),
             Ok(Some((version, text))) => {
                 self.actions.push_back(Action::StoreIntents { version, text });
             }
@@ -107,13 +108,14 @@ impl Agent {
                     router: self.vrrp_outcome(&request.target, now).filter(|_| of_router),
                     ..Default::default()
                 };
-                self.actions.push_back(Action::Answer { order, answer: Ok(Box::new(reply)) });
+                self.answer(order, Ok(Box::new(reply)));
             }
         }
     }
 
     /// The disk has the intents of this version, or has refused them.
     pub(super) fn intents_stored(&mut self, version: u64, result: Result<(), String>, now: Time) {
+        self.journals_stored(version, &result, now);
         let error = match result {
             Ok(()) => {
                 let durable = self.orders.stored(version);
@@ -134,10 +136,21 @@ impl Agent {
         self.report(now, "intent", "", "error", text.clone());
         for order in failed {
             let status = tonic::Status::internal(text.clone());
-            self.actions.push_back(Action::Answer { order, answer: Err(status) });
+            self.answer(order, Err(status));
         }
         if let Some((version, text)) = again {
             self.actions.push_back(Action::StoreIntents { version, text });
+        }
+    }
+
+    /// The answer of an order, for the client or the coordinator that gave it.
+    pub(super) fn answer(
+        &mut self,
+        order: OrderId,
+        answer: Result<Box<v1::OrderReply>, tonic::Status>,
+    ) {
+        if let Some(answer) = self.answer_move(order, answer) {
+            self.actions.push_back(Action::Answer { order, answer });
         }
     }
 

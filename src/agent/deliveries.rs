@@ -41,7 +41,7 @@ impl Agent {
             if let Some(mut awaiting) = self.orders.awaiting.remove(&order) {
                 self.finish_area(&mut awaiting, now);
                 let reply = self.reply(awaiting, now);
-                self.actions.push_back(Action::Answer { order, answer: Ok(Box::new(reply)) });
+                self.answer(order, Ok(Box::new(reply)));
             }
         }
     }

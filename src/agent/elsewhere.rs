@@ -33,6 +33,23 @@ enum Shown {
     External { path_length: usize, med: u32 },
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Area,
+    Internal,
+    External,
+}
+
+impl Shown {
+    fn kind(&self) -> Kind {
+        match self {
+            Shown::Area { .. } => Kind::Area,
+            Shown::Internal { .. } => Kind::Internal,
+            Shown::External { .. } => Kind::External,
+        }
+    }
+}
+
 impl Agent {
     /// How many other sites announce a prefix better than we would with this preference. Routers that no site has are one
     /// site together; those of our own site are none.
@@ -42,8 +59,7 @@ impl Agent {
             let better = self
                 .shown(class, ours, &shown)
                 .is_some_and(|own| (shown, router) < (own, self.config.node.router_id));
-            let has = |(_, routers): &(&String, &BTreeSet<RouterId>)| routers.contains(&router);
-            let site = self.config.sites.iter().find(has).map(|(name, _)| name.as_str());
+            let site = self.site_of(router);
             if better && site != Some(self.config.node.site.as_str()) {
                 sites.insert(site);
             }
@@ -118,6 +134,66 @@ impl Agent {
         all.filter_map(|one| Some((one.router, one.mark?)))
             .filter(|(router, _)| ours(router))
             .collect()
+    }
+
+    /// Whether the nodes of `site` announce the whole group better than those of any other site, as far as the routes tell that
+    /// this node learns and sends; an error says what is not so. A node that hears of no other site has nothing against it.
+    pub(super) fn exits_at(&self, group: &str, site: &str) -> Result<(), String> {
+        let Some(group) = self.config.groups.get(group) else {
+            return Err("the group is not configured".to_owned());
+        };
+        group.prefixes.iter().try_for_each(|prefix| self.exit_at(*prefix, site))
+    }
+
+    fn exit_at(&self, prefix: Prefix, site: &str) -> Result<(), String> {
+        let ours = self.own.get(&prefix).map(|own| own.preference).unwrap_or_default();
+        let here = self.config.node.site.as_str();
+        let kinds = [Kind::Area, Kind::Internal, Kind::External];
+        let announcers = self.announcers(prefix);
+        for kind in kinds {
+            let all = || announcers.iter().filter(|one| one.shown.kind() == kind);
+            let sites = all().filter_map(|one| Some((one.shown, self.site_of(one.router)?)));
+            let own = all().next().and_then(|one| self.shown(one.class, ours, &one.shown));
+            let own = own.filter(|_| ours.is_announced()).map(|shown| (shown, here));
+            let (there, elsewhere): (Vec<_>, Vec<_>) =
+                sites.chain(own).partition(|(_, at)| *at == site);
+            let Some((best, at)) = elsewhere.into_iter().min() else { continue };
+            let Some((wanted, _)) = there.into_iter().min() else {
+                // Who is outside may leave our own routes out, and a route reflector need not know the other site.
+                let hears =
+                    kind == Kind::Area || (kind == Kind::Internal && self.has_session_with(site));
+                if !hears {
+                    continue;
+                }
+                return Err(format!("{prefix} is not announced by {site}, but by {at}"));
+            };
+            if wanted >= best {
+                return Err(format!("{at} announces {prefix} no worse than {site} does"));
+            }
+        }
+        // Nobody else is seen in the area: it cannot be that this is right.
+        let is_alone = announcers.is_empty() && here != site;
+        if is_alone && self.is_in_area(prefix) {
+            return Err(format!("{prefix} is not announced by {site}"));
+        }
+        Ok(())
+    }
+
+    /// Whether a node of the site tells us by itself what it announces.
+    fn has_session_with(&self, site: &str) -> bool {
+        let all = self.neighbors.values().filter(|known| known.config.internal);
+        let mut routers = all.filter_map(|known| self.rib.source(known.source()));
+        routers.any(|source| self.site_of(source.router_id) == Some(site))
+    }
+
+    /// Whether we announce a prefix into an area, so that other sites do as well.
+    fn is_in_area(&self, prefix: Prefix) -> bool {
+        self.own.get(&prefix).and_then(|own| self.announced_as(own)).is_some()
+    }
+
+    fn site_of(&self, router: RouterId) -> Option<&str> {
+        let has = |(_, routers): &(&String, &BTreeSet<RouterId>)| routers.contains(&router);
+        self.config.sites.iter().find(has).map(|(name, _)| name.as_str())
     }
 
     /// What others announce may have changed, and somebody wants to know.

@@ -9,7 +9,6 @@ use crate::bgp;
 use crate::config::Config;
 use crate::fast;
 use crate::fib;
-use crate::group::Move;
 use crate::health::{self, CheckId};
 use crate::types::{Mac, Prefix};
 use crate::vrrp::VirtualRouterId;
@@ -34,18 +33,6 @@ pub struct CallId(pub u64);
 /// Who gave an order, as the socket's credentials say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(pub String);
-
-/// What the coordinator of a switch wants of this node.
-#[derive(Clone, Debug)]
-pub struct MoveRequest {
-    pub group: String,
-    pub switch: String,
-    pub term: u32,
-    pub wanted: Move,
-    /// Who switches, and why.
-    pub owner: String,
-    pub reason: Option<String>,
-}
 
 /// Something happened outside.
 #[derive(Clone, Debug)]
@@ -78,8 +65,6 @@ pub enum Event {
     KernelApplied(Vec<(Prefix, Result<(), fib::KernelError>)>),
     /// A client orders `announce`, `withdraw`, `prefer` or `release`.
     Ordered { order: OrderId, request: v1::OrderRequest, owner: Owner },
-    /// The coordinator of a switch wants a move of a group.
-    MoveOrdered { order: OrderId, request: MoveRequest },
     /// A client wants something of a switch. What comes of it is told with [`Action::Progress`],
     /// until [`Action::ProgressEnded`].
     SwitchOrdered { order: OrderId, request: v1::SwitchRequest, owner: Owner },

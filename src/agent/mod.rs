@@ -31,11 +31,14 @@
 mod announcements;
 mod bfd;
 mod bfd_reads;
+mod campaigns;
 mod check_text;
 mod deliveries;
 mod elsewhere;
 mod event;
 mod exports;
+mod fleet;
+mod fleet_messages;
 mod guards;
 mod health;
 mod health_reads;
@@ -49,12 +52,14 @@ mod orders;
 mod ospf;
 mod ospf_reads;
 mod ospf_tables;
+mod participant;
 mod placements;
 mod plan;
 mod preview;
 mod reads;
 mod reload;
 mod survivor;
+mod switch_plan;
 mod switching;
 mod takeover;
 mod text;
@@ -71,9 +76,10 @@ use ipnet::Ipv4Net;
 use bfd::Sessions;
 use elsewhere::Others;
 pub use event::{
-    Action, AskId, CallId, CommandId, Event, MoveRequest, OrderId, OspfAction, Owner, PeerAction,
-    PeerEndpoint, PeerId, Probe, ProbeId, VirtualAddresses,
+    Action, AskId, CallId, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint,
+    PeerId, Probe, ProbeId, VirtualAddresses,
 };
+use fleet::Asker;
 use guards::Guards;
 use health::Checks;
 pub use health_reads::ToTry;
@@ -83,6 +89,7 @@ use neighbor::Neighbor;
 use orders::{Durable, Orders};
 use ospf::{Ospf, Withholding};
 use survivor::Survivor;
+use switching::Switching;
 use tracking::Probes;
 use vrrp::VirtualRouters;
 
@@ -162,6 +169,7 @@ pub struct Agent {
     lowering: Lowering,
     others: Others,
     survivor: Survivor,
+    switching: Switching,
     /// Own announcements that a takeover does not let OSPF or BGP be told of yet.
     held: BTreeSet<Prefix>,
     /// The kernel's last refusal.
@@ -238,6 +246,7 @@ impl Agent {
             lowering: Lowering::default(),
             others: Others::default(),
             survivor: Survivor::default(),
+            switching: Switching::default(),
             held: BTreeSet::new(),
             kernel_error: String::new(),
             stopping: None,
@@ -298,13 +307,14 @@ impl Agent {
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
-            Event::MoveOrdered { order, request } => self.move_ordered(order, request, now),
             Event::SwitchOrdered { order, request, owner } => {
                 self.switch_ordered(order, request, owner, now);
             }
             Event::SwitchPlanWanted { order, request } => self.plan_wanted(order, request, now),
-            Event::NodeAsked { ask, node, message } => self.node_asked(ask, node, *message, now),
-            Event::AskAbandoned(ask) => self.ask_abandoned(ask),
+            Event::NodeAsked { ask, node, message } => {
+                self.asked(Asker::Node(ask), &node, *message, now);
+            }
+            Event::AskAbandoned(ask) => self.leave_question(Asker::Node(ask)),
             Event::NodeAnswered { call, result } => self.node_answered(call, result, now),
             Event::OrderAbandoned(order) => self.orders.abandon(order),
             Event::IntentsStored { version, result } => self.intents_stored(version, result, now),
@@ -333,6 +343,7 @@ impl Agent {
         self.ospf_tick(now);
         self.fib.tick(now);
         self.expire(now);
+        self.switching_tick(now);
         self.settle(now);
     }
 
@@ -353,6 +364,7 @@ impl Agent {
             .chain(self.orders.deadline())
             .chain(self.next_expiry())
             .chain(self.lock_ends())
+            .chain(self.switching_due())
             .chain(self.stopping)
             .chain(self.release_by)
             .chain(self.withholding_ends())
@@ -385,6 +397,16 @@ impl Agent {
     }
 
     fn settle(&mut self, now: Time) {
+        loop {
+            self.settle_routes(now);
+            // What a switch or another node says may change a preference.
+            if !self.settle_switching(now) {
+                break;
+            }
+        }
+    }
+
+    fn settle_routes(&mut self, now: Time) {
         self.settle_links(now);
         self.settle_leave(now);
         self.settle_bfd(now);

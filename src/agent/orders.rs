@@ -191,6 +191,7 @@ impl Orders {
         order: OrderId,
         group: &str,
         placed: Placed,
+        timeout: Duration,
         now: Time,
     ) -> Result<(u64, String), tonic::Status> {
         self.has_room()?;
@@ -204,7 +205,7 @@ impl Orders {
             target: Target::Group(group.to_owned()),
             arrived: now,
             wait: true,
-            timeout: DEFAULT_TIMEOUT,
+            timeout,
         });
         Ok((self.version, self.requested.to_text()))
     }
@@ -216,6 +217,17 @@ impl Orders {
         self.requested.place(group, placed.clone());
         for storing in &mut self.storing {
             storing.intents.place(group, placed.clone());
+        }
+        self.version += 1;
+        (self.version, self.requested.to_text())
+    }
+
+    /// Writes down what a coordinator is about to do, or that it has ended. Gives what to store.
+    pub fn journal(&mut self, switch: &str, text: Option<String>) -> (u64, String) {
+        self.in_force.journal(switch, text.clone());
+        self.requested.journal(switch, text.clone());
+        for storing in &mut self.storing {
+            storing.intents.journal(switch, text.clone());
         }
         self.version += 1;
         (self.version, self.requested.to_text())

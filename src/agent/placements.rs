@@ -1,37 +1,10 @@
-//! Where the groups are: moves that a switch wants, locks that end, and switches that are heard of.
+//! Where the groups are: locks that end, and switches that are heard of.
 
-use super::{Action, Agent, MoveRequest, OrderId};
+use super::{Action, Agent};
 use crate::group::{Placed, Placement};
 use crate::types::{RouterId, Time};
 
 impl Agent {
-    /// A coordinator's move: checked, then stored, and answered like an operator's order.
-    pub(super) fn move_ordered(&mut self, order: OrderId, request: MoveRequest, now: Time) {
-        match self.moved(order, request, now) {
-            Ok((version, text)) => self.actions.push_back(Action::StoreIntents { version, text }),
-            Err(status) => self.actions.push_back(Action::Answer { order, answer: Err(status) }),
-        }
-    }
-
-    fn moved(
-        &mut self,
-        order: OrderId,
-        request: MoveRequest,
-        now: Time,
-    ) -> Result<(u64, String), tonic::Status> {
-        let MoveRequest { group, switch, term, wanted, owner, reason } = request;
-        if !self.config.groups.contains_key(&group) {
-            let text = format!("group {group} is not configured on this node");
-            return Err(tonic::Status::not_found(text));
-        }
-        let since = self.wall(now);
-        let before = self.orders.requested_placement(&group);
-        let placement = before
-            .moved(&switch, term, wanted, since)
-            .map_err(|refused| tonic::Status::failed_precondition(refused.to_string()))?;
-        self.orders.place(order, &group, Placed { placement, owner, reason, since }, now)
-    }
-
     /// Ends locks whose time is over.
     pub(super) fn settle_locks(&mut self, now: Time) {
         let wall = self.wall(now);
@@ -44,7 +17,7 @@ impl Agent {
             .collect();
         for (group, placed) in over {
             let text = format!("the lock of a switch has ended: {}", at(&placed.placement));
-            self.learn(&group, placed, text, now);
+            self.learn_placement(&group, placed, text, now);
             self.others.stale = true;
         }
     }
@@ -67,7 +40,7 @@ impl Agent {
             let text = format!("heard from router {router}: {}", at(&placement));
             let owner = format!("heard from router {router}");
             let placed = Placed { placement, owner, reason: None, since: self.wall(now) };
-            self.learn(&name, placed, text, now);
+            self.learn_placement(&name, placed, text, now);
         }
     }
 
@@ -107,7 +80,7 @@ impl Agent {
         self.report(now, "switch", group, "info", text);
     }
 
-    fn learn(&mut self, group: &str, placed: Placed, text: String, now: Time) {
+    pub(super) fn learn_placement(&mut self, group: &str, placed: Placed, text: String, now: Time) {
         let (version, stored) = self.orders.learn(group, &placed);
         self.actions.push_back(Action::StoreIntents { version, text: stored });
         self.groups_stale = true;
@@ -117,7 +90,7 @@ impl Agent {
 }
 
 /// `it is at dc2, epoch 3`.
-fn at(placement: &Placement) -> String {
+pub(super) fn at(placement: &Placement) -> String {
     let Placement { epoch, site, .. } = placement;
     match site {
         Some(site) => format!("it is at {site}, epoch {epoch}"),

@@ -342,7 +342,7 @@ impl Control for Server {
         &self,
         _request: Request<v1::SwitchesRequest>,
     ) -> Result<Response<v1::SwitchesReply>, Status> {
-        self.ask(|agent, now| agent.switches(now)).await.map(Response::new)
+        self.ask(|agent, _| agent.switches()).await.map(Response::new)
     }
 
     async fn reload(

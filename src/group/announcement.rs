@@ -83,6 +83,8 @@ pub struct Circumstances {
     pub active: BTreeSet<String>,
     /// The prefixes whose preferred announcer has vanished.
     pub raised: BTreeMap<Prefix, Raised>,
+    /// By group, the most that a node announces that has just started, and may have slept through a switch.
+    pub disbelieved: BTreeMap<String, Preference>,
 }
 
 /// What it takes to attract the traffic of an announcer that is gone, before the network finds another way itself.
@@ -135,6 +137,9 @@ pub fn effective(
             }
             if let Some(placed) = placed {
                 announcement.outbid(placed, &definitions);
+            }
+            if let Some(most) = circumstances.disbelieved.get(name) {
+                announcement.doubt(*most, &definitions);
             }
             for target in [Target::Group(name.clone()), Target::Prefix(*prefix)] {
                 if let Some(intent) = intents.in_force(&target, now) {
@@ -204,6 +209,19 @@ impl Announcement {
             preference: self.preference,
             level: definitions.levels.describe(self.preference),
         });
+    }
+
+    /// It may have slept through a switch.
+    fn doubt(&mut self, most: Preference, definitions: &Definitions<'_>) {
+        if self.preference > most {
+            self.preference = most;
+            self.because.push(Because::Guarded {
+                guard: "just started, and the other nodes have not said yet where the group is"
+                    .to_owned(),
+                preference: most,
+                level: definitions.levels.describe(most),
+            });
+        }
     }
 
     fn apply(&mut self, intent: &Intent, base: Preference, definitions: &Definitions<'_>) {
@@ -611,6 +629,7 @@ mod tests {
             lowered: [(prefix(WEB), lowered)].into(),
             active: ["inside".to_owned()].into(),
             raised,
+            disbelieved: BTreeMap::new(),
         }
     }
 

@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::{Intent, Placed, Placement, Target};
 use crate::types::Wall;
 
-/// What operators have ordered: at most one intent for each target, and where the groups are that were ever switched.
+/// What operators have ordered: at most one intent for each target, where the groups are that were ever switched, and the
+/// journals of the switches that this node coordinates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Intents {
     orders: BTreeMap<Target, Intent>,
     /// By group.
     placed: BTreeMap<String, Placed>,
+    /// By switch. As the coordinator wrote it, who alone reads it.
+    journals: BTreeMap<String, String>,
 }
 
 /// Why a text is not a whole, undamaged file of intents.
@@ -37,6 +40,8 @@ struct Footer {
     intents: usize,
     #[serde(default, skip_serializing_if = "is_zero")]
     placements: usize,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    journals: usize,
     checksum: String,
 }
 
@@ -51,6 +56,15 @@ struct PlacementLine {
     placement: String,
     #[serde(flatten)]
     placed: Placed,
+}
+
+/// The line of a switch in progress.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JournalLine {
+    /// The switch.
+    journal: String,
+    text: String,
 }
 
 const FORMAT: &str = "shunt-intents";
@@ -117,6 +131,19 @@ impl Intents {
         self.placed.iter().map(|(group, placed)| (group.as_str(), placed))
     }
 
+    /// What the coordinator of a switch is about to do; `None`: it has come to an end.
+    pub fn journal(&mut self, switch: &str, text: Option<String>) {
+        match text {
+            Some(text) => self.journals.insert(switch.to_owned(), text),
+            None => self.journals.remove(switch),
+        };
+    }
+
+    /// Of all switches that this node coordinates.
+    pub fn journals(&self) -> &BTreeMap<String, String> {
+        &self.journals
+    }
+
     /// One JSON object a line: a header, the intents, and a checksum over all of it.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
@@ -128,9 +155,17 @@ impl Intents {
             let (placement, placed) = (group.to_owned(), placed.clone());
             push_line(&mut text, &PlacementLine { placement, placed });
         }
-        let checksum = checksum(&text);
-        let placements = self.placed.len();
-        push_line(&mut text, &Footer { intents: self.len(), placements, checksum });
+        for (switch, journal) in &self.journals {
+            let (journal, line) = (switch.clone(), journal.clone());
+            push_line(&mut text, &JournalLine { journal, text: line });
+        }
+        let footer = Footer {
+            intents: self.len(),
+            placements: self.placed.len(),
+            journals: self.journals.len(),
+            checksum: checksum(&text),
+        };
+        push_line(&mut text, &footer);
         text
     }
 
@@ -173,6 +208,12 @@ impl Intents {
                 }
                 continue;
             }
+            if line.starts_with("{\"journal\":") {
+                let JournalLine { journal, text } = serde_json::from_str(line)
+                    .map_err(|error| damaged(index + 1, format!("not a journal: {error}")))?;
+                intents.journals.insert(journal, text);
+                continue;
+            }
             let intent: Intent = serde_json::from_str(line)
                 .map_err(|error| damaged(index + 1, format!("not an intent: {error}")))?;
             if let Some(earlier) = intents.insert(intent) {
@@ -187,6 +228,10 @@ impl Intents {
         if intents.placed.len() != footer.placements {
             let (is, was) = (intents.placed.len(), footer.placements);
             return Err(damaged(last, format!("{is} placements, but {was} were written")));
+        }
+        if intents.journals.len() != footer.journals {
+            let (is, was) = (intents.journals.len(), footer.journals);
+            return Err(damaged(last, format!("{is} journals, but {was} were written")));
         }
         Ok(intents)
     }

@@ -130,6 +130,14 @@ impl Placement {
         self.raised.as_ref().map_or(self.epoch, |raised| raised.epoch.max(self.epoch))
     }
 
+    /// The site that has the best base; `None`: no site announces the group by itself.
+    pub fn at(&self, group: &Group) -> Option<String> {
+        let rank = |site: &String, base: Preference| (base, Reverse(site.clone()));
+        let bases = self.bases(group);
+        let best = bases.iter().max_by_key(|(site, base)| rank(site, **base))?;
+        best.1.is_announced().then(|| best.0.clone())
+    }
+
     /// As [`bases`].
     pub fn bases(&self, group: &Group) -> BTreeMap<String, Preference> {
         bases(group, Some(self))

@@ -19,6 +19,7 @@
 //! - **Virtual addresses** ([`addresses`]): kernels that take them, the guardian that takes them away, switches and hosts that learn
 //!   where they are, and the way that a packet then takes.
 //! - **Commands and what is watched** ([`outside`]), and the services that checks ask ([`checks`]).
+//! - **The fleet** ([`fleet`]): what nodes ask each other, over whatever links are whole, and what clients hear of switches.
 //! - **Disk**: the intents, written after a while; a node that dies in between has the old or the new ones.
 //!
 //! Not simulated: IP fragments, path MTU, and the time that computing takes.
@@ -26,6 +27,7 @@
 mod addresses;
 mod checks;
 mod datagram;
+mod fleet;
 mod kernel;
 mod lane;
 mod link;
@@ -36,6 +38,7 @@ mod transport;
 mod world;
 
 pub use checks::{Answer, Service};
+pub use fleet::Heard;
 pub use link::{Link, LinkId};
 pub use node::NodeId;
 pub use outside::Program;

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::LinkId;
+use super::fleet::Heard;
 use super::kernel::Kernel;
 use super::outside::Program;
 use super::stream::Stream;
@@ -75,6 +76,8 @@ pub(super) struct Process {
     /// Interfaces that receive OSPF, and whether as a member of AllDRouters.
     pub ospf: BTreeMap<u32, bool>,
     pub answers: BTreeMap<OrderId, Result<v1::OrderReply, tonic::Status>>,
+    pub heard: BTreeMap<OrderId, Heard>,
+    pub planned: BTreeMap<OrderId, Result<v1::PlanSwitchReply, tonic::Status>>,
     pub events: Vec<v1::Event>,
 }
 

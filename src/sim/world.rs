@@ -4,12 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::checks::Service;
+use super::fleet::Questions;
 use super::lane::Packet;
 use super::link::{Link, LinkId, Port, Wire};
 use super::node::{Node, NodeId, Process};
-use crate::agent::{
-    Action, Agent, Event, MoveRequest, OrderId, Owner, PeerId, Start, VirtualAddresses,
-};
+use crate::agent::{Action, Agent, Event, OrderId, Owner, PeerId, Start, VirtualAddresses};
 use crate::api::v1;
 use crate::bgp::{self, ConnectionId};
 use crate::config;
@@ -39,6 +38,7 @@ pub struct World {
     pub(super) sequence: u64,
     pub(super) connections: u64,
     orders: u64,
+    pub(super) questions: Questions,
     spins: u32,
     pub(super) services: BTreeMap<String, Service>,
     transcript: String,
@@ -98,6 +98,7 @@ impl World {
             sequence: 0,
             connections: 0,
             orders: 0,
+            questions: Questions::default(),
             spins: 0,
             services: BTreeMap::new(),
             transcript: String::new(),
@@ -203,6 +204,8 @@ impl World {
             connections: BTreeMap::new(),
             ospf: BTreeMap::new(),
             answers: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            planned: BTreeMap::new(),
             events: Vec::new(),
         });
         self.note(id, "starts");
@@ -221,6 +224,7 @@ impl World {
     }
 
     fn end(&mut self, id: NodeId) {
+        self.lose_questions(id);
         let Some(process) = self.nodes[id.0].process.take() else { return };
         for end in process.connections.values().filter(|end| !end.closed) {
             let wire = &self.wires[end.link.0];
@@ -234,6 +238,7 @@ impl World {
 
     /// The power fails: the process is gone and nobody is told.
     pub fn power_off(&mut self, id: NodeId) {
+        self.lose_questions(id);
         self.nodes[id.0].process = None;
         self.nodes[id.0].off = true;
         self.nodes[id.0].kernel.virtuals.clear();
@@ -357,21 +362,16 @@ impl World {
     }
 
     pub fn request(&mut self, id: NodeId, request: v1::OrderRequest) -> OrderId {
-        self.orders += 1;
-        let order = OrderId(self.orders);
+        let order = self.next_order();
         self.note(id, &format!("order {}: {} {}", order.0, request.order, request.target));
         let owner = Owner("operator (uid 0)".to_owned());
         self.deliver(id, Event::Ordered { order, request, owner });
         order
     }
 
-    /// What a coordinator wants, as from another node.
-    pub fn move_group(&mut self, id: NodeId, request: MoveRequest) -> OrderId {
+    pub(super) fn next_order(&mut self) -> OrderId {
         self.orders += 1;
-        let order = OrderId(self.orders);
-        self.note(id, &format!("order {}: {:?} of {}", order.0, request.wanted, request.group));
-        self.deliver(id, Event::MoveOrdered { order, request });
-        order
+        OrderId(self.orders)
     }
 
     /// A new configuration, as by `shunt reload`; a text with mistakes is not taken. Gives what changes.
@@ -610,12 +610,18 @@ impl World {
                     process.answers.insert(order, answer.map(|reply| *reply));
                     self.note(id, &format!("order {} is answered", order.0));
                 }
-                Action::Progress { .. }
-                | Action::ProgressEnded { .. }
-                | Action::Planned { .. }
-                | Action::AskNode { .. }
-                | Action::ForgetCall(_)
-                | Action::AnswerNode { .. } => {}
+                Action::Progress { order, progress } => {
+                    process.heard.entry(order).or_default().progress.push(*progress);
+                }
+                Action::ProgressEnded { order, result } => {
+                    process.heard.entry(order).or_default().ended = Some(result);
+                }
+                Action::Planned { order, result } => {
+                    process.planned.insert(order, result.map(|reply| *reply));
+                }
+                Action::AskNode { call, node, message } => self.ask_node(id, call, &node, *message),
+                Action::ForgetCall(call) => self.forget_call(id, call),
+                Action::AnswerNode { ask, result } => self.answer_node(ask, result),
                 Action::Kernel(changes) => {
                     let kernel = &mut node.kernel;
                     let results: Vec<_> = changes

@@ -43,6 +43,6 @@ pub use freeze::{Freeze, NotFreeze, frozen};
 pub use prober::Prober;
 pub use transaction::{
     Action, Answer, Ending, Event, Facts, Failure, Member, Order, Request, RequestId, Step,
-    Transaction,
+    TO_GO_BACK, Transaction,
 };
 pub use watcher::{Seen, Watcher};

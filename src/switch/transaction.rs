@@ -2,11 +2,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::group::{Epoch, Lock};
 use crate::types::{Preference, Time};
 
 /// What an operator wants, and how it is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Unique over all nodes.
     pub switch: String,
@@ -22,12 +24,14 @@ pub struct Order {
     pub probe: bool,
     /// Goes on where the target is not fit or the rules forbid it.
     pub break_glass: bool,
+    /// Ends behind the survey.
+    pub only_survey: bool,
     /// For all steps up to the commit.
     pub deadline: Duration,
 }
 
 /// A node of the group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub site: String,
     /// It is asked, and not waited for.
@@ -100,6 +104,8 @@ pub enum Failure {
     Unreachable(String),
     /// It will not do it.
     Refused(String),
+    /// It goes by a coordinator of a greater term.
+    Superseded,
 }
 
 /// Something happened.
@@ -115,8 +121,10 @@ pub enum Event {
         step: Step,
         result: Result<(), String>,
     },
-    /// The operator wants it undone.
-    Cancelled,
+    /// The operator wants it undone, for this reason.
+    Cancelled(String),
+    /// [`Action::Journal`] was not possible.
+    NotJournalled(String),
 }
 
 /// What to do.
@@ -154,15 +162,20 @@ pub enum Action {
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Nothing was changed.
-    Refused { why: String },
+    /// Nothing was changed. `locked`: as another switch of the group is in progress.
+    Refused { why: String, locked: bool },
     /// The group is at the target. `unheard` have not said so.
     Committed { unheard: BTreeSet<String> },
     /// The group is where it was.
     RolledBack { why: String, unheard: BTreeSet<String> },
+    /// Only the survey was wanted. Why it is better not begun, if so.
+    Surveyed { obstacle: Option<String> },
+    /// Another coordinator goes on with it.
+    TakenOver,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Step {
     Survey,
     Gates,
@@ -231,7 +244,7 @@ const STEP: Duration = Duration::from_secs(5);
 /// From a try that failed to the next.
 const RETRY: Duration = Duration::from_millis(100);
 /// A lock outlives the deadline by this much, so that there is time to go back.
-const TO_GO_BACK: Duration = Duration::from_secs(30);
+pub const TO_GO_BACK: Duration = Duration::from_secs(30);
 
 impl Transaction {
     /// Begins with the survey.
@@ -281,7 +294,10 @@ impl Transaction {
                 Err(problem) => self.fail(problem, now),
             },
             Event::CommandsEnded { .. } => {}
-            Event::Cancelled => self.cancel("cancelled by the operator", now),
+            Event::Cancelled(why) => self.cancel(why, now),
+            // There is no safer way than back, and nodes that hear of it keep it themselves.
+            Event::NotJournalled(_) if self.is_back() => {}
+            Event::NotJournalled(problem) => self.fail(problem, now),
         }
     }
 
@@ -333,6 +349,26 @@ impl Transaction {
 
     pub fn step(&self) -> Step {
         self.step
+    }
+
+    /// Of the switch; 0 before the survey is over.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// What the nodes said of themselves.
+    pub fn facts(&self) -> &BTreeMap<String, Facts> {
+        &self.facts
+    }
+
+    /// What the target has to outbid.
+    pub fn highest(&self) -> Preference {
+        self.highest
+    }
+
+    /// Where the group was; empty before the survey is over.
+    pub fn from(&self) -> &str {
+        &self.from
     }
 
     /// Why it goes back; `None`: it does not.
@@ -434,6 +470,7 @@ impl Transaction {
             Err(Failure::Unreachable(why)) => {
                 self.waiting.insert(node, Waiting::Again(now + RETRY, why));
             }
+            Err(Failure::Superseded) => return self.finish(Ending::TakenOver),
             Err(Failure::Refused(_)) if self.goes_on_without(&node) => {
                 self.waiting.remove(&node);
                 self.unheard.insert(node);
@@ -514,19 +551,23 @@ impl Transaction {
     }
 
     fn end(&mut self) {
-        self.ended = true;
         let unheard = std::mem::take(&mut self.unheard);
         let ending = match std::mem::replace(&mut self.way, Way::Forth) {
             Way::Forth => Ending::Committed { unheard },
-            Way::Back(why) if self.step == Step::Abort => Ending::Refused { why },
+            Way::Back(why) if self.step == Step::Abort => Ending::Refused { why, locked: false },
             Way::Back(why) => Ending::RolledBack { why, unheard },
         };
-        self.actions.push_back(Action::Ended(ending));
+        self.finish(ending);
     }
 
     fn refuse(&mut self, why: String) {
+        let locked = self.facts.values().any(|facts| facts.lock.is_some());
+        self.finish(Ending::Refused { why, locked });
+    }
+
+    fn finish(&mut self, ending: Ending) {
         self.ended = true;
-        self.actions.push_back(Action::Ended(Ending::Refused { why }));
+        self.actions.push_back(Action::Ended(ending));
     }
 
     /// The step did not work.
@@ -541,9 +582,9 @@ impl Transaction {
         self.turn_back(problem, now);
     }
 
-    fn cancel(&mut self, why: &str, now: Time) {
+    fn cancel(&mut self, why: String, now: Time) {
         if self.way == Way::Forth && self.step < Step::Release {
-            self.turn_back(why.to_owned(), now);
+            self.turn_back(why, now);
         }
     }
 
@@ -595,6 +636,7 @@ impl Transaction {
         self.from = newest.at.clone();
         self.epoch = Epoch(known.0 + 1);
         match self.obstacle() {
+            obstacle if self.order.only_survey => self.finish(Ending::Surveyed { obstacle }),
             Some(why) => self.refuse(why),
             None => self.enter(Step::Gates, now),
         }
@@ -602,12 +644,11 @@ impl Transaction {
 
     /// It is over already.
     fn found(&mut self, at_target: bool) {
-        self.ended = true;
         let (why, unheard) = ("it was over when it was resumed".to_owned(), BTreeSet::new());
-        self.actions.push_back(Action::Ended(match at_target {
+        self.finish(match at_target {
             true => Ending::Committed { unheard },
             false => Ending::RolledBack { why, unheard },
-        }));
+        });
     }
 
     /// Why it is better not begun.

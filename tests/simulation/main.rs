@@ -16,5 +16,6 @@ mod placements;
 mod reading;
 mod refresh;
 mod survivor;
+mod switching;
 mod tables;
 mod topology;

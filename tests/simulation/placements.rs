@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use shunt::agent::{MoveRequest, OrderId};
-use shunt::group::{Epoch, Lock, Move};
+use shunt::agent::AskId;
+use shunt::api::v1::FleetCall;
 use shunt::sim::{Link, LinkId, NodeId, World};
-use shunt::types::{Preference, Wall};
 
 const PAYMENTS: &str = "198.51.100.7/32";
 
@@ -57,39 +56,33 @@ impl Sites {
         Sites { world, nodes, link }
     }
 
-    fn ask(&mut self, site: usize, wanted: Move) -> OrderId {
-        let request = MoveRequest {
-            group: "payments".to_owned(),
+    fn ask(&mut self, site: usize, wanted: &str, call: FleetCall) -> AskId {
+        let call = FleetCall {
             switch: "s1".to_owned(),
             term: 1,
-            wanted,
+            group: "payments".to_owned(),
             owner: "alice".to_owned(),
-            reason: None,
+            wanted: wanted.to_owned(),
+            ..call
         };
-        self.world.move_group(self.nodes[site], request)
+        self.world.call(self.nodes[site], call)
     }
 
     /// It is done when all who have to know of it do.
-    fn goes(&mut self, site: usize, wanted: Move) {
-        let order = self.ask(site, wanted);
-        let node = self.nodes[site];
-        let done = |world: &World| world.answer(node, order).is_some();
-        assert!(self.world.run_until(Duration::from_secs(5), done));
-        let answer = self.world.answer(node, order).unwrap();
+    fn goes(&mut self, site: usize, wanted: &str, call: FleetCall) {
+        let ask = self.ask(site, wanted, call);
+        assert!(self.world.run_until(Duration::from_secs(5), |world| world.called(ask).is_some()));
+        let answer = self.world.called(ask).unwrap();
         assert!(answer.is_ok(), "{answer:?}");
     }
 
-    fn lock(&self, site: usize, epoch: u32, to: &str, seconds: u64) -> Lock {
-        let now = self.world.agent_now(self.nodes[site]);
-        let until =
-            Wall::from_micros(1_767_225_600_000_000) + Duration::from_micros(now.as_micros());
-        Lock {
-            switch: "s1".to_owned(),
-            term: 1,
-            epoch: Epoch(epoch),
-            to: to.to_owned(),
-            until: until + Duration::from_secs(seconds),
-        }
+    fn prepare(&mut self, site: usize, epoch: u32, seconds: u64) {
+        let (to, lasts_us) = ("dc2".to_owned(), seconds * 1_000_000);
+        self.goes(site, "prepare", FleetCall { epoch, site: to, lasts_us, ..FleetCall::default() });
+    }
+
+    fn raise(&mut self, site: usize) {
+        self.goes(site, "raise", FleetCall { over: 200, ..FleetCall::default() });
     }
 
     /// What each announces.
@@ -112,16 +105,15 @@ fn a_switch_goes_from_site_to_site() {
     let mut sites = Sites::new(1);
     assert_eq!(sites.announced(), [200, 100]);
     for site in [0, 1] {
-        let lock = sites.lock(site, 1, "dc2", 60);
-        sites.goes(site, Move::Prepare(lock));
+        sites.prepare(site, 1, 60);
     }
     assert_eq!(sites.announced(), [200, 100]);
-    sites.goes(1, Move::Raise(Preference(201)));
+    sites.raise(1);
     sites.world.run_for(Duration::from_secs(2));
     assert_eq!(sites.announced(), [200, 201], "who takes part waits to be told");
-    sites.goes(0, Move::Lower);
+    sites.goes(0, "lower", FleetCall::default());
     for site in [0, 1] {
-        sites.goes(site, Move::Commit);
+        sites.goes(site, "commit", FleetCall::default());
     }
     assert_eq!(sites.announced(), [100, 200]);
     let because = sites.because(0);
@@ -136,10 +128,9 @@ fn who_is_not_told_hears_of_it_within_a_second() {
     let mut sites = Sites::new(2);
     sites.world.cut(sites.link);
     sites.world.run_for(Duration::from_secs(60));
-    let lock = sites.lock(1, 1, "dc2", 60);
-    sites.goes(1, Move::Prepare(lock));
-    sites.goes(1, Move::Raise(Preference(201)));
-    sites.goes(1, Move::Commit);
+    sites.prepare(1, 1, 60);
+    sites.raise(1);
+    sites.goes(1, "commit", FleetCall::default());
     assert_eq!(sites.announced(), [200, 200], "neither sees the other");
     sites.world.mend(sites.link);
     let demoted = |world: &World| {
@@ -161,10 +152,9 @@ fn who_is_not_told_hears_of_it_within_a_second() {
 fn a_lock_that_nobody_ends_ends_by_itself() {
     let mut sites = Sites::new(3);
     for site in [0, 1] {
-        let lock = sites.lock(site, 1, "dc2", 10);
-        sites.goes(site, Move::Prepare(lock));
+        sites.prepare(site, 1, 10);
     }
-    sites.goes(1, Move::Raise(Preference(201)));
+    sites.raise(1);
     sites.world.run_for(Duration::from_secs(15));
     // The raised one stays, and the other has heard of it.
     assert_eq!(sites.announced(), [100, 200]);

@@ -57,7 +57,7 @@ fn it_is_at_one_site_when_all_is_well_again() {
             Some(Ending::Committed { .. }) => endings[0] += 1,
             Some(Ending::RolledBack { .. }) => endings[1] += 1,
             Some(Ending::Refused { .. }) => endings[2] += 1,
-            None => panic!("{seed}: {}", describe(&world)),
+            _ => panic!("{seed}: {}", describe(&world)),
         }
     }
     println!("{late} late, {endings:?}");

@@ -10,8 +10,8 @@ fn ending(world: &World) -> Ending {
 
 fn why(world: &World) -> String {
     match ending(world) {
-        Ending::Refused { why } | Ending::RolledBack { why, .. } => why,
-        Ending::Committed { .. } => panic!("it was committed"),
+        Ending::Refused { why, .. } | Ending::RolledBack { why, .. } => why,
+        other => panic!("{other:?}"),
     }
 }
 

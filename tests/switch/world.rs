@@ -123,6 +123,7 @@ impl World {
             hold: true,
             probe: true,
             break_glass: false,
+            only_survey: false,
             deadline: DEADLINE,
         }
     }
