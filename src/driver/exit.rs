@@ -58,6 +58,11 @@ pub enum Exit {
     #[error("cannot listen on {address}: {problem}; correct listen.addresses")]
     Listen { address: SocketAddr, problem: String },
 
+    #[error(
+        "cannot listen on {address} for the fleet: {problem}; correct fleet.listen or fleet.port"
+    )]
+    Fleet { address: SocketAddr, problem: String },
+
     #[error("no permission to use {}: {problem}; start shuntd as its owner or as root", path.display())]
     SocketNeedsPrivilege { path: PathBuf, problem: String },
 
@@ -80,7 +85,7 @@ pub enum Exit {
 impl Exit {
     pub fn code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Exit::Other(_) | Exit::Listen { .. } => 1,
+            Exit::Other(_) | Exit::Listen { .. } | Exit::Fleet { .. } => 1,
             Exit::ConfigurationUnreadable { .. } | Exit::Configuration { .. } => 3,
             Exit::SocketInUse { .. } | Exit::StateInUse { .. } => 4,
             Exit::PortInUse { .. } => 5,

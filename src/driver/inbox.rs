@@ -2,7 +2,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
-use crate::agent::{Agent, Event, OrderId, Owner, PeerId};
+use super::fleet;
+use crate::agent::{Agent, AskId, Event, OrderId, Owner, PeerId};
 use crate::api::v1;
 use crate::config::Config;
 use crate::types::Time;
@@ -24,7 +25,13 @@ pub enum Input {
     /// A client wants to know what a switch would do.
     PlanSwitch { order: OrderId, request: v1::SwitchRequest, answer: PlanAnswer },
     /// The configuration file was read again and is valid.
-    Reload { config: Box<Config>, answer: oneshot::Sender<Result<v1::ReloadReply, Status>> },
+    Reload {
+        config: Box<Config>,
+        credentials: Option<fleet::Read>,
+        answer: oneshot::Sender<Result<v1::ReloadReply, Status>>,
+    },
+    /// Another node asks.
+    NodeAsked { ask: AskId, node: String, message: Box<v1::FleetRequest>, answer: NodeAnswer },
     /// SIGTERM or SIGINT.
     Stop,
 }
@@ -34,6 +41,7 @@ pub type Question = Box<dyn FnOnce(&mut Agent, Time) + Send>;
 pub const NEWS: usize = 4096;
 pub type News = mpsc::Sender<Result<v1::SwitchProgress, Status>>;
 pub type PlanAnswer = oneshot::Sender<Result<v1::PlanSwitchReply, Status>>;
+pub type NodeAnswer = oneshot::Sender<Result<v1::FleetReply, Status>>;
 pub type Answer = oneshot::Sender<Result<v1::OrderReply, Status>>;
 
 /// The two ways to the agent. Both are bounded: who sends faster than the agent works waits.

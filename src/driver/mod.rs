@@ -38,6 +38,7 @@
 mod access;
 mod acknowledge;
 pub mod addresses;
+mod certificate;
 pub mod checks;
 mod clients;
 mod clock;
@@ -46,6 +47,7 @@ mod configuration;
 mod connection;
 mod dial;
 mod exit;
+pub mod fleet;
 pub mod guardian;
 pub mod http2;
 mod inbox;
@@ -89,6 +91,7 @@ use addresses::Addresses;
 use checks::Checks;
 use clock::Clock;
 use commands::Commands;
+use fleet::Fleet;
 use inbox::{Inbox, Input};
 use journal::Journal;
 use keeper::Keeper;
@@ -218,6 +221,7 @@ async fn serve(
         configuration: options.config.clone(),
         gid: socket.gid(),
         keeper,
+        fleet: fleet::Shared::default(),
         orders: Arc::new(AtomicU64::new(1)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
@@ -231,6 +235,13 @@ async fn serve(
                 let _ = stopped.await;
             }),
     );
+    let (own, credentials) = (&agent.config().node.name, fleet::read_credentials(agent.config()));
+    let mut fleet =
+        Fleet::start(server.clone(), inbox.clone(), journal.clone(), server.fleet.clone())
+            .map_err(other("the thread of the fleet did not start"))?;
+    let wanted = agent.config().fleet.as_ref();
+    let bound = fleet.bind_new(wanted)?;
+    fleet.configure(wanted, own, bound, credentials);
     pulse::start(inbox.control.clone(), journal.clone())
         .map_err(other("the watch over the agent did not start"))?;
     tokio::spawn(signals(server, inbox));
@@ -249,11 +260,13 @@ async fn serve(
         commands,
         probes,
         checks,
+        fleet,
         memory,
         store,
         journal,
         answers: BTreeMap::new(),
         plans: BTreeMap::new(),
+        asks: BTreeMap::new(),
         news: BTreeMap::new(),
         stop_by: None,
         stopped: false,

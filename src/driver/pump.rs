@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 use tonic::Status;
@@ -10,7 +10,8 @@ use super::addresses::Addresses;
 use super::checks::Checks;
 use super::clock::Clock;
 use super::commands::Commands;
-use super::inbox::{Answer, Input, Lanes, News, PlanAnswer};
+use super::fleet::{self, Fleet};
+use super::inbox::{Answer, Input, Lanes, News, NodeAnswer, PlanAnswer};
 use super::journal::Journal;
 use super::kernel::{Kernel, Report};
 use super::lane::{Lane, Told};
@@ -19,7 +20,7 @@ use super::ospf::OspfSockets;
 use super::peers::Peers;
 use super::probes::Probes;
 use super::store;
-use crate::agent::{Action, Agent, Event, OrderId, PeerAction};
+use crate::agent::{Action, Agent, AskId, Event, OrderId, PeerAction};
 use crate::api::v1;
 use crate::bgp::{self, ConnectionId};
 use crate::config::Config;
@@ -41,12 +42,15 @@ pub struct Pump {
     pub commands: Commands,
     pub probes: Probes,
     pub checks: Checks,
+    pub fleet: Fleet,
     pub memory: Memory,
     pub store: store::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
     pub answers: BTreeMap<OrderId, Answer>,
     pub plans: BTreeMap<OrderId, PlanAnswer>,
+    /// Nodes that wait for an answer.
+    pub asks: BTreeMap<AskId, NodeAnswer>,
     /// Clients that hear of a switch.
     pub news: BTreeMap<OrderId, News>,
     /// When to end even if the agent has not stopped.
@@ -160,8 +164,12 @@ impl Pump {
                 self.plans.insert(order, answer);
                 Some(Event::SwitchPlanWanted { order, request })
             }
-            Input::Reload { config, answer } => {
-                self.reload(config, answer);
+            Input::NodeAsked { ask, node, message, answer } => {
+                self.asks.insert(ask, answer);
+                Some(Event::NodeAsked { ask, node, message })
+            }
+            Input::Reload { config, credentials, answer } => {
+                let _ = answer.send(self.reload(config, credentials));
                 None
             }
             Input::Stop => {
@@ -186,6 +194,8 @@ impl Pump {
                 self.plans.remove(order);
                 self.news.remove(order);
             }
+            Event::AskAbandoned(ask) => drop(self.asks.remove(ask)),
+            Event::NodeAnswered { call, .. } => self.fleet.answered(*call),
             _ => {}
         }
     }
@@ -310,8 +320,21 @@ impl Pump {
                 }
                 None
             }
-            // The fleet's connections come with its configuration.
-            Action::AskNode { .. } | Action::ForgetCall(_) | Action::AnswerNode { .. } => None,
+            Action::AskNode { call, node, message } => {
+                self.fleet.ask(call, &node, *message);
+                None
+            }
+            Action::ForgetCall(call) => {
+                self.fleet.forget(call);
+                None
+            }
+            Action::AnswerNode { ask, result } => {
+                if let Some(waiting) = self.asks.remove(&ask) {
+                    // An error says that the node does not wait any more.
+                    let _ = waiting.send(result.map(|reply| *reply));
+                }
+                None
+            }
             Action::Record { .. } => None,
             Action::Kernel(changes) => {
                 self.kernel.apply(changes);
@@ -346,21 +369,21 @@ impl Pump {
     fn reload(
         &mut self,
         config: Box<Config>,
-        answer: oneshot::Sender<Result<v1::ReloadReply, Status>>,
-    ) {
-        let changes = self.agent.preview_reload(&config);
-        let reply = match self.peers.listeners().bind_new(&config.listen) {
-            Ok(bound) => {
-                self.peers.listen(&config.listen, bound);
-                self.agent.handle(Event::Reconfigured(config), self.clock.now());
-                Ok(v1::ReloadReply { changes })
-            }
-            Err(exit) => {
+        credentials: Option<fleet::Read>,
+    ) -> Result<v1::ReloadReply, Status> {
+        let mut changes = self.agent.preview_reload(&config);
+        let bound = self.peers.listeners().bind_new(&config.listen);
+        let for_fleet = self.fleet.bind_new(config.fleet.as_ref());
+        let (bound, for_fleet) =
+            bound.and_then(|bound| Ok((bound, for_fleet?))).map_err(|exit| {
                 let text = format!("nothing was changed: {exit}");
                 self.journal.warn("configuration", "", text.clone());
-                Err(Status::internal(text))
-            }
-        };
-        let _ = answer.send(reply);
+                Status::internal(text)
+            })?;
+        self.peers.listen(&config.listen, bound);
+        let (fleet, own) = (config.fleet.as_ref(), &config.node.name);
+        changes.extend(self.fleet.configure(fleet, own, for_fleet, credentials));
+        self.agent.handle(Event::Reconfigured(config), self.clock.now());
+        Ok(v1::ReloadReply { changes })
     }
 }

@@ -12,6 +12,7 @@ use super::Exit;
 use super::access;
 use super::checks::trial;
 use super::configuration;
+use super::fleet::{self, Caller};
 use super::inbox::{Inbox, Input, NEWS};
 use super::journal::{self, Journal};
 use super::keeper::Keeper;
@@ -31,6 +32,7 @@ pub struct Server {
     /// The group of the socket, whose members may write.
     pub gid: u32,
     pub keeper: Keeper,
+    pub fleet: fleet::Shared,
     pub orders: Arc<AtomicU64>,
     pub version: String,
 }
@@ -61,16 +63,25 @@ impl Server {
     }
 
     fn writer<T>(&self, request: &Request<T>) -> Result<Owner, Status> {
-        access::writer(request.extensions().get::<UdsConnectInfo>(), self.gid)
+        let extensions = request.extensions();
+        match extensions.get::<Caller>() {
+            Some(caller) => self.fleet.writer(caller),
+            None => access::writer(extensions.get::<UdsConnectInfo>(), self.gid),
+        }
     }
 
     /// Reads the configuration file again, for a client or for SIGHUP.
     pub async fn reload(&self) -> Result<v1::ReloadReply, Status> {
         let path = self.configuration.clone();
-        let config = tokio::task::spawn_blocking(move || configuration::read(&path))
+        let read = move || {
+            let config = configuration::read(&path)?;
+            let credentials = fleet::read_credentials(&config);
+            Ok((config, credentials))
+        };
+        let (config, credentials) = tokio::task::spawn_blocking(read)
             .await
             .map_err(|error| Status::internal(format!("the configuration was not read: {error}")))?
-            .map_err(|exit| {
+            .map_err(|exit: Exit| {
                 let status = format!("{exit}; nothing was changed");
                 // Only for mistakes in the file is the answer FAILED_PRECONDITION.
                 let (why, status) = match &exit {
@@ -84,7 +95,8 @@ impl Server {
                 status
             })?;
         let (answer, answered) = oneshot::channel();
-        self.put(Input::Reload { config: Box::new(config), answer }).await?;
+        let config = Box::new(config);
+        self.put(Input::Reload { config, credentials, answer }).await?;
         answered.await.map_err(|_| stopping())?
     }
 }
@@ -122,10 +134,12 @@ impl Control for Server {
         _request: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusReply>, Status> {
         let snapshot = self.lane.snapshot().await;
+        let fleet = self.fleet.clone();
         let status = move |agent: &mut Agent, now: Time| {
             let mut status = agent.status(now);
             status.fast = agent.fast_status(snapshot.as_ref());
             status.warnings.extend(agent.fast_warnings(snapshot.as_ref(), now));
+            status.warnings.extend(fleet.warnings());
             status
         };
         self.ask(status).await.map(Response::new)

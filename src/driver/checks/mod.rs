@@ -13,7 +13,6 @@
 //! sent is shown escaped and cut. What goes wrong on this side (no descriptor, no permission, no such source address) is
 //! [`Outcome::NotAsked`]: it says nothing of the service.
 
-mod certificate;
 mod command;
 mod connect;
 mod course;
@@ -26,7 +25,7 @@ mod http;
 mod icmp;
 mod tcp;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 mod tls;
 pub mod trial;
 

@@ -1,28 +1,22 @@
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::certificate;
 use super::course::{Course, Fault, span};
-use crate::driver::exit::plain;
+use crate::driver::certificate::{self, day, is_from_a_stranger, what_is_wrong};
 use crate::health::Tls;
 
 pub type Stream = tokio_rustls::client::TlsStream<TcpStream>;
@@ -57,9 +51,6 @@ struct Known {
 
 /// When nobody vouches for a certificate, the authorities are read again, as there may be new ones; but no sooner.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
-
-/// Names of a certificate that are shown.
-const MOST_NAMES: usize = 5;
 
 impl Authorities {
     async fn config(&self, trust: Trust, protocol: Protocol) -> Result<Arc<ClientConfig>, String> {
@@ -140,17 +131,10 @@ fn system() -> Result<RootCertStore, String> {
 }
 
 fn file(path: &str) -> Result<RootCertStore, String> {
-    let wrong = |problem: &dyn Display| format!("ca-file {path} cannot be used: {problem}");
-    let text = std::fs::read(path).map_err(|error| wrong(&plain(&error)))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| wrong(&error))?;
-        roots.add(certificate).map_err(|error| wrong(&error))?;
-    }
-    match roots.is_empty() {
-        true => Err(wrong(&"there is no certificate in it")),
-        false => Ok(roots),
-    }
+    let certificates = certificate::read(path.as_ref());
+    certificates
+        .and_then(|certificates| certificate::authorities(&certificates))
+        .map_err(|problem| format!("ca-file {path} cannot be used: {problem}"))
 }
 
 /// Sets up TLS over a connection. Gives a warning about the certificate as well.
@@ -219,51 +203,12 @@ fn fault(to: SocketAddr, error: &io::Error, problem: Option<&rustls::Error>) -> 
     }
 }
 
-/// Whether nobody that we trust has signed it; perhaps one who has a new key.
-fn is_from_a_stranger(problem: &CertificateError) -> bool {
-    matches!(problem, CertificateError::UnknownIssuer | CertificateError::BadSignature)
-}
-
-/// Goes on with "the certificate".
-fn what_is_wrong(problem: &CertificateError) -> String {
-    let at = |time: &UnixTime| {
-        let second = i64::try_from(time.as_secs()).ok();
-        second.and_then(|second| Timestamp::from_second(second).ok()).map(day).unwrap_or_default()
-    };
-    match problem {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            format!("expired on {}", at(not_after))
-        }
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            format!("is valid only from {}", at(not_before))
-        }
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            let expected = expected.to_str();
-            // As `DnsName("web.example")`.
-            let name = |text: &String| {
-                let inner = text.split_once('(').map_or(text.as_str(), |(_, inner)| inner);
-                inner.trim_matches(['(', ')', '"']).to_owned()
-            };
-            let presented: Vec<String> = presented.iter().take(MOST_NAMES).map(name).collect();
-            format!("is not for {expected}, but for {}", presented.join(", "))
-        }
-        problem if is_from_a_stranger(problem) => {
-            "is from an authority that is not trusted".to_owned()
-        }
-        other => format!("is not valid: {other}"),
-    }
-}
-
 fn warning(end: Timestamp, before: Duration, now: Timestamp) -> Option<String> {
     let left = end.duration_since(now);
     if left.is_negative() {
         return Some(format!("the certificate expired on {}", day(end)));
     }
     (left.unsigned_abs() < before).then(|| format!("the certificate expires on {}", day(end)))
-}
-
-fn day(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Takes any certificate, if the server has its key.
