@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Agent, OrderId, Owner, text};
 use crate::api::v1;
-use crate::group::{Announcement, Circumstances, Intents, Target, effective};
+use crate::group::{Announcement, Circumstances, Intents, Lowered, Target, effective};
 use crate::rib::SourceId;
 use crate::types::{Prefix, Time, Wall};
 use crate::wire::bgp::{Attributes, NextHop};
@@ -55,8 +55,18 @@ impl Agent {
         intents: &Intents,
         wall: Wall,
     ) -> BTreeMap<Prefix, Announcement> {
+        self.effective_when(intents, self.lowering.lowered.clone(), wall)
+    }
+
+    /// The same while this lowers the groups.
+    pub(super) fn effective_when(
+        &self,
+        intents: &Intents,
+        lowered: BTreeMap<Prefix, Lowered>,
+        wall: Wall,
+    ) -> BTreeMap<Prefix, Announcement> {
         let circumstances = Circumstances {
-            lowered: self.lowering.lowered.clone(),
+            lowered,
             active: self.active_roles(),
             raised: self.raised(),
             disbelieved: self.disbelieved(),

@@ -215,12 +215,8 @@ fn wanted(
         if let Some(known) = neighbor.originated.get(&key) {
             return known.clone();
         }
-        let mut mapped = config.mapping(&neighbor.config.class).map(announcement.preference);
-        let mark = announcement.mark.map(|mark| mark.to_community(config.node.asn));
-        mapped.large_communities.extend(mark);
-        let attributes = next_hop(neighbor, session, prefix.family())
-            .ok()
-            .map(|hop| rib.intern(originate(&originated(mapped), &to(neighbor, config), hop)));
+        let attributes = attributes_of(neighbor, session, announcement, config)
+            .map(|attributes| rib.intern(attributes));
         neighbor.originated.insert(key, attributes.clone());
         return attributes;
     }
@@ -239,6 +235,20 @@ fn wanted(
         let exported = export(&set, source, from, &to, hop.ok()?).ok()?;
         Some(rib.intern(exported))
     })
+}
+
+/// An announcement of ours as a neighbour gets it. Depends on nothing but the arguments.
+pub(super) fn attributes_of(
+    neighbor: &Neighbor,
+    session: &bgp::Session,
+    announcement: &Announcement,
+    config: &Config,
+) -> Option<Attributes> {
+    let mut mapped = config.mapping(&neighbor.config.class).map(announcement.preference);
+    let mark = announcement.mark.map(|mark| mark.to_community(config.node.asn));
+    mapped.large_communities.extend(mark);
+    let hop = next_hop(neighbor, session, announcement.prefix.family()).ok()?;
+    Some(originate(&originated(mapped), &to(neighbor, config), hop))
 }
 
 fn urgency(prefix: Prefix, own: &BTreeMap<Prefix, Announcement>) -> Urgency {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Agent;
 use crate::config::TrackedObject;
 use crate::group::{
-    Cause, Counted, Decision, Group, Lowered, OnAllDown, Policy, Wish, Withdrawal, bases, lower,
+    Cause, Counted, Decision, Group, Intents, Lowered, OnAllDown, Policy, Wish, Withdrawal, bases, lower,
 };
 use crate::health::State;
 use crate::types::{Prefix, Time};
@@ -34,6 +34,14 @@ pub(super) struct Lowering {
     pub started: bool,
 }
 
+/// What is to be lowered and withdrawn, and what was decided before and is now of each withdrawal.
+#[derive(Default)]
+struct Decided {
+    lowered: BTreeMap<Prefix, Lowered>,
+    withdrawals: BTreeMap<Prefix, Withdrawal>,
+    news: Vec<(Prefix, Option<Decision>, Option<Decision>)>,
+}
+
 impl Agent {
     /// Takes over which groups follow which checks.
     pub(super) fn configure_followers(&mut self) {
@@ -57,32 +65,37 @@ impl Agent {
         if !std::mem::take(&mut self.lowering.stale) && !due {
             return false;
         }
-        let mut all = BTreeMap::new();
-        let groups: Vec<String> = self.config.groups.keys().cloned().collect();
-        let mut withdrawals = BTreeMap::new();
-        for name in groups {
-            self.lower_group(&name, &mut all, &mut withdrawals, now);
+        let Decided { lowered, withdrawals, news } = self.decide_lowering(self.orders.in_force(), now);
+        for (prefix, was, is) in news {
+            self.report_withdrawal(prefix, was, is, now);
         }
         for (prefix, was) in std::mem::replace(&mut self.lowering.withdrawals, withdrawals) {
             if !self.lowering.withdrawals.contains_key(&prefix) {
                 self.report_withdrawal(prefix, Some(was.decision()), None, now);
             }
         }
-        let changed = self.lowering.lowered != all;
-        self.lowering.lowered = all;
+        let changed = self.lowering.lowered != lowered;
+        self.lowering.lowered = lowered;
         changed
     }
 
-    fn lower_group(
-        &mut self,
-        name: &str,
-        all: &mut BTreeMap<Prefix, Lowered>,
-        withdrawals: &mut BTreeMap<Prefix, Withdrawal>,
-        now: Time,
-    ) {
+    /// What lowers the groups when this is where they are.
+    pub(super) fn lowered_with(&self, intents: &Intents, now: Time) -> BTreeMap<Prefix, Lowered> {
+        self.decide_lowering(intents, now).lowered
+    }
+
+    fn decide_lowering(&self, intents: &Intents, now: Time) -> Decided {
+        let mut decided = Decided::default();
+        for name in self.config.groups.keys() {
+            self.lower_group(name, intents, &mut decided, now);
+        }
+        decided
+    }
+
+    fn lower_group(&self, name: &str, intents: &Intents, into: &mut Decided, now: Time) {
         let Some(group) = self.config.groups.get(name) else { return };
         let levels = &self.config.levels;
-        let bases = bases(group, self.orders.in_force().placement(name));
+        let bases = bases(group, intents.placement(name));
         let (mut common, mut guard, mut all_down) = (Vec::new(), None, None);
         if let Some(policy) = &group.health {
             let gate = &self.guards.gate;
@@ -97,7 +110,6 @@ impl Agent {
         if common.is_empty() && broken.is_empty() && guard.is_none() {
             return;
         }
-        let mut decided = Vec::new();
         for prefix in &group.prefixes {
             let concerns = |rule: &&&crate::config::Rule| {
                 rule.prefixes.is_empty() || rule.prefixes.contains(prefix)
@@ -133,15 +145,12 @@ impl Agent {
                         lowered.withdraw(text.to_owned(), levels);
                     }
                 }
-                withdrawals.insert(*prefix, withdrawal);
-                decided.push((*prefix, was, Some(decision)));
+                into.withdrawals.insert(*prefix, withdrawal);
+                into.news.push((*prefix, was, Some(decision)));
             }
             if !lowered.because.is_empty() {
-                all.insert(*prefix, lowered);
+                into.lowered.insert(*prefix, lowered);
             }
-        }
-        for (prefix, was, is) in decided {
-            self.report_withdrawal(prefix, was, is, now);
         }
     }
 

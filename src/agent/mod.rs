@@ -60,6 +60,7 @@ mod reads;
 mod reload;
 mod survivor;
 mod switch_plan;
+mod switch_preview;
 mod switching;
 mod takeover;
 mod text;

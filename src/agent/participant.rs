@@ -110,7 +110,7 @@ impl Agent {
     }
 
     /// The least that all neighbours see as more.
-    fn more_than(&self, over: Preference) -> Result<Preference, tonic::Status> {
+    pub(super) fn more_than(&self, over: Preference) -> Result<Preference, tonic::Status> {
         self.config.definitions().above(over).ok_or_else(|| {
             let levels = &self.config.levels;
             tonic::Status::failed_precondition(format!(

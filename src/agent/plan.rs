@@ -1,6 +1,6 @@
 //! What an order would do to the area, without giving it.
 
-use super::ospf_reads::router;
+use super::ospf_reads::{Hostnames, router};
 use super::{Agent, text};
 use crate::api::v1;
 use crate::group::{Announcement, Intent, Order, Target};
@@ -53,15 +53,7 @@ impl Agent {
         let said = self.ospf_announcement(network);
         let lsa = said.as_ref().map(|said| said.lsa.clone()).unwrap_or_default();
         let hostnames = ospf.router.hostnames(now);
-        let exit = |id: &RouterId| router(*id, &hostnames);
-        let way = |way: &Way| v1::PlanWay {
-            matched: way.matched.to_string(),
-            kind: way.kind.to_string(),
-            cost: way.cost,
-            type_2_cost: way.type_2_cost,
-            exits: way.exits.iter().map(exit).collect(),
-            first_hops: way.first_hops.iter().map(exit).collect(),
-        };
+        let way = |way: &Way| way_text(way, &hostnames);
         let planned = ospf.router.plan(&[(network, announced)], now);
         let routers = planned.iter().flat_map(|plan| &plan.routers).map(|planned| v1::PlanRouter {
             router: Some(router(planned.router_id, &hostnames)),
@@ -95,6 +87,19 @@ impl Agent {
             expires: None,
         });
         self.effective(&intents, wall).remove(&prefix)
+    }
+}
+
+/// As the API has it.
+pub(super) fn way_text(way: &Way, hostnames: &Hostnames<'_>) -> v1::PlanWay {
+    let exit = |id: &RouterId| router(*id, hostnames);
+    v1::PlanWay {
+        matched: way.matched.to_string(),
+        kind: way.kind.to_string(),
+        cost: way.cost,
+        type_2_cost: way.type_2_cost,
+        exits: way.exits.iter().map(exit).collect(),
+        first_hops: way.first_hops.iter().map(exit).collect(),
     }
 }
 

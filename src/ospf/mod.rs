@@ -100,6 +100,7 @@ mod interface;
 mod known;
 mod links;
 mod mismatch;
+mod moves;
 mod neighbor;
 mod origination;
 mod others;
@@ -131,7 +132,8 @@ pub use mismatch::{Difference, Mismatch};
 pub use neighbor::{Neighbor, NeighborState};
 pub use origination::StubRouter;
 pub use others::OtherAnnouncer;
-pub use plan::{Plan, PlannedRouter, Way};
+pub use moves::{MovedRouter, Moves};
+pub use plan::{Announcing, Plan, PlannedRouter, Way};
 pub use retransmission::Retransmissions;
 pub use router::Router;
 pub use settings::{

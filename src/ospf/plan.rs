@@ -6,7 +6,7 @@
 //! announcements as we do.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -61,8 +61,31 @@ impl Router {
     /// What would come of announcing each prefix as told (`None`: not at all), on the database as it is now. Changes
     /// nothing. Each prefix is looked at for itself. Other routers count with the costs that their LSAs have.
     pub fn plan(&self, changes: &[(Ipv4Net, Option<Announced>)], now: Time) -> Vec<Plan> {
+        let hostnames = self.hostnames(now);
         let this = self.settings.router_id;
-        // As the others see us: with our own LSAs.
+        self.with_area(now, |area| {
+            let plan = |&(prefix, announced): &(Ipv4Net, Option<Announced>)| {
+                let instead = self.instead(&area.view, prefix, &[(this, announced)].into());
+                let before = area.ways(prefix, None);
+                let after = area.ways(prefix, Some(&instead));
+                let routers = area
+                    .reached()
+                    .map(|(at, router_id)| PlannedRouter {
+                        router_id,
+                        hostname: hostnames.get(&router_id).map(|name| (*name).to_owned()),
+                        before: before.get(&at).cloned(),
+                        after: after.get(&at).cloned(),
+                    })
+                    .collect();
+                Plan { prefix, routers }
+            };
+            changes.iter().map(plan).collect()
+        })
+    }
+
+    /// As the others see us: with our own LSAs.
+    pub(super) fn with_area<T>(&self, now: Time, look: impl FnOnce(&Area<'_>) -> T) -> T {
+        let this = self.settings.router_id;
         let lsas = Lsas::new(&self.database, None, now);
         let graph = Graph::new(&lsas);
         let tree = graph.router(this).map(|root| Tree::new(&graph, root)).unwrap_or_default();
@@ -75,44 +98,46 @@ impl Router {
             externals: &self.calculation.externals,
             attachment: &Attachment::new(&self.interfaces),
         };
-        let area = Area::new(view);
-        let hostnames = self.hostnames(now);
-        let plan = |&(prefix, announced): &(Ipv4Net, Option<Announced>)| {
-            let ours = announced.map(|announced| self.our_candidates(&view, prefix, announced));
-            let before = area.ways(prefix, None);
-            let after = area.ways(prefix, Some(ours.unwrap_or_default()));
-            let reached = graph.routers().filter(|(at, _)| tree.distance(*at).is_some());
-            let routers = reached
-                .map(|(at, router_id)| PlannedRouter {
-                    router_id,
-                    hostname: hostnames.get(&router_id).map(|name| (*name).to_owned()),
-                    before: before.get(&at).cloned(),
-                    after: after.get(&at).cloned(),
-                })
-                .collect();
-            Plan { prefix, routers }
-        };
-        changes.iter().map(plan).collect()
+        look(&Area::new(view))
+    }
+
+    /// What stands for these routers' announcements of a prefix when they announce this.
+    pub(super) fn instead(
+        &self,
+        view: &View<'_>,
+        prefix: Ipv4Net,
+        announcing: &Announcing,
+    ) -> Instead {
+        let mut candidates = Candidates::new();
+        for (router, announced) in announcing {
+            if let Some(announced) = announced {
+                self.add_announced(view, *router, prefix, *announced, &mut candidates);
+            }
+        }
+        Instead { routers: announcing.keys().copied().collect(), candidates }
     }
 
     /// The LSAs that would stand for this.
-    fn our_candidates(&self, view: &View<'_>, prefix: Ipv4Net, announced: Announced) -> Candidates {
-        let mut candidates = Candidates::new();
+    fn add_announced(
+        &self,
+        view: &View<'_>,
+        router: RouterId,
+        prefix: Ipv4Net,
+        announced: Announced,
+        candidates: &mut Candidates,
+    ) {
         let kind = match self.settings.area.kind {
             AreaKind::Nssa => LsaType::NSSA,
             AreaKind::Normal | AreaKind::Stub => LsaType::EXTERNAL,
         };
-        let key = LsaKey {
-            kind,
-            link_state_id: prefix.network(),
-            advertising_router: self.settings.router_id,
-        };
+        let key =
+            LsaKey { kind, link_state_id: prefix.network(), advertising_router: router };
         if announced.how == How::Stub {
-            candidates.extend(view.graph.router(view.this).map(|vertex| Candidate {
+            candidates.extend(view.graph.router(router).map(|vertex| Candidate {
                 rank: Rank::INTRA_AREA,
                 vertex,
                 cost: announced.metric,
-                exit: view.this,
+                exit: router,
                 tag: 0,
                 forwarding: None,
             }));
@@ -121,19 +146,18 @@ impl Router {
                 mask: prefix.netmask(),
                 type_2: announced.how == How::External2,
                 metric: announced.metric,
-                forwarding_address: self.our_forwarding_address(),
+                forwarding_address: self.forwarding_address(router),
                 tag: announced.tag,
             };
-            view.add_external(key, &lsa, &mut candidates);
+            view.add_planned(key, &lsa, candidates);
         }
-        candidates
     }
 
-    /// That of our type 7 LSAs; of type 5 none.
-    fn our_forwarding_address(&self) -> Ipv4Addr {
+    /// That of a router's type 7 LSAs; of type 5 none.
+    fn forwarding_address(&self, router: RouterId) -> Ipv4Addr {
         self.database
             .of_type(LsaType::NSSA)
-            .filter(|entry| entry.lsa.header.key.advertising_router == self.settings.router_id)
+            .filter(|entry| entry.lsa.header.key.advertising_router == router)
             .find_map(|entry| match &entry.lsa.body {
                 LsaBody::External(lsa) => Some(lsa.forwarding_address),
                 _ => None,
@@ -195,8 +219,17 @@ impl Incoming {
 
 /// The area, and its links looked at from their far ends.
 pub(super) struct Area<'a> {
-    view: View<'a>,
+    pub view: View<'a>,
     into: Incoming,
+}
+
+/// What some routers announce of a prefix; `None`: nothing.
+pub type Announcing = BTreeMap<RouterId, Option<Announced>>;
+
+/// The announcements that are looked at in place of those that these routers make now.
+pub(super) struct Instead {
+    routers: BTreeSet<RouterId>,
+    candidates: Candidates,
 }
 
 /// Distances to the announcements that count.
@@ -219,11 +252,19 @@ impl<'a> Area<'a> {
         Area { view, into: Incoming::new(view.graph) }
     }
 
-    /// The ways of all routers. `ours` stands in for what we announce of the prefix now.
-    pub fn ways(&self, prefix: Ipv4Net, ours: Option<Candidates>) -> BTreeMap<Vertex, Way> {
-        let Some((matched, candidates)) = self.matched(prefix, ours) else {
-            return BTreeMap::new();
-        };
+    /// The ways of all routers.
+    pub fn ways(&self, prefix: Ipv4Net, instead: Option<&Instead>) -> BTreeMap<Vertex, Way> {
+        let matched = self.matched(prefix, instead);
+        matched.map(|(matched, candidates)| self.ways_to(matched, candidates)).unwrap_or_default()
+    }
+
+    /// Those that can be reached, ourselves included, by router id.
+    pub fn reached(&self) -> impl Iterator<Item = (Vertex, RouterId)> {
+        self.view.graph.routers().filter(|(at, _)| self.view.tree.distance(*at).is_some())
+    }
+
+    /// The ways to these announcements of a prefix.
+    pub fn ways_to(&self, matched: Ipv4Net, candidates: Candidates) -> BTreeMap<Vertex, Way> {
         let Some(rank) = candidates.iter().map(|candidate| candidate.rank).min() else {
             return BTreeMap::new();
         };
@@ -251,11 +292,15 @@ impl<'a> Area<'a> {
     }
 
     /// The announcements of the longest prefix that covers this one and has any.
-    fn matched(&self, prefix: Ipv4Net, ours: Option<Candidates>) -> Option<(Ipv4Net, Candidates)> {
+    pub fn matched(
+        &self,
+        prefix: Ipv4Net,
+        instead: Option<&Instead>,
+    ) -> Option<(Ipv4Net, Candidates)> {
         let mut candidates = self.view.candidates(prefix);
-        if let Some(ours) = ours {
-            candidates.retain(|candidate| candidate.exit != self.view.this);
-            candidates.extend(ours);
+        if let Some(instead) = instead {
+            candidates.retain(|candidate| !instead.routers.contains(&candidate.exit));
+            candidates.extend_from_slice(&instead.candidates);
         }
         if !candidates.is_empty() {
             return Some((prefix, candidates));

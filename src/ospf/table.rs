@@ -94,10 +94,31 @@ impl View<'_> {
         candidates
     }
 
-    /// RFC 2328 §16.4 steps 3 to 5, RFC 3101 §2.5 steps 3 to 5.
     pub fn add_external(&self, key: LsaKey, lsa: &ExternalLsa, candidates: &mut Candidates) {
+        self.add_by(self.boundary(key.advertising_router), key, lsa, candidates);
+    }
+
+    /// The same for an LSA that does not exist yet: its router will be an AS boundary router with it.
+    pub fn add_planned(&self, key: LsaKey, lsa: &ExternalLsa, candidates: &mut Candidates) {
+        let router = key.advertising_router;
+        let mut ways = self.boundary(router);
+        if ways.is_empty() {
+            let vertex = self.graph.router(router);
+            let way = vertex.map(|vertex| Announcer { beyond: false, vertex, cost: 0, router });
+            ways.extend(way.filter(|way| self.reaches(way)));
+        }
+        self.add_by(ways, key, lsa, candidates);
+    }
+
+    /// RFC 2328 §16.4 steps 3 to 5, RFC 3101 §2.5 steps 3 to 5. `ways` are those to its originator.
+    fn add_by(
+        &self,
+        ways: SmallVec<[Announcer; 2]>,
+        key: LsaKey,
+        lsa: &ExternalLsa,
+        candidates: &mut Candidates,
+    ) {
         let exit = key.advertising_router;
-        let ways = self.boundary(exit);
         let unset = lsa.forwarding_address.is_unspecified();
         let forwarding = (!unset).then_some(lsa.forwarding_address);
         let ways = match forwarding {

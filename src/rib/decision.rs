@@ -72,9 +72,32 @@ impl Rib {
     /// Where packets go, to at most `max` gateways: as the best path and those of equal cost say, or the interior
     /// protocol's route. None where there is no route, or packets for the prefix end here.
     pub fn hops(&self, prefix: Prefix, max: usize) -> SmallVec<[Resolved; 4]> {
+        let own_in_igp = self.own_in_igp.contains(&prefix);
+        self.hops_by(prefix, self.table.get(prefix), own_in_igp, max)
+    }
+
+    /// [`Rib::hops`] if we announced the prefix, or did not, and the area of the interior protocol heard of it, or did not.
+    pub fn hops_if(
+        &self,
+        prefix: Prefix,
+        announced: bool,
+        own_in_igp: bool,
+        max: usize,
+    ) -> SmallVec<[Resolved; 4]> {
+        let paths = self.paths_if(prefix, announced);
+        self.hops_by(prefix, Some(&paths).filter(|paths| !paths.is_empty()), own_in_igp, max)
+    }
+
+    fn hops_by(
+        &self,
+        prefix: Prefix,
+        paths: Option<&Paths>,
+        own_in_igp: bool,
+        max: usize,
+    ) -> SmallVec<[Resolved; 4]> {
         let mut hops = Hops::new();
         let igp = self.igp.get(prefix);
-        let ranked = match (self.table.get(prefix), igp) {
+        let ranked = match (paths, igp) {
             // The way of nearly all prefixes of a full table.
             (Some(paths), None) if paths.len() == 1 => {
                 let best = self.best_of(prefix, paths);
@@ -88,7 +111,7 @@ impl Rib {
         };
         let best = ranked.first().map(|(rank, _)| rank).filter(|rank| !rank.unusable);
         match (best, igp) {
-            (Some(best), igp) if igp.is_none_or(|_| self.igp_loses_to(prefix, best).is_some()) => {
+            (Some(best), igp) if igp.is_none_or(|_| self.igp_loses_to(own_in_igp, best).is_some()) => {
                 for (rank, path) in &ranked {
                     if let (true, Ok(Some(reached))) = (rank.is_equal_cost(best), path.hop) {
                         share(&mut hops, reached, max);
@@ -107,8 +130,9 @@ impl Rib {
             self.table.get(prefix).map(|paths| self.ranked(prefix, paths)).unwrap_or_default();
         let igp = self.igp.get(prefix);
         let first = ranked.first().filter(|(rank, _)| !rank.unusable);
+        let own_in_igp = self.own_in_igp.contains(&prefix);
         let igp_lost =
-            first.and_then(|(best, path)| Some((self.igp_loses_to(prefix, best)?, path.source)));
+            first.and_then(|(best, path)| Some((self.igp_loses_to(own_in_igp, best)?, path.source)));
         let beaten = igp.is_some() && igp_lost.is_none();
         let mut hops = Hops::new();
         let mut candidates = Vec::with_capacity(ranked.len() + 1);
@@ -182,9 +206,9 @@ impl Rib {
     }
 
     /// Why the interior protocol's route loses to BGP's winner; `None`: it wins.
-    fn igp_loses_to(&self, prefix: Prefix, best: &Rank) -> Option<Reason> {
+    fn igp_loses_to(&self, own_in_igp: bool, best: &Rank) -> Option<Reason> {
         if !best.learned {
-            return self.own_in_igp.contains(&prefix).then_some(Reason::Own);
+            return own_in_igp.then_some(Reason::Own);
         }
         let (this, best) = (self.distances.ospf, self.distance(best));
         match this.cmp(&best) {

@@ -128,6 +128,25 @@ impl Rib {
         self.changed.insert(prefix);
     }
 
+    /// The paths of a prefix if we announced it, or did not.
+    pub(super) fn paths_if(&self, prefix: Prefix, announced: bool) -> Paths {
+        let mut paths = self.table.get(prefix).cloned().unwrap_or_default();
+        match (find(&paths, SourceId::LOCAL), announced) {
+            (Ok(at), false) => {
+                paths.remove(at);
+            }
+            (Err(at), true) => {
+                let known = self.sources.get(&SourceId::LOCAL);
+                let epoch = known.map_or(0, |known| known.epoch[index(prefix.family())]);
+                let next_hop = NextHop::from(std::net::IpAddr::from([0, 0, 0, 0]));
+                let attributes = Arc::new(Attributes::originated(next_hop));
+                paths.insert(at, Stored { attributes, source: SourceId::LOCAL, epoch });
+            }
+            _ => {}
+        }
+        paths
+    }
+
     /// The source has no path to `prefix` any more.
     pub fn forget(&mut self, id: SourceId, prefix: Prefix) {
         let Some(known) = self.sources.get_mut(&id) else { return };
