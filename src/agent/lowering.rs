@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Agent;
 use crate::config::TrackedObject;
 use crate::group::{
-    Cause, Counted, Decision, Group, Intents, Lowered, OnAllDown, Policy, Wish, Withdrawal, bases, lower,
+    Cause, Counted, Decision, Group, Intents, Lowered, OnAllDown, Policy, Wish, Withdrawal, bases,
+    lower,
 };
 use crate::health::State;
 use crate::types::{Prefix, Time};
@@ -65,7 +66,8 @@ impl Agent {
         if !std::mem::take(&mut self.lowering.stale) && !due {
             return false;
         }
-        let Decided { lowered, withdrawals, news } = self.decide_lowering(self.orders.in_force(), now);
+        let Decided { lowered, withdrawals, news } =
+            self.decide_lowering(self.orders.in_force(), now);
         for (prefix, was, is) in news {
             self.report_withdrawal(prefix, was, is, now);
         }

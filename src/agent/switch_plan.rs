@@ -1,6 +1,6 @@
 //! What a switch would do over all nodes: their parts, and what the area and the sessions make of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
@@ -22,17 +22,28 @@ impl Agent {
         from: &str,
         to: &str,
         epoch: Epoch,
-        nodes: Vec<v1::SwitchPlanNode>,
+        mut nodes: Vec<v1::SwitchPlanNode>,
         obstacle: Option<String>,
         now: Time,
     ) -> v1::SwitchPlan {
-        let exits = self.exits_of_switch(&nodes, now);
+        let mut exits = self.exits_of_switch(&nodes, now);
         let sessions = self.sessions_of_switch(group, [from, to], &nodes, &exits);
         let mut obstacles: Vec<String> = obstacle.into_iter().collect();
         for node in nodes.iter().filter(|node| !node.obstacle.is_empty()) {
             let obstacle = format!("{}: {}", node.node, node.obstacle);
             if !obstacles.contains(&obstacle) {
                 obstacles.push(obstacle);
+            }
+        }
+        let configured = self.config.groups.get(group);
+        let prefixes: Vec<String> =
+            configured.iter().flat_map(|group| &group.prefixes).map(ToString::to_string).collect();
+        let listed = nodes.iter_mut().flat_map(|node| &mut node.announcements);
+        let listed = listed.map(|one| &mut one.prefixes);
+        // Of a large group it would be most of the plan, once for each node.
+        for listed in listed.chain(exits.iter_mut().map(|one| &mut one.prefixes)) {
+            if is_all(listed, &prefixes) {
+                listed.clear();
             }
         }
         let mut plan = v1::SwitchPlan {
@@ -46,6 +57,7 @@ impl Agent {
             obstacles,
             exits,
             sessions,
+            prefixes,
         };
         plan.digest = digest_of(&plan);
         plan
@@ -71,7 +83,8 @@ impl Agent {
                 let moments = [&announcement.raised, &announcement.then];
                 let networks = announcement.prefixes.iter().filter_map(|text| text.parse().ok());
                 for network in networks {
-                    let moved = changes.entry(network).or_insert_with(|| vec![Announcing::new(); 2]);
+                    let moved =
+                        changes.entry(network).or_insert_with(|| vec![Announcing::new(); 2]);
                     for (announcing, moment) in moved.iter_mut().zip(moments) {
                         announcing.insert(router, moment.as_ref().and_then(announced));
                     }
@@ -207,6 +220,10 @@ impl Agent {
         }));
         said
     }
+}
+
+fn is_all(some: &[String], all: &[String]) -> bool {
+    some.len() == all.len() && some.iter().collect::<BTreeSet<_>>() == all.iter().collect()
 }
 
 /// Of all of the plan but the digest.

@@ -179,9 +179,11 @@ impl Agent {
 
     /// "" if it announces no groups.
     fn router_id_in_area(&self) -> String {
-        let exports = self.config.ospf.as_ref().is_some_and(|ospf| {
-            ospf.export == Some(crate::config::OspfExport::Groups)
-        });
+        let exports = self
+            .config
+            .ospf
+            .as_ref()
+            .is_some_and(|ospf| ospf.export == Some(crate::config::OspfExport::Groups));
         let ospf = self.ospf.as_ref().filter(|_| exports);
         ospf.map(|ospf| ospf.router.settings().router_id.to_string()).unwrap_or_default()
     }

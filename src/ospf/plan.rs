@@ -130,8 +130,7 @@ impl Router {
             AreaKind::Nssa => LsaType::NSSA,
             AreaKind::Normal | AreaKind::Stub => LsaType::EXTERNAL,
         };
-        let key =
-            LsaKey { kind, link_state_id: prefix.network(), advertising_router: router };
+        let key = LsaKey { kind, link_state_id: prefix.network(), advertising_router: router };
         if announced.how == How::Stub {
             candidates.extend(view.graph.router(router).map(|vertex| Candidate {
                 rank: Rank::INTRA_AREA,

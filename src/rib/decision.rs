@@ -111,7 +111,9 @@ impl Rib {
         };
         let best = ranked.first().map(|(rank, _)| rank).filter(|rank| !rank.unusable);
         match (best, igp) {
-            (Some(best), igp) if igp.is_none_or(|_| self.igp_loses_to(own_in_igp, best).is_some()) => {
+            (Some(best), igp)
+                if igp.is_none_or(|_| self.igp_loses_to(own_in_igp, best).is_some()) =>
+            {
                 for (rank, path) in &ranked {
                     if let (true, Ok(Some(reached))) = (rank.is_equal_cost(best), path.hop) {
                         share(&mut hops, reached, max);
@@ -131,8 +133,8 @@ impl Rib {
         let igp = self.igp.get(prefix);
         let first = ranked.first().filter(|(rank, _)| !rank.unusable);
         let own_in_igp = self.own_in_igp.contains(&prefix);
-        let igp_lost =
-            first.and_then(|(best, path)| Some((self.igp_loses_to(own_in_igp, best)?, path.source)));
+        let igp_lost = first
+            .and_then(|(best, path)| Some((self.igp_loses_to(own_in_igp, best)?, path.source)));
         let beaten = igp.is_some() && igp_lost.is_none();
         let mut hops = Hops::new();
         let mut candidates = Vec::with_capacity(ranked.len() + 1);

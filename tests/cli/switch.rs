@@ -1,5 +1,8 @@
 //! What the pretended daemon says of switches: one story for each group's name.
 
+#[path = "switch_plan.rs"]
+mod plan;
+
 use std::sync::{Arc, Mutex};
 
 use shunt::api::v1::*;
@@ -209,11 +212,18 @@ pub fn plan(request: SwitchRequest) -> Result<PlanSwitchReply, Status> {
         to: text("dc2"),
         epoch: 7,
         digest: text(DIGEST),
+        prefixes: texts(&["198.51.100.7/32", "2001:db8:7::1/128"]),
+        nodes: plan::nodes(),
         obstacles: match group.as_str() {
             "sick" => texts(&["edge3: check web is down: status 503 instead of 200-299"]),
             _ => Vec::new(),
         },
-        ..SwitchPlan::default()
+        exits: plan::exits(),
+        checks: plan::checks(),
+        sessions: texts(&[
+            "Traffic from BGP neighbors comes in by edge3 (dc2) instead of edge1, edge2 (dc1).",
+            "1 of 2 routers of the area send it to another exit.",
+        ]),
     });
     Ok(PlanSwitchReply { plans: plans.collect(), digest: text(DIGEST), request: Some(request) })
 }

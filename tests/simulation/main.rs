@@ -16,6 +16,7 @@ mod placements;
 mod reading;
 mod refresh;
 mod survivor;
+mod switch_plan;
 mod switching;
 mod tables;
 mod topology;
