@@ -12,6 +12,7 @@ mod families;
 mod fast;
 mod harness;
 mod health;
+mod holding;
 mod kernel;
 mod lab;
 mod malformed;

@@ -555,11 +555,6 @@ impl Agent {
         let waiting = self.switching.campaigns.values().flat_map(|campaign| &campaign.waiting);
         waiting.filter_map(|job| job.not_before).min()
     }
-
-    fn approve(&mut self, switch: &str, owner: &str, now: Time) -> Result<(), Status> {
-        let _ = (owner, now);
-        Err(Status::failed_precondition(format!("switch {switch} does not wait to be approved")))
-    }
 }
 
 /// Refuses a name that nobody has.

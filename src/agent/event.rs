@@ -57,6 +57,8 @@ pub enum Event {
     AddressesSet { router: VirtualRouterId, assigned: bool, result: Result<(), String> },
     /// The answer to [`Action::Run`]: the end of what it wrote, or why it failed.
     CommandEnded { command: CommandId, result: Result<String, String> },
+    /// The answer to [`Action::Hold`].
+    Held { group: String, result: Result<(), String> },
     /// What [`Action::Watch`] asked for is as told now. Told once at the beginning, and after each change.
     Probed { probe: ProbeId, up: bool, text: String },
     /// The answer to [`Action::Ask`].
@@ -123,6 +125,13 @@ pub enum Action {
         /// Beside a minimal environment of its own.
         environment: Vec<(String, String)>,
         timeout: Duration,
+    },
+    /// Have the kernel delay new connections to the prefixes of a group, for so long at most; `None`: not any more. Then
+    /// [`Event::Held`].
+    Hold {
+        group: String,
+        prefixes: Vec<Prefix>,
+        lasts: Option<Duration>,
     },
     /// Kill it if it still runs; its end is not told any more.
     ForgetCommand(CommandId),

@@ -42,6 +42,7 @@ mod fleet_messages;
 mod guards;
 mod health;
 mod health_reads;
+mod holding;
 mod imports;
 mod kernel;
 mod links;
@@ -58,7 +59,9 @@ mod plan;
 mod preview;
 mod reads;
 mod reload;
+mod service;
 mod survivor;
+mod switch_commands;
 mod switch_plan;
 mod switch_preview;
 mod switching;
@@ -301,10 +304,22 @@ impl Agent {
             Event::AddressesSet { router, assigned, result } => {
                 self.addresses_set(router, assigned, result, now);
             }
-            Event::CommandEnded { command, result } => self.command_ended(command, result, now),
+            Event::CommandEnded { command, result } => {
+                if !self.switch_command_ended(command, &result, now) {
+                    self.command_ended(command, result, now);
+                }
+            }
+            Event::Held { group, result } => self.held(&group, result, now),
             Event::Probed { probe, up, text } => self.probed(probe, up, text, now),
             // Thousands a second, and mostly there is nothing to settle.
-            Event::CheckEnded { run, outcome } => return self.check_ended(run, outcome, now),
+            Event::CheckEnded { run, outcome } => {
+                if !self.switching.services.asks(run.check) {
+                    return self.check_ended(run, outcome, now);
+                }
+                if !self.service_answered(run, outcome, now) {
+                    return;
+                }
+            }
             Event::Kernel(observed) => self.kernel_observed(observed, now),
             Event::KernelApplied(results) => self.kernel_applied(results, now),
             Event::Ordered { order, request, owner } => self.ordered(order, &request, &owner, now),
@@ -330,7 +345,8 @@ impl Agent {
     /// Fires the timers that are due, and does the next portion of bulk work; a spurious call does nothing.
     pub fn tick(&mut self, now: Time) {
         let verdicts_changed = self.health_tick(now);
-        if !verdicts_changed && self.deadline_but_checks().is_none_or(|at| at > now) {
+        let answered = self.services_tick(now);
+        if !verdicts_changed && !answered && self.deadline_but_checks().is_none_or(|at| at > now) {
             return;
         }
         let due = |neighbor: &&Neighbor| neighbor.peer.deadline().is_some_and(|at| at <= now);
@@ -350,7 +366,8 @@ impl Agent {
 
     /// When to tick next. Lies in the past while bulk work is waiting.
     pub fn deadline(&self) -> Option<Time> {
-        self.deadline_but_checks().into_iter().chain(self.checks.deadline()).min()
+        let checks = self.checks.deadline().into_iter().chain(self.switching.services.deadline());
+        self.deadline_but_checks().into_iter().chain(checks).min()
     }
 
     /// Checks are the most frequent of all, and mostly change nothing.
@@ -412,6 +429,7 @@ impl Agent {
         self.settle_leave(now);
         self.settle_bfd(now);
         self.settle_locks(now);
+        self.settle_services(now);
         loop {
             self.groups_stale |= self.settle_lowering(now);
             self.groups_stale |= self.settle_survivor(now);

@@ -32,6 +32,8 @@ pub(super) struct Participant {
 struct Moving {
     asker: Asker,
     raised: Option<Preference>,
+    /// What the switch that is over looked like from here.
+    vantage: Option<v1::Vantage>,
 }
 
 #[derive(Clone)]
@@ -92,8 +94,17 @@ impl Agent {
                 self.switching.participant.looks.insert(asker, look);
                 return Ok(None);
             }
-            Request::Hold { .. } | Request::Release | Request::Probe { .. } => {
-                return Ok(Some(v1::FleetAnswer::default()));
+            Request::Hold { lasts } => {
+                self.hold(asker, &group, lasts);
+                return Ok(None);
+            }
+            Request::Release => {
+                self.release_hold(asker, &group);
+                return Ok(None);
+            }
+            Request::Probe { site } => {
+                self.begin_probe(asker, &group, &site, now);
+                return Ok(None);
             }
             Request::Prepare { epoch, to, lasts } => {
                 let until = self.wall(now) + lasts.min(LONGEST_LOCK);
@@ -150,7 +161,16 @@ impl Agent {
         let order = OrderId(u64::MAX - participant.orders);
         let placed = Placed { placement, owner, reason, since };
         let (version, text) = self.orders.place(order, &call.group, placed, MOVE, now)?;
-        self.switching.participant.moves.insert(order, Moving { asker, raised });
+        let mut vantage = None;
+        match call.wanted.as_str() {
+            "prepare" => self.watch_service(&call.group, &call.switch, now),
+            "commit" | "abort" => {
+                vantage = self.vantage(&call.group, &call.switch, now);
+                self.end_hold(&call.group);
+            }
+            _ => {}
+        }
+        self.switching.participant.moves.insert(order, Moving { asker, raised, vantage });
         self.actions.push_back(super::Action::StoreIntents { version, text });
         Ok(())
     }
@@ -161,7 +181,9 @@ impl Agent {
         order: OrderId,
         answer: Result<Box<v1::OrderReply>, tonic::Status>,
     ) -> Option<Result<Box<v1::OrderReply>, tonic::Status>> {
-        let Some(Moving { asker, raised }) = self.switching.participant.moves.remove(&order) else {
+        let Some(Moving { asker, raised, vantage }) =
+            self.switching.participant.moves.remove(&order)
+        else {
             return Some(answer);
         };
         let result = answer.and_then(|reply| {
@@ -178,7 +200,7 @@ impl Agent {
                 )));
             }
             let raised = raised.unwrap_or_default().0.into();
-            let answer = Some(v1::FleetAnswer { raised, ..Default::default() });
+            let answer = Some(v1::FleetAnswer { raised, vantage, ..Default::default() });
             Ok(v1::FleetReply { answer, placements: None })
         });
         self.answer_node(asker, result);
@@ -211,6 +233,8 @@ impl Agent {
     /// Nobody waits for the answer to this question any more.
     pub(super) fn leave_question(&mut self, asker: Asker) {
         self.switching.participant.looks.remove(&asker);
+        self.leave_probe(asker);
+        self.leave_hold(asker);
     }
 
     /// What this node knows of a group that is to go to `to`.

@@ -12,7 +12,10 @@ use tonic::Status;
 
 use super::campaigns::Campaign;
 use super::fleet::Calls;
+use super::holding::Holding;
 use super::participant::Participant;
+use super::service::Services;
+use super::switch_commands::SwitchCommands;
 use super::text::micros;
 use super::{Action, Agent, CallId, OrderId, fleet_messages};
 use crate::api::v1;
@@ -33,6 +36,9 @@ pub(super) struct Switching {
     pub coordinated: BTreeMap<String, Coordinated>,
     pub campaigns: BTreeMap<OrderId, Campaign>,
     lingering: Vec<Lingering>,
+    pub commands: SwitchCommands,
+    pub holding: Holding,
+    pub services: Services,
     /// What this node knows of the groups cannot be old.
     pub believes: bool,
     /// Journals of an earlier life have been looked at.
@@ -73,12 +79,21 @@ pub(super) struct Coordinated {
     /// Who hears of it.
     pub followers: BTreeSet<OrderId>,
     pub news: VecDeque<v1::SwitchProgress>,
+    /// What the nodes have seen of the service, by node.
+    vantages: BTreeMap<String, v1::Vantage>,
     /// Those that are over, for the ledger.
     steps: Vec<v1::LedgerStep>,
     began: Time,
     /// It was begun by somebody else, or in an earlier life: tried again if nobody answers, until then.
     resumed_until: Option<Time>,
     again_at: Option<Time>,
+}
+
+impl Coordinated {
+    /// What who ordered it gave.
+    pub fn reason(&self) -> &str {
+        &self.journal.reason
+    }
 }
 
 /// What is written before each step.
@@ -187,6 +202,7 @@ impl Agent {
             blocked: None,
             followers,
             news: VecDeque::new(),
+            vantages: BTreeMap::new(),
             steps: Vec::new(),
             began: now,
             resumed_until: None,
@@ -305,6 +321,13 @@ impl Agent {
             Some(Asked::Placements { node }) => self.placements_answered(node, result, now),
             Some(Asked::Preview { order, group }) => self.previewed(order, &group, result, now),
             Some(Asked::Step { switch, node, request, wanted }) => {
+                let answer = result.as_ref().ok().and_then(|reply| reply.answer.as_ref());
+                if let (Some(vantage), Some(coordinated)) = (
+                    answer.and_then(|answer| answer.vantage.clone()),
+                    self.switching.coordinated.get_mut(&switch),
+                ) {
+                    coordinated.vantages.insert(node.clone(), vantage);
+                }
                 let result = fleet_messages::answer(&wanted, result.map(|reply| *reply));
                 self.switch_event(&switch, Event::Answered { node, request, result }, now);
             }
@@ -323,6 +346,7 @@ impl Agent {
 
     fn switch_ended(&mut self, switch: &str, ending: Ending, now: Time) {
         let Some(mut coordinated) = self.switching.coordinated.remove(switch) else { return };
+        self.forget_commands(switch);
         self.forget_calls(|asked| matches!(asked, Asked::Step { switch: of, .. } if of == switch));
         if matches!(ending, Ending::Refused { .. })
             && coordinated.resumed_until.is_some_and(|until| now < until)
@@ -340,7 +364,8 @@ impl Agent {
         if let Ending::Committed { unheard } | Ending::RolledBack { unheard, .. } = &ending {
             self.linger(&coordinated, unheard, now);
         }
-        let Coordinated { transaction, journal, began, mut followers, steps, .. } = coordinated;
+        let Coordinated { transaction, journal, began, mut followers, steps, vantages, .. } =
+            coordinated;
         let order = transaction.order();
         let (outcome, why, unheard) = match &ending {
             Ending::Committed { unheard } => ("committed", String::new(), unheard.clone()),
@@ -369,6 +394,7 @@ impl Agent {
                     why: why.clone(),
                     unheard: unheard.iter().cloned().collect(),
                     total_us: micros(now - began),
+                    vantages: vantages.values().cloned().collect(),
                     ..Default::default()
                 }),
             });
@@ -385,7 +411,7 @@ impl Agent {
                 unheard: unheard.iter().cloned().collect(),
                 epoch: transaction.epoch().0,
                 total_us: micros(now - began),
-                vantages: Vec::new(),
+                vantages: vantages.into_values().collect(),
             }),
             ..Default::default()
         };
@@ -436,7 +462,6 @@ impl Agent {
     }
 
     /// Something has happened in a step.
-    #[expect(dead_code, reason = "the commands of a step come next")]
     pub(super) fn tell_step(&mut self, switch: &str, text: String) {
         let Some(coordinated) = self.switching.coordinated.get(switch) else { return };
         let step = coordinated.transaction.step();
@@ -469,11 +494,6 @@ impl Agent {
             let progress = Box::new(progress.clone());
             self.actions.push_back(Action::Progress { order: *order, progress });
         }
-    }
-
-    /// Runs the commands of a step, then [`Agent::commands_ended`].
-    fn begin_commands(&mut self, switch: &str, step: Step, now: Time) {
-        self.commands_ended(switch, step, Ok(()), now);
     }
 
     pub(super) fn commands_ended(

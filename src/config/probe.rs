@@ -13,7 +13,7 @@ use super::report::Report;
 use super::section::Section;
 use super::value::{self, Wrong};
 use crate::group::{Group, nearest};
-use crate::health::{Method, Settings};
+use crate::health::{Method, Origin, Settings};
 
 pub(super) const KEYS: &[&str] = &[
     "tcp",
@@ -58,7 +58,8 @@ impl ServiceProbe {
         let section = group_section.below("probe", KEYS, report)?;
         let settings = check::read_probe(&section, report);
         let answers = read_answers(&section, group, report);
-        let settings = settings?;
+        let mut settings = settings?;
+        settings.origin.traffic_class = Origin::NETWORK_CONTROL;
         check_target(&section, &settings.method, group, report);
         let mut by_site = BTreeMap::new();
         if let Some(answers) = answers.filter(|_| can_tell(&section, &settings.method, report)) {
@@ -86,14 +87,14 @@ impl ServiceProbe {
 
 /// What is asked is the group, not something that stays where it is.
 fn check_target(section: &Section<'_>, method: &Method, group: &Group, report: &mut Report<'_>) {
-    let (key, ip) = match method {
-        Method::Tcp { to, .. } => ("tcp", to.ip()),
-        Method::Grpc { to, .. } => ("grpc", to.ip()),
-        Method::Icmp { to } => ("icmp", *to),
-        Method::Http(http) if section.has("address") => ("address", http.to.ip()),
-        Method::Http(http) => ("http", http.to.ip()),
-        _ => return,
+    let key = match method {
+        Method::Tcp { .. } => "tcp",
+        Method::Grpc { .. } => "grpc",
+        Method::Http(_) if section.has("address") => "address",
+        Method::Http(_) => "http",
+        _ => "icmp",
     };
+    let Some(ip) = method.address() else { return };
     if group.prefixes.is_empty() || group.prefixes.iter().any(|prefix| prefix.contains(ip)) {
         return;
     }

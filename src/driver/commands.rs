@@ -26,7 +26,7 @@ const LONGEST: usize = 200;
 /// Octets that are read before others have their turn: as much as a pipe holds.
 const AT_ONCE: usize = 64 << 10;
 /// Where a command finds others.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The commands of takeovers and switches.
 pub struct Commands {

@@ -22,7 +22,8 @@
 //! - **lane/** is BFD and VRRP, with a thread and sockets of their own.
 //! - **kernel/** watches and changes links, addresses and routes.
 //! - **addresses/** is what the kernel has of virtual routers; **guardian/** removes it should shuntd be killed or hang.
-//! - **commands.rs** runs those of takeovers; **probes.rs** watches files and the outcome of commands; **checks/** asks services.
+//! - **hold.rs** has the kernel delay new connections to a group while it moves.
+//! - **commands.rs** runs those of takeovers and switches; **probes.rs** watches files and the outcome of commands; **checks/** asks services.
 //! - **keeper.rs** is a process around each command that checks something, by which all that it starts ends with it.
 //! - **http2.rs** is a connection of a gRPC client: of the check that asks so, and of the command `shunt`.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
@@ -49,6 +50,7 @@ mod dial;
 mod exit;
 pub mod fleet;
 pub mod guardian;
+pub mod hold;
 pub mod http2;
 mod inbox;
 mod journal;
@@ -92,6 +94,7 @@ use checks::Checks;
 use clock::Clock;
 use commands::Commands;
 use fleet::Fleet;
+use hold::Holds;
 use inbox::{Inbox, Input};
 use journal::Journal;
 use keeper::Keeper;
@@ -192,6 +195,8 @@ async fn serve(
             .map_err(|error| Exit::VrrpNeedsPrivilege { problem: plain(&error) })?;
     }
     let commands = Commands::new(inbox.clone(), open, beat.wards());
+    let holds = agent.config().switching.values().any(|switching| switching.hold.is_some());
+    let holds = Holds::start(inbox.clone(), holds);
     let keeper = Keeper::new(program);
     let probes = Probes::new(inbox.clone(), keeper.clone());
     let checks = Checks::new(inbox.clone(), keeper.clone());
@@ -258,6 +263,7 @@ async fn serve(
         told,
         addresses,
         commands,
+        holds,
         probes,
         checks,
         fleet,

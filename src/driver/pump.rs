@@ -11,6 +11,7 @@ use super::checks::Checks;
 use super::clock::Clock;
 use super::commands::Commands;
 use super::fleet::{self, Fleet};
+use super::hold::Holds;
 use super::inbox::{Answer, Input, Lanes, News, NodeAnswer, PlanAnswer};
 use super::journal::Journal;
 use super::kernel::{Kernel, Report};
@@ -40,6 +41,7 @@ pub struct Pump {
     pub told: Told,
     pub addresses: Addresses,
     pub commands: Commands,
+    pub holds: Holds,
     pub probes: Probes,
     pub checks: Checks,
     pub fleet: Fleet,
@@ -72,6 +74,7 @@ impl Pump {
     pub async fn run(mut self) {
         self.work().await;
         self.lane.order(fast::Order::Stop);
+        self.holds.end().await;
         if !self.told.ended(LANE_ENDS_WITHIN).await {
             tracing::error!("the thread of BFD and VRRP did not end");
         }
@@ -264,6 +267,10 @@ impl Pump {
             }
             Action::Run { command, words, environment, timeout } => {
                 self.commands.run(command, words, environment, timeout);
+                None
+            }
+            Action::Hold { group, prefixes, lasts } => {
+                self.holds.set(group, prefixes, lasts);
                 None
             }
             Action::ForgetCommand(command) => {

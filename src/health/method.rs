@@ -92,4 +92,15 @@ pub enum RecordType {
 impl Method {
     /// No more than this is read of an answer's body, a banner, or a command's output.
     pub const MOST_OCTETS: usize = 64 << 10;
+
+    /// Who is asked; `None`: nobody over the network.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Method::Tcp { to, .. } | Method::Grpc { to, .. } => Some(to.ip()),
+            Method::Http(http) => Some(http.to.ip()),
+            Method::Icmp { to } => Some(*to),
+            Method::Dns(query) => Some(query.server.ip()),
+            Method::Command { .. } | Method::File { .. } | Method::Backends { .. } => None,
+        }
+    }
 }

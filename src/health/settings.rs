@@ -36,6 +36,13 @@ pub struct Origin {
     pub interface: Option<String>,
     /// For policy routing (SO_MARK); 0: none.
     pub mark: u32,
+    /// Of the packets (IP_TOS, IPV6_TCLASS).
+    pub traffic_class: u8,
+}
+
+impl Origin {
+    /// CS6 (RFC 4594 §3.1): what is held for others is not held for packets of this class.
+    pub const NETWORK_CONTROL: u8 = 0xc0;
 }
 
 impl Default for Settings {

@@ -121,7 +121,10 @@ impl World {
     fn has_address(&self, id: NodeId, address: IpAddr) -> bool {
         let ports = &self.nodes[id.0].kernel.ports;
         let own = ports.iter().any(|port| port.address == address);
+        let served = self.nodes[id.0].kernel.served.contains_key(&address);
+        // What is further up is known by its longer prefix, as long as there is one.
         own || self.virtual_addresses(id).contains(&address)
+            || (served && self.next_step(id, address).is_none())
     }
 
     fn next_step(&self, at: NodeId, destination: IpAddr) -> Option<Step> {

@@ -1,5 +1,6 @@
 //! Services that checks ask, and what becomes of the runs.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::node::NodeId;
@@ -49,6 +50,18 @@ impl World {
         self.services.insert(target.to_owned(), service);
     }
 
+    /// A host behind the node has a service at this address from now on, which answers with a text. Routes of shuntd that lead
+    /// elsewhere go before it.
+    pub fn serve(&mut self, id: NodeId, address: IpAddr, text: &str) {
+        self.nodes[id.0].kernel.served.insert(address, text.to_owned());
+    }
+
+    /// Who answers what a node asks a served address: `None`, nobody does.
+    fn answers(&self, id: NodeId, address: IpAddr) -> Option<&String> {
+        let at = self.trace(id, address)?.last().copied().unwrap_or(id);
+        self.nodes[at.0].kernel.served.get(&address)
+    }
+
     /// How many percent of the packets of a node's checks are lost, wherever they go.
     pub fn set_check_loss(&mut self, id: NodeId, percent: u64) {
         self.nodes[id.0].check_loss = percent;
@@ -84,6 +97,18 @@ impl World {
             Method::Command { .. } => false,
             _ => true,
         };
+        if let Some(ip) = settings.method.address()
+            && self.nodes.iter().any(|node| node.kernel.served.contains_key(&ip))
+        {
+            let Some(text) = self.answers(id, ip) else {
+                let text = format!("no connection to {ip} within {:?}", settings.connect_timeout);
+                return (settings.connect_timeout, Outcome::Failed(text));
+            };
+            if let Some(expected) = expected(&settings.method).filter(|part| !text.contains(part)) {
+                let text = format!("{expected:?} is not in the answer of {ip}: {text:?}");
+                return (ROUND_TRIP, Outcome::Failed(text));
+            }
+        }
         let service = self.services.get(&target(&settings.method)).copied().unwrap_or_default();
         let loss = if is_remote { service.loss.max(node.check_loss) } else { 0 };
         let connects = settings.limit() > settings.timeout;
@@ -128,6 +153,17 @@ impl World {
 
 fn refused() -> Outcome {
     Outcome::Failed("connection refused".to_owned())
+}
+
+/// The text that must be in an answer.
+fn expected(method: &Method) -> Option<String> {
+    match method {
+        Method::Tcp { expect, .. } => {
+            expect.as_ref().map(|text| String::from_utf8_lossy(text).into_owned())
+        }
+        Method::Http(http) => http.body.clone(),
+        _ => None,
+    }
 }
 
 fn target(method: &Method) -> String {

@@ -28,6 +28,8 @@ pub(super) struct Kernel {
     pub refuses: bool,
     /// A default route that no daemon has made.
     pub gateway: Option<IpAddr>,
+    /// Services of hosts behind the node, with what they answer.
+    pub served: BTreeMap<IpAddr, String>,
 }
 
 impl Kernel {

@@ -12,7 +12,7 @@ use crate::api::v1;
 use crate::bfd::{Path, SessionId};
 use crate::bgp::ConnectionId;
 use crate::fast::Fast;
-use crate::types::Time;
+use crate::types::{Prefix, Time};
 use crate::wire::bgp::Decoder;
 
 /// A node's number, in the order in which nodes were made.
@@ -44,6 +44,10 @@ pub(super) struct Node {
     pub commands_fail: bool,
     /// What becomes of commands, by their first word; of others `commands_fail` decides.
     pub programs: BTreeMap<String, Program>,
+    /// Whose new connections its kernel delays, and until when.
+    pub holds: BTreeMap<String, (Vec<Prefix>, Time)>,
+    /// It cannot.
+    pub holds_fail: bool,
     /// Percent of what its checks send.
     pub check_loss: u64,
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::node::NodeId;
 use super::world::{Happening, World};
 use crate::agent::{CommandId, Event, Probe, ProbeId};
+use crate::types::Prefix;
 
 /// A command runs for so long.
 const COMMAND: Duration = Duration::from_millis(5);
+/// The kernel is told of a hold.
+const HOLD: Duration = Duration::from_millis(10);
 /// From a change outside until it is told.
 const NOTICE: Duration = Duration::from_millis(1);
 
@@ -85,6 +88,43 @@ impl World {
         if let Some(line) = process.and_then(|process| process.running.remove(&command)) {
             self.note(id, &format!("kills {line}"));
         }
+    }
+
+    /// Prefixes to which new connections through the node are delayed now.
+    pub fn held(&self, id: NodeId) -> Vec<Prefix> {
+        let holds = self.nodes[id.0].holds.values().filter(|(_, until)| *until > self.now);
+        holds.flat_map(|(prefixes, _)| prefixes.iter().copied()).collect()
+    }
+
+    /// From now on the node cannot delay connections, or can.
+    pub fn fail_holds(&mut self, id: NodeId, fail: bool) {
+        self.nodes[id.0].holds_fail = fail;
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        id: NodeId,
+        group: String,
+        prefixes: Vec<Prefix>,
+        lasts: Option<Duration>,
+    ) {
+        let now = self.now;
+        let node = &mut self.nodes[id.0];
+        let result = match lasts {
+            Some(_) if node.holds_fail => {
+                Err("new connections cannot be held: there is no nft (package nftables)".to_owned())
+            }
+            Some(lasts) => {
+                node.holds.insert(group.clone(), (prefixes, now + lasts));
+                Ok(())
+            }
+            None => {
+                node.holds.remove(&group);
+                Ok(())
+            }
+        };
+        self.note(id, &format!("holds {group}: {lasts:?}"));
+        self.event_at(now + HOLD, id, Event::Held { group, result });
     }
 
     pub(super) fn watch(&mut self, id: NodeId, probe: ProbeId, object: Option<Probe>) {

@@ -124,6 +124,8 @@ impl World {
             files: Default::default(),
             commands_fail: false,
             programs: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            holds_fail: false,
             check_loss: 0,
         });
         NodeId(self.nodes.len() - 1)
@@ -593,6 +595,7 @@ impl World {
                 Action::Run { command, words, timeout, .. } => {
                     self.run_command(id, command, words, timeout);
                 }
+                Action::Hold { group, prefixes, lasts } => self.hold(id, group, prefixes, lasts),
                 Action::ForgetCommand(command) => self.forget_command(id, command),
                 Action::Watch { probe, object } => self.watch(id, probe, object),
                 Action::Ask { run, settings } => self.ask(id, run, &settings),

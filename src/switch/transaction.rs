@@ -214,6 +214,8 @@ pub struct Transaction {
     facts: BTreeMap<String, Facts>,
     /// Of this step: who has not answered, and when to ask again.
     waiting: BTreeMap<String, Waiting>,
+    /// Why a node could not be reached, or was not done, the last time in this step.
+    said: BTreeMap<String, String>,
     /// Who has not done what went on without them.
     unheard: BTreeSet<String>,
     /// Asked for at least once.
@@ -236,7 +238,7 @@ enum Way {
 enum Waiting {
     Asked(RequestId),
     /// It could not be reached.
-    Again(Time, String),
+    Again(Time),
 }
 
 /// How long a step may take that only waits for nodes.
@@ -270,6 +272,7 @@ impl Transaction {
             from: String::new(),
             facts: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            said: BTreeMap::new(),
             unheard: BTreeSet::new(),
             raised: false,
             lowered: false,
@@ -313,7 +316,7 @@ impl Transaction {
             return self.step_is_over(now);
         }
         let due = |(node, waiting): (&String, &Waiting)| match waiting {
-            Waiting::Again(at, _) if *at <= now => Some(node.clone()),
+            Waiting::Again(at) if *at <= now => Some(node.clone()),
             _ => None,
         };
         let due: Vec<String> = self.waiting.iter().filter_map(due).collect();
@@ -330,7 +333,7 @@ impl Transaction {
             return None;
         }
         let again = self.waiting.values().filter_map(|waiting| match waiting {
-            Waiting::Again(at, _) => Some(*at),
+            Waiting::Again(at) => Some(*at),
             Waiting::Asked(_) => None,
         });
         let whole = (self.way == Way::Forth && self.step < Step::Release).then_some(self.deadline);
@@ -393,6 +396,7 @@ impl Transaction {
         self.step = step;
         self.begun = now;
         self.ends = now + STEP;
+        self.said.clear();
         if step > Step::Survey {
             let back = self.back().map(str::to_owned);
             self.actions.push_back(Action::Journal { step, back, epoch: self.epoch });
@@ -468,7 +472,8 @@ impl Transaction {
                 }
             }
             Err(Failure::Unreachable(why)) => {
-                self.waiting.insert(node, Waiting::Again(now + RETRY, why));
+                self.said.insert(node.clone(), why);
+                self.waiting.insert(node, Waiting::Again(now + RETRY));
             }
             Err(Failure::Superseded) => return self.finish(Ending::TakenOver),
             Err(Failure::Refused(_)) if self.goes_on_without(&node) => {
@@ -497,12 +502,12 @@ impl Transaction {
     fn step_is_over(&mut self, now: Time) {
         let late: Vec<(String, String)> = std::mem::take(&mut self.waiting)
             .into_iter()
-            .map(|(node, waiting)| match waiting {
-                Waiting::Asked(request) => {
+            .map(|(node, waiting)| {
+                if let Waiting::Asked(request) = waiting {
                     self.actions.push_back(Action::Forget { node: node.clone(), request });
-                    (node, "no answer".to_owned())
                 }
-                Waiting::Again(_, why) => (node, why),
+                let why = self.said.remove(&node).unwrap_or_else(|| "no answer".to_owned());
+                (node, why)
             })
             .collect();
         let problem = late.iter().find(|(node, _)| !self.goes_on_without(node));

@@ -116,6 +116,7 @@ fn a_check_comes_from_where_it_is_told() {
         address: Some("fe80::2".parse().unwrap()),
         interface: Some("eth1".to_owned()),
         mark: 7,
+        traffic_class: 0,
     };
     assert_eq!(settings(lines).origin, expected);
 }

@@ -17,6 +17,7 @@ mod reading;
 mod refresh;
 mod survivor;
 mod switch_plan;
+mod switch_service;
 mod switching;
 mod tables;
 mod topology;

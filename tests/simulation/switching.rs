@@ -32,11 +32,11 @@ fn fleet() -> String {
     )
 }
 
-fn text(number: u8, name: &str, site: &str) -> String {
+pub fn text(number: u8, name: &str, site: &str, more: &str) -> String {
     format!(
         "[node]\nname = \"{name}\"\nsite = \"{site}\"\nasn = 64500\nrouter-id = \"192.0.2.{number}\"\n\
          own-prefixes = [\"198.51.100.0/24\"]\n[kernel]\ngrace = \"5s\"\n[ospf]\nexport = \"groups\"\n\
-         [ospf.interface.e1]\nnetwork = \"point-to-point\"\n{}",
+         [ospf.interface.e1]\nnetwork = \"point-to-point\"\n{}{more}",
         fleet()
     )
 }
@@ -47,9 +47,14 @@ const CORE: &str = "[node]\nname = \"core\"\nsite = \"core\"\nasn = 64500\nroute
 
 impl Fleet {
     pub fn new(seed: u64) -> Fleet {
+        Fleet::with(seed, "")
+    }
+
+    /// With more in the files of all nodes.
+    pub fn with(seed: u64, more: &str) -> Fleet {
         let mut world = World::new(seed);
         let nodes = [(1, "a1", "dc1"), (2, "a2", "dc1"), (3, "b1", "dc2"), (4, "b2", "dc2")];
-        let nodes = nodes.map(|(number, name, site)| world.node(&text(number, name, site)));
+        let nodes = nodes.map(|(number, name, site)| world.node(&text(number, name, site, more)));
         let core = world.node(CORE);
         let mut links = Vec::new();
         for (number, node) in (1..).zip(nodes) {

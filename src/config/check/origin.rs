@@ -1,7 +1,5 @@
 //! Where a check is asked from.
 
-use std::net::IpAddr;
-
 use crate::config::address::{self, family};
 use crate::config::report::Report;
 use crate::config::section::Section;
@@ -20,7 +18,7 @@ pub(super) fn read(
     let source = section.get("source-address", report, address::unicast);
     let interface = section.get("interface", report, |value| value::interface(value::text(value)?));
     let mark = section.number("mark", 1..=u64::from(u32::MAX), report);
-    let Some(to) = method.and_then(target) else { return Origin::default() };
+    let Some(to) = method.and_then(Method::address) else { return Origin::default() };
     if let Some(source) = source.filter(|source| source.is_ipv6() != to.is_ipv6()) {
         report
             .at(
@@ -36,16 +34,5 @@ pub(super) fn read(
             .label("does not say on which link")
             .help("add a line such as `interface = \"eth1\"`");
     }
-    Origin { address: source, interface, mark: mark.unwrap_or(0) }
-}
-
-/// `None`: not over the network.
-fn target(method: &Method) -> Option<IpAddr> {
-    match method {
-        Method::Tcp { to, .. } | Method::Grpc { to, .. } => Some(to.ip()),
-        Method::Http(http) => Some(http.to.ip()),
-        Method::Icmp { to } => Some(*to),
-        Method::Dns(query) => Some(query.server.ip()),
-        Method::Command { .. } | Method::File { .. } | Method::Backends { .. } => None,
-    }
+    Origin { address: source, interface, mark: mark.unwrap_or(0), traffic_class: 0 }
 }

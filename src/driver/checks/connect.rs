@@ -78,6 +78,14 @@ pub fn socket(
         let what = format!("mark {} cannot be set", origin.mark);
         socket.set_mark(origin.mark).map_err(not_asked(what))?;
     }
+    if origin.traffic_class != 0 {
+        let class = u32::from(origin.traffic_class);
+        let set = match to {
+            IpAddr::V4(_) => socket.set_tos_v4(class),
+            IpAddr::V6(_) => socket.set_tclass_v6(class),
+        };
+        set.map_err(not_asked("the traffic class cannot be set"))?;
+    }
     if let Some(interface) = &origin.interface {
         let what = format!("interface {interface} cannot be used");
         socket.bind_device(Some(interface.as_bytes())).map_err(not_asked(what))?;

@@ -119,7 +119,8 @@ mod tests {
             }
             assert_eq!(well(&settings).await, "echo reply", "{to}");
             let address = Some(from.parse().unwrap());
-            settings.origin = Origin { address, interface: Some("lo".to_owned()), mark: 0 };
+            settings.origin =
+                Origin { address, interface: Some("lo".to_owned()), ..Origin::default() };
             assert_eq!(well(&settings).await, "echo reply", "{to}");
         }
     }
