@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use jiff::{Span, SpanRelativeTo};
 
 use super::failure::EXIT_CODES;
+use super::pki::PkiCommand;
 use super::switch::{EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments};
 
 /// Orders the local shuntd to announce, withdraw or prefer prefixes, and shows what it does.
@@ -172,6 +173,9 @@ pub enum Command {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
+    /// Make a certificate authority for a fleet, and certificates
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// Print the versions of this command and of the daemon
     Version,
     /// Print a completion script for a shell

@@ -41,7 +41,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Status};
 
-pub use credentials::{Credentials, Files};
+pub use credentials::{Credentials, Files, read_key};
+pub use identity::Identity;
 pub use shared::{Caller, Shared};
 
 use super::Exit;
