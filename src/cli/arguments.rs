@@ -7,9 +7,10 @@ use jiff::{Span, SpanRelativeTo};
 
 use super::failure::EXIT_CODES;
 use super::pki::PkiCommand;
+use super::remote::RemoteArguments;
 use super::switch::{EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments};
 
-/// Orders the local shuntd to announce, withdraw or prefer prefixes, and shows what it does.
+/// Orders shuntd to announce, withdraw or prefer prefixes, and shows what it does.
 #[derive(Parser)]
 #[command(name = "shunt", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Arguments {
@@ -27,6 +28,8 @@ pub struct Arguments {
     /// Print the answer as JSON: one object, or one per line for routes and events
     #[arg(long, global = true)]
     pub json: bool,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
     #[command(subcommand)]
     pub command: Command,
 }

@@ -5,7 +5,7 @@
 //! from start to answer is kept short: one thread, one connection, one round trip.
 //!
 //! - `arguments`: what may be typed, and its help.
-//! - `daemon`: the connection, and what a failed call means.
+//! - `daemon`: the connection, and what a failed call means; `remote`: another node, over the network.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
 //! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `switch`, `why`, `events`, `check`, `pages`, `pki`: one
@@ -31,6 +31,7 @@ mod output;
 mod pages;
 mod pki;
 mod plan;
+mod remote;
 mod routes;
 mod switch;
 mod vrrp;
@@ -71,7 +72,10 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
                 .enable_time()
                 .build()
                 .map_err(|error| Failure::failed(format!("no event loop: {error}")))?;
-            let daemon = Daemon::new(arguments.socket);
+            let daemon = match arguments.remote.remote()? {
+                Some(remote) => Daemon::Remote(remote),
+                None => Daemon::Local(arguments.socket),
+            };
             runtime.block_on(converse(command, daemon, out))
         }
     }

@@ -1,5 +1,5 @@
 use std::fmt::Display;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -107,7 +107,7 @@ impl Authority {
         })
     }
 
-    /// Issues a certificate with a new key.
+    /// Issues a certificate with a new key. Says for how many days as well, as it cannot be for longer than the authority's own.
     pub fn issue(
         &self,
         uri: &str,
@@ -115,9 +115,9 @@ impl Authority {
         is_server: bool,
         days: u16,
         now: Timestamp,
-    ) -> Result<Paths, String> {
+    ) -> Result<(Paths, u16), String> {
         let mut params = params(name);
-        limit(&mut params, now, days, self.not_after)?;
+        let days = limit(&mut params, now, days, self.not_after)?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
         params.subject_alt_names = vec![SanType::URI(uri.try_into().map_err(unexpected)?)];
@@ -130,7 +130,7 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).map_err(unexpected)?;
         let paths = Paths::new(&self.directory, name);
         paths.write(&certificate.pem(), &key)?;
-        Ok(paths)
+        Ok((paths, days))
     }
 }
 
@@ -147,7 +147,7 @@ fn limit(
     now: Timestamp,
     days: u16,
     latest: Timestamp,
-) -> Result<(), String> {
+) -> Result<u16, String> {
     let day = |count: u16| SignedDuration::from_hours(24 * i64::from(count));
     let seconds = |time: Timestamp| time.duration_since(Timestamp::UNIX_EPOCH).unsigned_abs();
     let end = now.checked_add(day(days)).map_err(unexpected)?.min(latest);
@@ -157,7 +157,8 @@ fn limit(
     let begin = now.checked_sub(day(1)).map_err(unexpected)?;
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     (params.not_before, params.not_after) = (epoch + seconds(begin), epoch + seconds(end));
-    Ok(())
+    let left = end.duration_since(now).as_hours() / 24;
+    Ok(u16::try_from(left).unwrap_or(days))
 }
 
 fn unexpected(error: impl Display) -> String {
@@ -166,6 +167,7 @@ fn unexpected(error: impl Display) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
@@ -187,7 +189,7 @@ mod tests {
         Authority::init(&directory, 3650, now()).unwrap();
         let authority = Authority::open(&directory).unwrap();
         let uri = "shunt:node:edge1";
-        let paths = authority.issue(uri, "edge1", true, 365, now()).unwrap();
+        let (paths, _) = authority.issue(uri, "edge1", true, 365, now()).unwrap();
         for (file, mode) in
             [("ca.crt", 0o644), ("ca.key", 0o600), ("edge1.crt", 0o644), ("edge1.key", 0o600)]
         {
@@ -229,7 +231,9 @@ mod tests {
         let directory = directory.path();
         Authority::init(directory, 10, now()).unwrap();
         let authority = Authority::open(directory).unwrap();
-        let paths = authority.issue("shunt:reader:bob", "bob", false, 365, now()).unwrap();
+        let issued = authority.issue("shunt:reader:bob", "bob", false, 365, now()).unwrap();
+        let (paths, days) = issued;
+        assert_eq!(days, 9);
         let end = certificate::read(&paths.certificate).unwrap();
         assert_eq!(certificate::not_after(&end[0]), Some(authority.not_after));
         let later = now().checked_add(SignedDuration::from_hours(24 * 11)).unwrap();
@@ -244,7 +248,7 @@ mod tests {
         assert!(problem().contains("ca.crt: no such file or directory; `shunt pki init"));
         Authority::init(directory.path(), 10, now()).unwrap();
         let authority = Authority::open(directory.path()).unwrap();
-        let leaf = authority.issue("shunt:reader:bob", "bob", false, 1, now()).unwrap();
+        let (leaf, _) = authority.issue("shunt:reader:bob", "bob", false, 1, now()).unwrap();
         fs::copy(leaf.certificate, directory.path().join("ca.crt")).unwrap();
         assert!(problem().contains("ca.crt: it is not an authority of `shunt pki`"));
     }

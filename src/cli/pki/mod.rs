@@ -118,12 +118,12 @@ impl Issue {
         let uri = format!("shunt:{role}:{name}");
         let is_server = matches!(self.role, Role::Node);
         let now = Timestamp::now();
-        let paths = authority.issue(&uri, name, is_server, self.days, now);
-        let Paths { certificate, key } = paths.map_err(Failure::failed)?;
+        let issued = authority.issue(&uri, name, is_server, self.days, now);
+        let (Paths { certificate, key }, days) = issued.map_err(Failure::failed)?;
         let shown = read(&certificate)?;
         out.answer(&shown, |out| {
-            for Shown { file, whose, not_after } in &shown {
-                writeln!(out, "{}: {whose}, until {not_after}", file.display())?;
+            for Shown { file, whose, .. } in &shown {
+                writeln!(out, "{}: {whose}, for {} days", file.display(), days)?;
             }
             writeln!(out, "{}: its key, which nobody else may read", key.display())?;
             match self.role {
