@@ -27,3 +27,4 @@ mod robustness;
 #[path = "bench/speaker.rs"]
 #[allow(dead_code, reason = "the benchmarks need more of it")]
 mod speaker;
+mod switch;

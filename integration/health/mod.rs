@@ -10,3 +10,5 @@ mod quiet;
 mod rules;
 mod scene;
 mod service;
+
+pub use service::{Answer, Service};

@@ -149,17 +149,20 @@ impl Agent {
     }
 
     fn jobs_of_switch(&self, request: &v1::SwitchRequest) -> Result<Vec<(String, String)>, Status> {
-        let [name] = request.groups.as_slice() else {
-            return Err(Status::invalid_argument("one group is to be named"));
-        };
-        known("group", name, self.config.groups.keys())?;
-        let bases = self.config.groups.get(name).map(|group| &group.base);
-        known(
-            &format!("site of group {name}"),
-            &request.to,
-            bases.into_iter().flat_map(|b| b.keys()),
-        )?;
-        Ok(vec![(name.clone(), request.to.clone())])
+        if request.groups.is_empty() {
+            return Err(Status::invalid_argument("no group is named"));
+        }
+        let names: BTreeSet<&String> = request.groups.iter().collect();
+        for name in &names {
+            known("group", name, self.config.groups.keys())?;
+            let bases = self.config.groups.get(*name).map(|group| &group.base);
+            known(
+                &format!("site of group {name}"),
+                &request.to,
+                bases.into_iter().flat_map(|bases| bases.keys()),
+            )?;
+        }
+        Ok(names.into_iter().map(|name| (name.clone(), request.to.clone())).collect())
     }
 
     fn jobs_of_evacuation(

@@ -39,7 +39,7 @@
 mod access;
 mod acknowledge;
 pub mod addresses;
-pub mod certificate;
+mod certificate;
 pub mod checks;
 mod clients;
 mod clock;

@@ -5,7 +5,6 @@
 
 mod crash;
 mod fast;
-mod fleet;
 mod health;
 mod hostile;
 mod hostile_checks;

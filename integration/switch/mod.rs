@@ -1,0 +1,10 @@
+//! Groups move between two sites, by one command, over a fleet of real daemons.
+
+mod authority;
+mod faults;
+mod order;
+mod planned;
+mod sessions;
+mod settling;
+mod sites;
+mod traffic;
