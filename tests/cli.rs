@@ -83,6 +83,7 @@ fn documentation_shows_what_is_printed() {
     let mock = Mock::start();
     fs::write(mock.directory().join("shunt.toml"), include_str!("cli/good.toml")).unwrap();
     fs::write(mock.directory().join("draft.toml"), include_str!("cli/mistaken.toml")).unwrap();
+    fs::write(mock.directory().join("edge9.crt"), include_str!("cli/edge9.crt")).unwrap();
 
     let mut present = String::new();
     let mut commands = 0;
@@ -120,7 +121,7 @@ fn documentation_shows_what_is_printed() {
 #[test]
 fn documentation_names_every_command() {
     let documentation = include_str!("../docs/cli.md");
-    let nested = ["health", "ospf", "plan", "switch", "vrrp"]
+    let nested = ["health", "ospf", "pki", "plan", "switch", "vrrp"]
         .map(|name| subcommands(&[name]).into_iter().map(move |nested| format!("{name} {nested}")));
     for name in subcommands(&[]).into_iter().chain(nested.into_iter().flatten()) {
         assert!(documentation.contains(&format!("$ shunt {name}")), "shunt {name} is missing");

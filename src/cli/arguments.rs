@@ -6,9 +6,11 @@ use clap_complete::Shell;
 use jiff::{Span, SpanRelativeTo};
 
 use super::failure::EXIT_CODES;
+use super::pki::PkiCommand;
+use super::remote::RemoteArguments;
 use super::switch::{EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments};
 
-/// Orders the local shuntd to announce, withdraw or prefer prefixes, and shows what it does.
+/// Orders shuntd to announce, withdraw or prefer prefixes, and shows what it does.
 #[derive(Parser)]
 #[command(name = "shunt", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Arguments {
@@ -26,6 +28,8 @@ pub struct Arguments {
     /// Print the answer as JSON: one object, or one per line for routes and events
     #[arg(long, global = true)]
     pub json: bool,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -172,6 +176,9 @@ pub enum Command {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
+    /// Make a certificate authority for a fleet, and certificates
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// Print the versions of this command and of the daemon
     Version,
     /// Print a completion script for a shell

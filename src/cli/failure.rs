@@ -10,8 +10,8 @@ Exit codes:
   0   done
   1   refused, or failed; nothing was changed unless the message says so
   2   the command line is wrong
-  3   no daemon on the socket, or it went away or stayed silent
-  4   permission denied
+  3   no daemon on the socket, or it went away or stayed silent; another node is not reached
+  4   permission denied: by the socket, or for want of the right certificate
   5   the order is in force, but not every established neighbor acknowledged it in time
   6   the configuration file has mistakes
   7   the check that was tried did not answer as it should, or could not be asked

@@ -5,10 +5,10 @@
 //! from start to answer is kept short: one thread, one connection, one round trip.
 //!
 //! - `arguments`: what may be typed, and its help.
-//! - `daemon`: the connection, and what a failed call means.
+//! - `daemon`: the connection, and what a failed call means; `remote`: another node, over the network.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
-//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `switch`, `why`, `events`, `check`, `pages`: one
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `switch`, `why`, `events`, `check`, `pages`, `pki`: one
 //!   file or folder per command or family of commands, each asking and rendering.
 //!
 //! Answers go to standard output, everything else to standard error. A reader that goes away
@@ -29,7 +29,9 @@ mod order;
 mod ospf;
 mod output;
 mod pages;
+mod pki;
 mod plan;
+mod remote;
 mod routes;
 mod switch;
 mod vrrp;
@@ -63,13 +65,17 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Check { file } => check::check(&file, out),
         Command::Completions { shell } => pages::completions(shell, out),
         Command::Man { directory } => pages::man(&directory),
+        Command::Pki(command) => pki::pki(command, out),
         command => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_io()
                 .enable_time()
                 .build()
                 .map_err(|error| Failure::failed(format!("no event loop: {error}")))?;
-            let daemon = Daemon::new(arguments.socket);
+            let daemon = match arguments.remote.remote()? {
+                Some(remote) => Daemon::Remote(remote),
+                None => Daemon::Local(arguments.socket),
+            };
             runtime.block_on(converse(command, daemon, out))
         }
     }
@@ -139,6 +145,9 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
         Command::Routes(selection) => routes::routes(selection, daemon, out).await,
         Command::Why { prefix } => why::why(prefix, daemon, out).await,
         Command::Events { follow, last } => events::events(follow, last, daemon, out).await,
-        Command::Check { .. } | Command::Completions { .. } | Command::Man { .. } => Ok(()),
+        Command::Check { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Pki(_) => Ok(()),
     }
 }

@@ -55,7 +55,7 @@ use toml::de::DeTable;
 
 pub use crate::types::Secret;
 pub use bfd::{BfdProfile, BfdSession, BfdUse};
-pub use fleet::{Fleet, FleetNode};
+pub use fleet::{Fleet, FleetNode, PORT as FLEET_PORT};
 pub use guard::{Correlated, Guard};
 pub use isolation::Isolation;
 pub use kernel::{Kernel, OnExit};
@@ -266,6 +266,26 @@ pub fn parse(
             kernel,
         }),
         _ => Err(mistakes),
+    }
+}
+
+/// Reads only who is in the fleet, and where: also of a file with nothing else, for who calls from elsewhere. `None`: it has no
+/// fleet.
+pub fn parse_fleet(text: &str, path: &str) -> Result<Option<Fleet>, Vec<Mistake>> {
+    let mut report = Report::new(path, text);
+    let table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(fault) => {
+            report.at(fault.span().unwrap_or(0..0), format!("not valid TOML: {}", fault.message()));
+            return Err(report.into_mistakes());
+        }
+    };
+    // What else is in it is for the daemon.
+    let root = Section::root(table.get_ref(), KEYS, &mut Report::new(path, text));
+    let fleet = FleetParts::read(&root, &NodeParts::default(), None, &mut report);
+    match report.into_mistakes() {
+        none if none.is_empty() => Ok(fleet.complete()),
+        mistakes => Err(mistakes),
     }
 }
 

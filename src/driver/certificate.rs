@@ -32,6 +32,8 @@ const URI: u8 = 0x86;
 
 /// id-at-commonName: 2.5.4.3.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+/// id-ce-basicConstraints: 2.5.29.19.
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 /// id-ce-subjectAltName: 2.5.29.17.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
@@ -45,6 +47,8 @@ pub struct Names {
     /// Of subjectAltName.
     pub dns: Vec<String>,
     pub uris: Vec<String>,
+    /// It may issue others (basicConstraints).
+    pub is_authority: bool,
 }
 
 /// Those in a file in PEM, at least one. The error goes on after the file's name and a colon.
@@ -82,7 +86,7 @@ pub fn names(certificate: &[u8]) -> Option<Names> {
     let mut names = Names { common_name: common_name(subject), ..Names::default() };
     while let Some((tag, inner, behind)) = element(rest) {
         if tag == EXTENSIONS {
-            read_alternatives(inner, &mut names)?;
+            read_extensions(inner, &mut names)?;
         }
         rest = behind;
     }
@@ -116,13 +120,18 @@ fn common_name(mut subject: &[u8]) -> Option<String> {
     found
 }
 
-fn read_alternatives(extensions: &[u8], names: &mut Names) -> Option<()> {
+fn read_extensions(extensions: &[u8], names: &mut Names) -> Option<()> {
     let (mut all, _) = content(extensions, SEQUENCE)?;
     while let Some((extension, behind)) = content(all, SEQUENCE) {
         let (kind, rest) = content(extension, OBJECT_IDENTIFIER)?;
         // Whether it is critical.
         let rest = content(rest, BOOLEAN).map_or(rest, |(_, rest)| rest);
         let (value, _) = content(rest, OCTET_STRING)?;
+        if kind == BASIC_CONSTRAINTS {
+            let (constraints, _) = content(value, SEQUENCE)?;
+            let is_authority = content(constraints, BOOLEAN);
+            names.is_authority = is_authority.is_some_and(|(value, _)| value != [0]);
+        }
         if kind == SUBJECT_ALT_NAME {
             let (mut alternatives, _) = content(value, SEQUENCE)?;
             while let Some((tag, text, others)) = element(alternatives) {
@@ -254,7 +263,7 @@ mod tests {
             }
             params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
             let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-            let Names { common_name, dns, uris } = names(certificate.der()).unwrap();
+            let Names { common_name, dns, uris, .. } = names(certificate.der()).unwrap();
             (uris, dns, common_name)
         };
         let text = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -39,7 +39,7 @@
 mod access;
 mod acknowledge;
 pub mod addresses;
-mod certificate;
+pub mod certificate;
 pub mod checks;
 mod clients;
 mod clock;

@@ -134,12 +134,12 @@ impl Control for Server {
         _request: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusReply>, Status> {
         let snapshot = self.lane.snapshot().await;
-        let fleet = self.fleet.clone();
+        let of_fleet = self.fleet.warnings();
         let status = move |agent: &mut Agent, now: Time| {
             let mut status = agent.status(now);
             status.fast = agent.fast_status(snapshot.as_ref());
             status.warnings.extend(agent.fast_warnings(snapshot.as_ref(), now));
-            status.warnings.extend(fleet.warnings());
+            status.warnings.extend(of_fleet);
             status
         };
         self.ask(status).await.map(Response::new)

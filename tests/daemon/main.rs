@@ -5,6 +5,7 @@
 
 mod crash;
 mod fast;
+mod fleet;
 mod health;
 mod hostile;
 mod hostile_checks;

@@ -36,9 +36,9 @@ pub enum Unreached {
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 /// For TLS, with a node that is busy.
 const GREET_WITHIN: Duration = Duration::from_millis(1500);
-/// While a question waits for its answer, the path is asked so often whether it is there, and has so long to answer.
-const PING_EVERY: Duration = Duration::from_millis(500);
-const PONG_WITHIN: Duration = Duration::from_millis(1000);
+/// How long the path may be silent while something waits for an answer: between nodes, and for people, who may be far away.
+pub const PATIENCE_OF_NODES: Duration = Duration::from_secs(1);
+pub const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(10);
 
 impl Unreached {
     pub fn text(&self) -> &str {
@@ -51,8 +51,46 @@ impl Unreached {
     }
 }
 
+/// A lost SYN is no reason to give up the only address.
+const ROUNDS: usize = 2;
+
+/// Tries addresses in turn, beginning with one of them. Says which one was good, or what was wrong with each.
+pub async fn dial_in_turn(
+    addresses: &[SocketAddr],
+    first: usize,
+    tls: &Arc<ClientConfig>,
+    patience: Duration,
+) -> Result<(SendRequest<Body>, usize), Vec<(SocketAddr, Unreached)>> {
+    let mut tried: Vec<Option<Unreached>> = vec![None; addresses.len()];
+    for round in 0..ROUNDS {
+        for index in (0..addresses.len()).cycle().skip(first).take(addresses.len()) {
+            let is_hopeless = !matches!(tried[index], None | Some(Unreached::Silent(_)));
+            if round > 0 && is_hopeless {
+                continue;
+            }
+            match dial(addresses[index], tls, patience).await {
+                Ok(requests) => return Ok((requests, index)),
+                Err(unreached) => tried[index] = Some(unreached),
+            }
+        }
+    }
+    let with_address =
+        |(address, tried): (&SocketAddr, Option<Unreached>)| Some((*address, tried?));
+    Err(addresses.iter().zip(tried).filter_map(with_address).collect())
+}
+
+/// `192.0.2.1:7170: connection refused; …`
+pub fn all_of(tried: &[(SocketAddr, Unreached)]) -> String {
+    let one = |(address, tried): &(SocketAddr, Unreached)| format!("{address}: {}", tried.text());
+    tried.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
 /// Connects, and makes sure that it is whom we want, and that it takes us.
-pub async fn dial(to: SocketAddr, tls: &Arc<ClientConfig>) -> Result<SendRequest<Body>, Unreached> {
+pub async fn dial(
+    to: SocketAddr,
+    tls: &Arc<ClientConfig>,
+    patience: Duration,
+) -> Result<SendRequest<Body>, Unreached> {
     let stream = match timeout(CONNECT_WITHIN, TcpStream::connect(to)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(Unreached::Closed(plain(&error))),
@@ -60,8 +98,8 @@ pub async fn dial(to: SocketAddr, tls: &Arc<ClientConfig>) -> Result<SendRequest
     };
     // Questions are short, and what is sent has to be acknowledged as soon as a ping would have to be.
     let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(PING_EVERY + PONG_WITHIN));
-    match timeout(GREET_WITHIN, greet(stream, to, tls)).await {
+    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(patience * 2));
+    match timeout(GREET_WITHIN, greet(stream, to, tls, patience)).await {
         Ok(connected) => connected,
         Err(_) => Err(Unreached::Silent(format!("no TLS within {GREET_WITHIN:?}"))),
     }
@@ -71,6 +109,7 @@ async fn greet(
     stream: TcpStream,
     to: SocketAddr,
     tls: &Arc<ClientConfig>,
+    patience: Duration,
 ) -> Result<SendRequest<Body>, Unreached> {
     let name = ServerName::IpAddress(to.ip().into());
     let stream = TlsConnector::from(tls.clone()).connect(name, stream).await;
@@ -84,8 +123,8 @@ async fn greet(
     }
     let (requests, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PONG_WITHIN)
+        .keep_alive_interval(patience / 2)
+        .keep_alive_timeout(patience)
         .keep_alive_while_idle(false)
         .handshake(TokioIo::new(stream))
         .await
@@ -139,17 +178,19 @@ fn explain_tls(error: &rustls::Error) -> Unreached {
 fn explain_alert(alert: AlertDescription) -> Unreached {
     Unreached::Unwelcome(
         match alert {
-            AlertDescription::CertificateRequired => "it wants a certificate, and we have none",
+            AlertDescription::CertificateRequired => "it wants a certificate, and none was shown",
             AlertDescription::UnknownCA => {
-                "it does not trust the authority that our certificate is from"
+                "it does not trust the authority of the certificate that was shown"
             }
-            AlertDescription::CertificateExpired => "it says that our certificate has expired",
+            AlertDescription::CertificateExpired => {
+                "it says that the certificate that was shown has expired"
+            }
             AlertDescription::CertificateRevoked
             | AlertDescription::BadCertificate
             | AlertDescription::UnsupportedCertificate
             | AlertDescription::CertificateUnknown
             | AlertDescription::DecryptError
-            | AlertDescription::AccessDenied => "it does not accept our certificate",
+            | AlertDescription::AccessDenied => "it does not accept the certificate that was shown",
             other => return Unreached::Closed(format!("it refuses TLS: {other:?}")),
         }
         .to_owned(),

@@ -30,7 +30,10 @@ pub enum Role {
 impl Identity {
     /// `None` if the certificate names nobody.
     pub fn of(certificate: &[u8]) -> Option<Identity> {
-        let Names { common_name, dns, uris } = certificate::names(certificate)?;
+        let Names { common_name, dns, uris, is_authority } = certificate::names(certificate)?;
+        if is_authority {
+            return None;
+        }
         if let Some(words) = uris.iter().find_map(|uri| uri.strip_prefix("shunt:")) {
             // What we do not know is not what we take it for.
             let (role, name) = words.split_once(':')?;

@@ -41,7 +41,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Status};
 
-pub use credentials::{Credentials, Files};
+pub use credentials::{Credentials, Files, Wanted, read_key};
+pub use dial::{PATIENCE_OF_PEOPLE, Unreached, all_of, dial_in_turn};
+pub use identity::Identity;
 pub use shared::{Caller, Shared};
 
 use super::Exit;
@@ -53,7 +55,6 @@ use crate::api::v1;
 use crate::api::v1::control_server::ControlServer;
 use crate::api::v1::fleet_server::FleetServer;
 use crate::config;
-use credentials::Wanted;
 use door::Door;
 use listen::{Bound, Listeners};
 use node::Node;
@@ -78,8 +79,8 @@ pub struct Fleet {
 }
 
 /// A connection that is not alive is let go.
-const PING_EVERY: Duration = Duration::from_secs(5);
-const PONG_WITHIN: Duration = Duration::from_secs(5);
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PONG_WITHIN: Duration = Duration::from_secs(20);
 /// Of one connection.
 const STREAMS: u32 = 128;
 const LARGEST_HEADER: u32 = 16 << 10;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 use tonic::{Request, Status};
 
-use super::dial::{Unreached, dial, explain};
+use super::dial::{PATIENCE_OF_NODES, all_of, dial_in_turn, explain};
 use crate::api::v1;
 use crate::api::v1::fleet_client::FleetClient;
 use crate::driver::http2::Connection;
@@ -36,8 +36,6 @@ struct State {
 const PLACES: usize = 64;
 /// No question takes longer. Who asks mostly gives up before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// A lost SYN is no reason to give up the only address.
-const ROUNDS: usize = 2;
 
 impl Node {
     pub fn new(
@@ -116,30 +114,11 @@ impl Node {
         }
     }
 
-    /// Tries the addresses in turn.
     async fn dial(&self, first: usize) -> Result<(SendRequest<Body>, usize), Status> {
         let tls = self.tls.as_ref().map_err(|problem| Status::unavailable(problem.clone()))?;
-        let mut tried: Vec<Option<Unreached>> = vec![None; self.addresses.len()];
-        for round in 0..ROUNDS {
-            for offset in 0..self.addresses.len() {
-                let index = (first + offset) % self.addresses.len();
-                let is_hopeless = !matches!(tried[index], None | Some(Unreached::Silent(_)));
-                if round > 0 && is_hopeless {
-                    continue;
-                }
-                match dial(self.addresses[index], tls).await {
-                    Ok(requests) => return Ok((requests, index)),
-                    Err(unreached) => tried[index] = Some(unreached),
-                }
-            }
-        }
-        let tried: Vec<String> = self
-            .addresses
-            .iter()
-            .zip(&tried)
-            .filter_map(|(address, tried)| Some(format!("{address}: {}", tried.as_ref()?.text())))
-            .collect();
-        Err(Status::unavailable(format!("{} is not reached ({})", self.name, tried.join("; "))))
+        dial_in_turn(&self.addresses, first, tls, PATIENCE_OF_NODES).await.map_err(|tried| {
+            Status::unavailable(format!("{} is not reached ({})", self.name, all_of(&tried)))
+        })
     }
 }
 

@@ -178,18 +178,18 @@ async fn who_is_not_of_the_fleet_is_refused_in_words() {
     let unknown = Credentials::read(files).unwrap();
     unavailable(
         as_client(&unknown).await,
-        "it does not trust the authority that our certificate is from",
+        "it does not trust the authority of the certificate that was shown",
     );
     let ended = authority.issue("shunt:node:edge1", |params| {
         params.not_after = rcgen::date_time_ymd(2001, 2, 3);
     });
     let ended = Credentials::read(ended).unwrap();
-    unavailable(as_client(&ended).await, "it says that our certificate has expired");
+    unavailable(as_client(&ended).await, "it says that the certificate that was shown has expired");
     let server_only = authority.issue("shunt:node:edge1", |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     });
     let server_only = Credentials::read(server_only).unwrap();
-    unavailable(as_client(&server_only).await, "it does not accept our certificate");
+    unavailable(as_client(&server_only).await, "it does not accept the certificate that was shown");
 
     let edge3 = authority.node("edge3");
     let status = as_client(&edge3).await;
@@ -210,8 +210,8 @@ async fn without_a_certificate_nobody_gets_in() {
     let edge2 = Answering::start(authority.node("edge2")).await;
     let roots = certificate::authorities(&certificate::read(&authority.ca()).unwrap()).unwrap();
     let tls = credentials::client(&Arc::new(roots), Wanted::Node("edge2".into()), None).unwrap();
-    let unreached = dial::dial(edge2.address, &tls).await.unwrap_err();
-    assert_eq!(unreached.text(), "it wants a certificate, and we have none");
+    let unreached = dial::dial(edge2.address, &tls, dial::PATIENCE_OF_NODES).await.unwrap_err();
+    assert_eq!(unreached.text(), "it wants a certificate, and none was shown");
 }
 
 #[tokio::test]
