@@ -82,6 +82,9 @@ fn documentation_shows_what_is_printed() {
     let written = fs::read_to_string(&path).unwrap();
     let mock = Mock::start();
     fs::write(mock.directory().join("shunt.toml"), include_str!("cli/good.toml")).unwrap();
+    fs::write(mock.directory().join("ledger"), mock::history::file()).unwrap();
+    let edited = mock::history::file().replace("ticket 4711", "ticket 4712");
+    fs::write(mock.directory().join("edited"), edited).unwrap();
     fs::write(mock.directory().join("draft.toml"), include_str!("cli/mistaken.toml")).unwrap();
     fs::write(mock.directory().join("edge9.crt"), include_str!("cli/edge9.crt")).unwrap();
 
@@ -121,7 +124,7 @@ fn documentation_shows_what_is_printed() {
 #[test]
 fn documentation_names_every_command() {
     let documentation = include_str!("../docs/cli.md");
-    let nested = ["health", "ospf", "pki", "plan", "switch", "vrrp"]
+    let nested = ["audit", "health", "ospf", "pki", "plan", "switch", "vrrp"]
         .map(|name| subcommands(&[name]).into_iter().map(move |nested| format!("{name} {nested}")));
     for name in subcommands(&[]).into_iter().chain(nested.into_iter().flatten()) {
         assert!(documentation.contains(&format!("$ shunt {name}")), "shunt {name} is missing");

@@ -46,6 +46,9 @@ impl Agent {
             let text = format!("{} -> {}: {because}", levels.describe(was), levels.describe(is));
             moves.entry(text).or_default().push(prefix);
         }
+        for (why, groups) in self.moved_by_health(&old, &moves) {
+            self.record_failover(groups, &why, now);
+        }
         self.report_moves(moves, now);
     }
 

@@ -199,7 +199,7 @@ pub enum Action {
         ask: AskId,
         result: Result<Box<v1::FleetReply>, tonic::Status>,
     },
-    /// Write this into the ledger, behind all that is there. `number`, `hash` and `node` are given there.
+    /// Write this into the ledger, behind all that is there. `number` and `hash` are given there.
     Record {
         entry: Box<v1::LedgerEntry>,
     },

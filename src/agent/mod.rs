@@ -45,6 +45,7 @@ mod health_reads;
 mod holding;
 mod imports;
 mod kernel;
+mod ledger;
 mod links;
 mod lowering;
 mod lsa_text;

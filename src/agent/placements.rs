@@ -81,6 +81,11 @@ impl Agent {
     }
 
     pub(super) fn learn_placement(&mut self, group: &str, placed: Placed, text: String, now: Time) {
+        let before = self.orders.in_force().placement(group);
+        let from = before.and_then(|before| before.site.clone());
+        if from != placed.placement.site {
+            self.record_placement(group, from, &placed, &text, now);
+        }
         let (version, stored) = self.orders.learn(group, &placed);
         self.actions.push_back(Action::StoreIntents { version, text: stored });
         self.groups_stale = true;

@@ -170,8 +170,12 @@ impl Agent {
                 "has vanished: its {count} prefixes are announced with more preference here"
             ),
         };
+        let lost = |prefix: &Prefix| beaten_by.contains_key(prefix);
+        let groups = self.config.groups.iter().filter(|(_, group)| group.prefixes.iter().any(lost));
+        let groups = groups.map(|(name, _)| name.clone()).collect();
         let vanished = Vanished { since: self.wall(now), beaten_by, back: None };
         self.survivor.vanished.insert(dead, vanished);
+        self.record_failover(groups, &format!("router {dead} {text}"), now);
         self.report(now, "survivor", &format!("router {dead}"), "warning", text);
         true
     }

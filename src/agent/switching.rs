@@ -378,26 +378,25 @@ impl Agent {
             Ending::Surveyed { .. } => ("surveyed", String::new(), BTreeSet::new()),
         };
         if was_journalled {
-            self.actions.push_back(Action::Record {
-                entry: Box::new(v1::LedgerEntry {
-                    kind: "switch".to_owned(),
-                    switch: switch.to_owned(),
-                    group: order.group.clone(),
-                    from: transaction.from().to_owned(),
-                    to: order.to.clone(),
-                    epoch: transaction.epoch().0,
-                    owner: journal.owner.clone(),
-                    reason: journal.reason.clone(),
-                    break_glass: order.break_glass,
-                    steps,
-                    outcome: outcome.to_owned(),
-                    why: why.clone(),
-                    unheard: unheard.iter().cloned().collect(),
-                    total_us: micros(now - began),
-                    vantages: vantages.values().cloned().collect(),
-                    ..Default::default()
-                }),
-            });
+            let entry = v1::LedgerEntry {
+                kind: "switch".to_owned(),
+                switch: switch.to_owned(),
+                group: order.group.clone(),
+                from: transaction.from().to_owned(),
+                to: order.to.clone(),
+                epoch: transaction.epoch().0,
+                owner: journal.owner.clone(),
+                reason: journal.reason.clone(),
+                break_glass: order.break_glass,
+                steps,
+                outcome: outcome.to_owned(),
+                why: why.clone(),
+                unheard: unheard.iter().cloned().collect(),
+                total_us: micros(now - began),
+                vantages: vantages.values().cloned().collect(),
+                ..Default::default()
+            };
+            self.record(entry, now);
         }
         let progress = v1::SwitchProgress {
             switch: switch.to_owned(),

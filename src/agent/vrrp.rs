@@ -391,6 +391,7 @@ impl Agent {
             Phase::Active | Phase::Taking(_) | Phase::Releasing(_) => {
                 takeover.lost(now);
                 let text = "the role is gone: addresses and announcements go at once".to_owned();
+                self.record_role(unit, &text, now);
                 self.report(now, "takeover", unit, "info", text);
                 self.run_commands(unit, self.config.takeover.release.clone(), "backup");
             }
@@ -471,6 +472,7 @@ impl Agent {
                 self.give_up_addresses(unit, now);
             }
             let Some(story) = story else { continue };
+            self.record_role(unit, &story, now);
             self.report(now, "takeover", unit, "info", story);
             if after == Phase::Active {
                 self.run_commands(unit, self.config.takeover.after.clone(), "active");

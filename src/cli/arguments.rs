@@ -163,6 +163,17 @@ pub enum Command {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         last: Option<u32>,
     },
+    /// Print the ledger: what became of each switch, and what the node did by itself, oldest first
+    History {
+        /// Only entries of this group
+        group: Option<String>,
+        /// At most this many, the newest
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        last: Option<u32>,
+    },
+    /// Look whether the ledger is as it was written
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Read the configuration file again; a file with mistakes changes nothing
     Reload,
     /// Ask neighbors to send their routes again
@@ -188,6 +199,16 @@ pub enum Command {
         /// Made if it is missing
         #[arg(value_hint = ValueHint::DirPath)]
         directory: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Follow the chain of hashes, and name the first line that does not fit
+    Verify {
+        /// A ledger's file, without a daemon; without it the daemon looks at its own, and whether that ends as it knows
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
     },
 }
 

@@ -8,7 +8,7 @@
 //! - `daemon`: the connection, and what a failed call means; `remote`: another node, over the network.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
-//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `switch`, `why`, `events`, `check`, `pages`, `pki`: one
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `switch`, `history`, `why`, `events`, `check`, `pages`, `pki`: one
 //!   file or folder per command or family of commands, each asking and rendering.
 //!
 //! Answers go to standard output, everything else to standard error. A reader that goes away
@@ -23,6 +23,7 @@ mod events;
 mod failure;
 mod groups;
 mod health;
+mod history;
 mod neighbors;
 mod node;
 mod order;
@@ -42,7 +43,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{
-    Arguments, Command, Expiry, HealthArguments, HealthCommand, PlannedOrder, VrrpArguments,
+    Arguments, AuditCommand, Command, Expiry, HealthArguments, HealthCommand, PlannedOrder,
+    VrrpArguments,
 };
 use daemon::Daemon;
 use failure::Failure;
@@ -63,6 +65,9 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         // These need no daemon, hence no runtime either.
         Command::Check { file } => check::check(&file, out),
+        Command::Audit(AuditCommand::Verify { file: Some(file) }) => {
+            history::audit_file(&file, out)
+        }
         Command::Completions { shell } => pages::completions(shell, out),
         Command::Man { directory } => pages::man(&directory),
         Command::Pki(command) => pki::pki(command, out),
@@ -145,6 +150,8 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
         Command::Routes(selection) => routes::routes(selection, daemon, out).await,
         Command::Why { prefix } => why::why(prefix, daemon, out).await,
         Command::Events { follow, last } => events::events(follow, last, daemon, out).await,
+        Command::History { group, last } => history::history(group, last, daemon, out).await,
+        Command::Audit(AuditCommand::Verify { .. }) => history::audit(daemon, out).await,
         Command::Check { .. }
         | Command::Completions { .. }
         | Command::Man { .. }

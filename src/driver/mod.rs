@@ -57,6 +57,7 @@ mod journal;
 pub mod keeper;
 pub mod kernel;
 mod lane;
+mod ledger;
 mod listen;
 mod log;
 mod memory;
@@ -211,6 +212,13 @@ async fn serve(
     })
     .map_err(other("the thread of the store did not start"))?;
 
+    let of_ledger = journal.clone();
+    let ledger = ledger::Writer::start(&options.state, move |word| match word {
+        Ok(text) => of_ledger.info("ledger", "", text),
+        Err(text) => of_ledger.warn("ledger", "", text),
+    })
+    .map_err(other("the thread of the ledger did not start"))?;
+
     let memory =
         Memory::start(&options.state).map_err(other("the thread of the memory did not start"))?;
 
@@ -226,6 +234,7 @@ async fn serve(
         configuration: options.config.clone(),
         gid: socket.gid(),
         keeper,
+        ledger: ledger.reader(),
         fleet: fleet::Shared::default(),
         orders: Arc::new(AtomicU64::new(1)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -269,6 +278,7 @@ async fn serve(
         fleet,
         memory,
         store,
+        ledger,
         journal,
         answers: BTreeMap::new(),
         plans: BTreeMap::new(),

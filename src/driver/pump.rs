@@ -20,7 +20,7 @@ use super::memory::Memory;
 use super::ospf::OspfSockets;
 use super::peers::Peers;
 use super::probes::Probes;
-use super::store;
+use super::{ledger, store};
 use crate::agent::{Action, Agent, AskId, Event, OrderId, PeerAction};
 use crate::api::v1;
 use crate::bgp::{self, ConnectionId};
@@ -47,6 +47,7 @@ pub struct Pump {
     pub fleet: Fleet,
     pub memory: Memory,
     pub store: store::Writer,
+    pub ledger: ledger::Writer,
     pub journal: Journal,
     /// Clients that wait for an order.
     pub answers: BTreeMap<OrderId, Answer>,
@@ -342,7 +343,12 @@ impl Pump {
                 }
                 None
             }
-            Action::Record { .. } => None,
+            Action::Record { entry } => {
+                if let Err(lost) = self.ledger.record(*entry) {
+                    self.journal.warn("ledger", "", lost);
+                }
+                None
+            }
             Action::Kernel(changes) => {
                 self.kernel.apply(changes);
                 None

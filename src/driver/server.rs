@@ -17,6 +17,7 @@ use super::inbox::{Inbox, Input, NEWS};
 use super::journal::{self, Journal};
 use super::keeper::Keeper;
 use super::lane::Lane;
+use super::{ledger, plain};
 use crate::agent::{Agent, Event, OrderId, Owner};
 use crate::api::v1;
 use crate::api::v1::control_server::Control;
@@ -32,6 +33,7 @@ pub struct Server {
     /// The group of the socket, whose members may write.
     pub gid: u32,
     pub keeper: Keeper,
+    pub ledger: ledger::Reader,
     pub fleet: fleet::Shared,
     pub orders: Arc<AtomicU64>,
     pub version: String,
@@ -103,6 +105,16 @@ impl Server {
 
 fn stopping() -> Status {
     Status::unavailable("shuntd is stopping")
+}
+
+/// A file that may be long.
+async fn read_ledger<T: Send + 'static>(
+    read: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Status> {
+    let unread = |error: String| Status::internal(format!("the ledger cannot be read: {error}"));
+    let read =
+        tokio::task::spawn_blocking(read).await.map_err(|error| unread(error.to_string()))?;
+    read.map_err(|error| unread(plain(&error)))
 }
 
 fn lane_is_silent() -> Status {
@@ -357,6 +369,35 @@ impl Control for Server {
         _request: Request<v1::SwitchesRequest>,
     ) -> Result<Response<v1::SwitchesReply>, Status> {
         self.ask(|agent, _| agent.switches()).await.map(Response::new)
+    }
+
+    type HistoryStream = Stream<v1::LedgerEntry>;
+
+    async fn history(
+        &self,
+        request: Request<v1::HistoryRequest>,
+    ) -> Result<Response<Self::HistoryStream>, Status> {
+        let v1::HistoryRequest { group, last } = request.into_inner();
+        let ledger = self.ledger.clone();
+        let entries = read_ledger(move || ledger.history(&group, last)).await?;
+        let (sender, receiver) = mpsc::channel(STREAM);
+        tokio::spawn(async move {
+            for entry in entries {
+                // An error says that the client has seen enough.
+                if sender.send(Ok(entry)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn audit(
+        &self,
+        _request: Request<v1::AuditRequest>,
+    ) -> Result<Response<v1::AuditReply>, Status> {
+        let ledger = self.ledger.clone();
+        read_ledger(move || ledger.audit()).await.map(Response::new)
     }
 
     async fn reload(

@@ -33,6 +33,7 @@
 mod commands;
 mod digest;
 mod freeze;
+pub mod ledger;
 mod prober;
 mod transaction;
 mod watcher;

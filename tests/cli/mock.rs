@@ -4,6 +4,8 @@
 pub mod fast;
 #[path = "health.rs"]
 pub mod health;
+#[path = "history.rs"]
+pub mod history;
 #[path = "orders.rs"]
 mod orders;
 #[path = "ospf.rs"]
@@ -435,6 +437,20 @@ impl Control for Service {
         _: Request<SwitchesRequest>,
     ) -> Result<Response<SwitchesReply>, Status> {
         Ok(Response::new(switch::in_progress()))
+    }
+
+    type HistoryStream = Replies<LedgerEntry>;
+
+    async fn history(
+        &self,
+        request: Request<HistoryRequest>,
+    ) -> Result<Response<Self::HistoryStream>, Status> {
+        let entries = history::entries(&request.into_inner());
+        Ok(Response::new(Box::pin(tokio_stream::iter(entries.into_iter().map(Ok)))))
+    }
+
+    async fn audit(&self, _: Request<AuditRequest>) -> Result<Response<AuditReply>, Status> {
+        Ok(Response::new(history::audit()))
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {

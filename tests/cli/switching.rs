@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use shunt::api::v1::SwitchRequest;
+use shunt::api::v1::{HistoryRequest, SwitchRequest};
 
 use super::mock::{Mock, switch};
 use super::{code, command, run, stderr, stdout};
@@ -258,4 +259,36 @@ fn a_second_ctrl_c_leaves() {
     said.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("this command ends, the switch of stuck goes on"), "{rest}");
     assert_eq!(child.wait().unwrap().code(), Some(11));
+}
+
+#[test]
+fn the_ledger_is_read_and_audited() {
+    let mock = Mock::start();
+    let output = run(&mock.socket(), &["history", "--json"]);
+    let lines = stdout(&output);
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let all = super::mock::history::entries(&HistoryRequest::default());
+    assert_eq!(json!(lines), json!(all));
+    let output = run(&mock.socket(), &["history", "payments", "--last", "1", "--json"]);
+    assert_eq!(stdout(&output).lines().count(), 1);
+
+    let nowhere = Path::new("/nonexistent");
+    let file = mock.directory().join("ledger");
+    let name = file.to_str().unwrap();
+    let whole = super::mock::history::file();
+    fs::write(&file, &whole).unwrap();
+    let output = run(nowhere, &["audit", "verify", name]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(stdout(&output).contains(&all[2].hash), "{}", stdout(&output));
+
+    fs::write(&file, whole.replace("ticket 4711", "ticket 4712")).unwrap();
+    let output = run(nowhere, &["audit", "verify", name, "--json"]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("line 1 does not fit"), "{}", stderr(&output));
+    let reply: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(reply["entries"], 3);
+    fs::write(&file, &whole[..whole.len() - 9]).unwrap();
+    let output = run(nowhere, &["audit", "verify", name]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("line 3 was not written to its end"), "{}", stderr(&output));
 }

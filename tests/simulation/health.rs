@@ -218,6 +218,13 @@ fn what_refuses_or_hangs_moves_to_the_other_site_and_back() {
             assert!(took <= millis(400), "{took:?}");
             pair.guarded(millis(30_000));
             assert_eq!((pair.preferences(), pair.changed()), ([200, 100], [1, 0]));
+            // Away and back, and nothing of it at the other site.
+            let told = |site: usize| pair.world.ledger(pair.sites[site]).iter();
+            let why: Vec<&str> = told(0).map(|entry| entry.why.as_str()).collect();
+            let [away, back] = why.as_slice() else { panic!("{why:?}") };
+            assert!(away.contains("-> drain (10): check web is down: "), "{away}");
+            assert!(back.contains("drain (10) -> primary (200)"), "{back}");
+            assert_eq!(told(1).count(), 0);
         }
     }
 }

@@ -11,6 +11,7 @@ mod gateway;
 mod health;
 mod health_guards;
 mod health_reading;
+mod ledger;
 mod ospf;
 mod placements;
 mod reading;

@@ -99,6 +99,9 @@ fn a_dead_announcer_is_outbid_until_it_has_been_back_for_long() {
         "{}",
         site.because(1)
     );
+    let [entry] = site.world.ledger(site.firewalls[1]) else { panic!("one entry") };
+    assert_eq!((entry.kind.as_str(), entry.group.as_str()), ("failover", "payments"));
+    assert!(entry.why.starts_with("router 192.0.2.2 has vanished: "), "{}", entry.why);
 
     // Back, but not yet for long: the traffic stays where it is.
     let first = site.firewalls[0];

@@ -127,7 +127,9 @@ impl Following<'_> {
     }
 
     fn unfinished(&self) -> impl Iterator<Item = &(String, String)> {
-        self.seen.iter().filter(|(_, seen)| seen.ending.is_none()).map(|(key, _)| key)
+        let goes_on =
+            |seen: &Seen| seen.ending.as_ref().is_none_or(|ending| ending.outcome == "taken-over");
+        self.seen.iter().filter(move |(_, seen)| goes_on(seen)).map(|(key, _)| key)
     }
 
     /// This command ends before what it has ordered.

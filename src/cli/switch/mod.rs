@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub use arguments::{EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments};
 use arguments::{How, One, PlanFile, SwitchCommand, What, Which};
+pub use progress::vantages;
 
 use super::daemon::{Daemon, PATIENCE};
 use super::failure::{Exit, Failure};

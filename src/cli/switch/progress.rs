@@ -127,6 +127,7 @@ impl Lines {
             "rolled-back" => {
                 writeln!(out, "is {WARN}at {from}, as before{WARN:#}: rolled back after {after}")?;
             }
+            "taken-over" => writeln!(out, "is {WARN}switched by another node now{WARN:#}")?,
             _ => writeln!(out, "was {WARN}not switched{WARN:#}: nothing was changed")?,
         }
         if !ending.unheard.is_empty() {
