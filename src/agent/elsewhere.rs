@@ -67,6 +67,20 @@ impl Agent {
         Elsewhere { better: sites.len() }
     }
 
+    /// How many sites beside our own and `except` announce a prefix as more than drained.
+    pub(super) fn further_sites(&self, prefix: Prefix, except: &str) -> usize {
+        let drained = self.config.levels.drained();
+        let mut sites: BTreeSet<Option<&str>> = BTreeSet::new();
+        for Announcer { router, class, shown, .. } in self.announcers(prefix) {
+            let serves = self.shown(class, drained, &shown).is_some_and(|drained| shown < drained);
+            let site = self.site_of(router);
+            if serves && site != Some(self.config.node.site.as_str()) && site != Some(except) {
+                sites.insert(site);
+            }
+        }
+        sites.len()
+    }
+
     /// What we would show of a preference to who shows us something of that kind.
     fn shown(&self, class: &str, preference: Preference, like: &Shown) -> Option<Shown> {
         let mapping = self.config.mapping(class);

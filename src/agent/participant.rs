@@ -143,18 +143,21 @@ impl Agent {
             Move::Raise(preference) => Some(*preference),
             _ => None,
         };
-        let since = self.wall(now);
+        let wall = self.wall(now);
         let before = self.orders.requested_placement(&call.group);
-        let placement =
-            before.moved(&call.switch, call.term, wanted, since).map_err(|refused| {
-                let text = refused.to_string();
-                match refused {
-                    Refused::Superseded => tonic::Status::aborted(text),
-                    _ => tonic::Status::failed_precondition(text),
-                }
-            })?;
+        let placement = before.moved(&call.switch, call.term, wanted, wall).map_err(|refused| {
+            let text = refused.to_string();
+            match refused {
+                Refused::Superseded => tonic::Status::aborted(text),
+                _ => tonic::Status::failed_precondition(text),
+            }
+        })?;
         let reason = (!call.reason.is_empty()).then(|| call.reason.clone());
         let owner = call.owner.clone();
+        // A lock that comes and goes has not moved the group.
+        let placed = self.orders.in_force().placed(&call.group);
+        let placed = placed.filter(|placed| placed.placement.shown() == placement.shown());
+        let since = placed.map_or(wall, |placed| placed.since);
         let participant = &mut self.switching.participant;
         participant.orders += 1;
         // The driver counts from the other end.
@@ -266,6 +269,9 @@ impl Agent {
                     "an order of {owner} decides over {target}: release it first"
                 ));
             }
+        }
+        if let Some(rule) = self.rules_against(group, to, now) {
+            return Some(rule);
         }
         if self.config.node.site != to {
             return None;

@@ -288,11 +288,15 @@ impl fmt::Display for Because {
                 write!(f, "base of site {site}: {level}")?;
                 let Some(Placed { placement, owner, since, .. }) = placed else { return Ok(()) };
                 let (at, epoch) = (placement.site.as_deref().unwrap_or_default(), placement.epoch);
-                write!(f, ", switched to {at} by {owner}, epoch {epoch}, since {}", seconds(*since))
+                write!(
+                    f,
+                    ", switched to {at} by {owner}, epoch {epoch}, since {}",
+                    since.to_seconds()
+                )
             }
             Because::Outbid { placed, level, .. } => {
                 write!(f, "switch by {} is in progress: raised to {level}", placed.owner)?;
-                write!(f, ", since {}", seconds(placed.since))
+                write!(f, ", since {}", placed.since.to_seconds())
             }
             Because::Lowered { what, level, .. } => write!(f, "{what}: {level}"),
             Because::Guarded { guard, level, .. } => write!(f, "guard: {guard}: {level}"),
@@ -312,7 +316,7 @@ impl fmt::Display for Because {
             }
             Because::Survivor { raised, level } => {
                 let Raised { over, since, .. } = raised;
-                write!(f, "{over} has vanished: raised to {level}, since {}", seconds(*since))
+                write!(f, "{over} has vanished: raised to {level}, since {}", since.to_seconds())
             }
             Because::Drained { intent, level, .. } => {
                 write!(f, "operator {}: drain of this node, so {level}", intent.owner)?;
@@ -328,17 +332,9 @@ fn write_circumstances(intent: &Intent, f: &mut fmt::Formatter<'_>) -> fmt::Resu
         write!(f, ", reason {reason:?}")?;
     }
     if let Some(expires) = intent.expires {
-        write!(f, ", until {}", seconds(expires))?;
+        write!(f, ", until {}", expires.to_seconds())?;
     }
-    write!(f, ", since {}", seconds(intent.since))
-}
-
-/// Without the fraction, which only a machine reads.
-fn seconds(wall: Wall) -> String {
-    match jiff::Timestamp::from_second(wall.as_micros().div_euclid(1_000_000)) {
-        Ok(timestamp) => timestamp.to_string(),
-        Err(_) => wall.to_string(),
-    }
+    write!(f, ", since {}", intent.since.to_seconds())
 }
 
 #[cfg(test)]

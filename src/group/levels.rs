@@ -48,7 +48,7 @@ impl Levels {
     }
 
     /// The most that a drained node announces: the level `drain`, which is built in.
-    pub(super) fn drained(&self) -> Preference {
+    pub fn drained(&self) -> Preference {
         self.0.get("drain").copied().unwrap_or(Preference(10))
     }
 

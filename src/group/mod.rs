@@ -21,14 +21,15 @@
 //!
 //! # Precedence
 //!
-//! Operator > guard > health > base. What is further up wins:
+//! Operator > switch > guard > health > base. What is further up wins:
 //!
 //! | | what | does |
 //! |---|---|---|
 //! | 1 | operator | an intent for the prefix, before one for its group, replaces what comes below; a drain of the node caps it |
-//! | 2 | guard | keeps what health and rules would change: `min-sites`, blindness, too many changes at once |
-//! | 3 | health and rules | lower the base, and withdraw only what other sites announce |
-//! | 4 | base | of the group at this site |
+//! | 2 | switch | while it is in progress, raises its target above all others; before it begins, orders, rules and health may refuse it |
+//! | 3 | guard | keeps what health and rules would change: `min-sites`, blindness, too many changes at once |
+//! | 4 | health and rules | lower the base, and withdraw only what other sites announce |
+//! | 5 | base | of the group at this site; the site that the group was switched to has the best of them |
 //!
 //! An [`Announcement`] has its [`Because`]s from the bottom of this table to its top: the last one is what holds.
 //!

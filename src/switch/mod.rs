@@ -24,6 +24,18 @@
 //! Each node of a step is asked until it answers, or the time of the step is over; requests can be repeated without harm. A
 //! node that refuses ends the step at once. Nodes that are excused are asked like others, but not waited for.
 //!
+//! # What may be against it
+//!
+//! Looked at by every node in the survey, in this order; the first is told, and nothing has changed:
+//!
+//! | | what | overruled by |
+//! |---|---|---|
+//! | 1 | the lock of another switch | nothing |
+//! | 2 | operators' orders for the group or its prefixes | break-glass |
+//! | 3 | rules: [freeze](Freeze), `hold-after-change`, `gated-by`, `min-sites` | break-glass |
+//! | 4 | at the target: a drain, the health of the group | break-glass |
+//! | 5 | gates and the approval, behind the survey | break-glass |
+//!
 //! # Durable
 //!
 //! What a coordinator is about to do is written to its journal before it is done ([`Action::Journal`]). Who resumes a switch,

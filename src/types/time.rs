@@ -76,6 +76,14 @@ impl Wall {
         self.0
     }
 
+    /// Without the fraction, which only a machine reads.
+    pub fn to_seconds(self) -> String {
+        match Timestamp::from_second(self.0.div_euclid(1_000_000)) {
+            Ok(timestamp) => timestamp.to_string(),
+            Err(_) => self.to_string(),
+        }
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Wall) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

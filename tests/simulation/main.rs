@@ -18,6 +18,7 @@ mod reading;
 mod refresh;
 mod survivor;
 mod switch_plan;
+mod switch_rules;
 mod switch_service;
 mod switching;
 mod tables;

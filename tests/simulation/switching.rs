@@ -41,7 +41,7 @@ pub fn text(number: u8, name: &str, site: &str, more: &str) -> String {
     )
 }
 
-const CORE: &str = "[node]\nname = \"core\"\nsite = \"core\"\nasn = 64500\nrouter-id = \"192.0.2.9\"\n\
+pub const CORE: &str = "[node]\nname = \"core\"\nsite = \"core\"\nasn = 64500\nrouter-id = \"192.0.2.9\"\n\
     [ospf]\n[ospf.interface.e1]\nnetwork = \"point-to-point\"\n[ospf.interface.e2]\nnetwork = \"point-to-point\"\n\
     [ospf.interface.e3]\nnetwork = \"point-to-point\"\n[ospf.interface.e4]\nnetwork = \"point-to-point\"\n";
 
