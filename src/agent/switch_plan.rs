@@ -10,7 +10,6 @@ use super::{Agent, check_text, ospf_reads, text};
 use crate::api::v1;
 use crate::group::Epoch;
 use crate::ospf::{Announced, Announcing, How};
-use crate::switch::{digest, joint_digest};
 use crate::types::{RouterId, Time};
 
 impl Agent {
@@ -59,7 +58,7 @@ impl Agent {
             sessions,
             prefixes,
         };
-        plan.digest = digest_of(&plan);
+        plan.digest = plan.computed_digest();
         plan
     }
 
@@ -68,9 +67,9 @@ impl Agent {
         plans: Vec<v1::SwitchPlan>,
         request: &v1::SwitchRequest,
     ) -> v1::PlanSwitchReply {
-        let digest = joint_digest(plans.iter().map(|plan| plan.digest.as_str()));
-        let request = v1::SwitchRequest { digest: String::new(), ..request.clone() };
-        v1::PlanSwitchReply { plans, digest, request: Some(request) }
+        let request = Some(v1::SwitchRequest { digest: String::new(), ..request.clone() });
+        let reply = v1::PlanSwitchReply { plans, digest: String::new(), request };
+        v1::PlanSwitchReply { digest: reply.computed_digest(), ..reply }
     }
 
     /// Where the routers of the area send the traffic: now, while the target is raised, and then.
@@ -226,13 +225,6 @@ fn is_all(some: &[String], all: &[String]) -> bool {
     some.len() == all.len() && some.iter().collect::<BTreeSet<_>>() == all.iter().collect()
 }
 
-/// Of all of the plan but the digest.
-fn digest_of(plan: &v1::SwitchPlan) -> String {
-    // The fields in the order of the message: the same plan is the same text.
-    let text = serde_json::to_vec(plan).unwrap_or_default();
-    digest(&[&text])
-}
-
 fn told_by_bgp(node: &v1::SwitchPlanNode) -> bool {
     let moments = node.announcements.iter().flat_map(|a| [&a.now, &a.raised, &a.then]);
     let mut exports = moments.flatten().flat_map(|moment| &moment.exports);
@@ -254,17 +246,6 @@ fn announced(moment: &v1::SwitchPlanMoment) -> Option<Announced> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_digest_covers_every_field_but_itself() {
-        let plan = v1::SwitchPlan { group: "payments".to_owned(), ..Default::default() };
-        let mut other = plan.clone();
-        other.nodes.push(v1::SwitchPlanNode::default());
-        assert_ne!(digest_of(&plan), digest_of(&other));
-        let sessions = v1::SwitchPlan { sessions: vec![String::new()], ..plan.clone() };
-        assert_ne!(digest_of(&plan), digest_of(&sessions));
-        assert_eq!(digest_of(&plan), digest_of(&plan.clone()));
-    }
 
     #[test]
     fn what_a_message_says_of_the_area_is_read_back() {

@@ -422,7 +422,7 @@ impl Control for Service {
         &self,
         request: Request<SwitchRequest>,
     ) -> Result<Response<PlanSwitchReply>, Status> {
-        switch::plan(request.into_inner()).map(Response::new)
+        self.switches.plan(request.into_inner()).map(Response::new)
     }
 
     async fn switch(

@@ -3,6 +3,7 @@
 #[path = "switch_plan.rs"]
 mod plan;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use shunt::api::v1::*;
@@ -20,9 +21,9 @@ type News = mpsc::UnboundedSender<Result<SwitchProgress, Status>>;
 pub struct Switches {
     pub asked: Arc<Mutex<Vec<SwitchRequest>>>,
     going: Arc<Mutex<Option<News>>>,
+    /// Something has changed since the first plan.
+    pub moved_on: Arc<AtomicBool>,
 }
-
-pub const DIGEST: &str = "911169ddaaf146aff539f58c26c489af3b892dff0fe283c1c264c65ae5aa59a2";
 
 fn of(group: &str) -> SwitchProgress {
     SwitchProgress {
@@ -152,7 +153,8 @@ impl Switches {
         let tell = |all: Vec<SwitchProgress>| {
             all.into_iter().for_each(|progress| news.send(Ok(progress)).unwrap());
         };
-        if !request.digest.is_empty() && request.digest != DIGEST {
+        let fresh = || self.plan(SwitchRequest { digest: String::new(), ..request.clone() });
+        if !request.digest.is_empty() && request.digest != fresh()?.digest {
             let text = "edge3 would announce 198.51.100.7/32 with med 50 now, not 0 as planned; nothing was changed";
             return Err(Status::aborted(text));
         }
@@ -198,34 +200,39 @@ impl Switches {
     }
 }
 
-pub fn plan(request: SwitchRequest) -> Result<PlanSwitchReply, Status> {
-    if request.to == "dc3" {
-        return Err(Status::not_found("no site `dc3`; did you mean `dc2`?"));
+impl Switches {
+    pub fn plan(&self, request: SwitchRequest) -> Result<PlanSwitchReply, Status> {
+        if request.to == "dc3" {
+            return Err(Status::not_found("no site `dc3`; did you mean `dc2`?"));
+        }
+        let groups = match request.act.as_str() {
+            "evacuate" => texts(&["payments", "reports"]),
+            _ => request.groups.clone(),
+        };
+        let plans = groups.iter().map(|group| SwitchPlan {
+            group: group.clone(),
+            from: text("dc1"),
+            to: text("dc2"),
+            epoch: if self.moved_on.load(Ordering::Relaxed) { 8 } else { 7 },
+            digest: String::new(),
+            prefixes: texts(&["198.51.100.7/32", "2001:db8:7::1/128"]),
+            nodes: plan::nodes(),
+            obstacles: match group.as_str() {
+                "sick" => texts(&["edge3: check web is down: status 503 instead of 200-299"]),
+                _ => Vec::new(),
+            },
+            exits: plan::exits(),
+            checks: plan::checks(),
+            sessions: texts(&[
+                "Traffic from BGP neighbors comes in by edge3 (dc2) instead of edge1, edge2 (dc1).",
+                "1 of 2 routers of the area send it to another exit.",
+            ]),
+        });
+        let plans = plans.map(|plan| SwitchPlan { digest: plan.computed_digest(), ..plan });
+        let (plans, digest) = (plans.collect(), String::new());
+        let reply = PlanSwitchReply { plans, digest, request: Some(request) };
+        Ok(PlanSwitchReply { digest: reply.computed_digest(), ..reply })
     }
-    let groups = match request.act.as_str() {
-        "evacuate" => texts(&["payments", "reports"]),
-        _ => request.groups.clone(),
-    };
-    let plans = groups.iter().map(|group| SwitchPlan {
-        group: group.clone(),
-        from: text("dc1"),
-        to: text("dc2"),
-        epoch: 7,
-        digest: text(DIGEST),
-        prefixes: texts(&["198.51.100.7/32", "2001:db8:7::1/128"]),
-        nodes: plan::nodes(),
-        obstacles: match group.as_str() {
-            "sick" => texts(&["edge3: check web is down: status 503 instead of 200-299"]),
-            _ => Vec::new(),
-        },
-        exits: plan::exits(),
-        checks: plan::checks(),
-        sessions: texts(&[
-            "Traffic from BGP neighbors comes in by edge3 (dc2) instead of edge1, edge2 (dc1).",
-            "1 of 2 routers of the area send it to another exit.",
-        ]),
-    });
-    Ok(PlanSwitchReply { plans: plans.collect(), digest: text(DIGEST), request: Some(request) })
 }
 
 pub fn in_progress() -> SwitchesReply {

@@ -1,9 +1,11 @@
 //! `shunt switch` and `shunt evacuate`: what is asked, what is told, how it ends.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::FromRawFd;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::atomic::Ordering;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -158,14 +160,13 @@ fn a_plan_file_is_carried_out_as_it_was_planned() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let asked = SwitchRequest {
         without: vec!["edge4".to_owned()],
-        digest: switch::DIGEST.to_owned(),
+        digest: written["digest"].as_str().unwrap().to_owned(),
         reason: "planned".to_owned(),
         ..request("payments")
     };
     assert_eq!(mock.switches.asked.lock().unwrap().pop(), Some(asked));
 
-    let stale = fs::read_to_string(&file).unwrap().replace("911169dd", "011169dd");
-    fs::write(&file, stale).unwrap();
+    mock.switches.moved_on.store(true, Ordering::Relaxed);
     let output = run(&mock.socket(), &["switch", "--plan", name, "--yes"]);
     assert_eq!((code(&output), stdout(&output).as_str()), (10, ""));
     assert!(stderr(&output).contains("not 0 as planned"), "{}", stderr(&output));
@@ -175,6 +176,11 @@ fn a_plan_file_is_carried_out_as_it_was_planned() {
     let output = run(&mock.socket(), &["evacuate", "--plan", name, "--yes"]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("planned for `shunt switch`"), "{}", stderr(&output));
+    let edited = fs::read_to_string(&file).unwrap().replace("\"med\": 55", "\"med\": 5");
+    fs::write(&file, edited).unwrap();
+    let output = run(&mock.socket(), &["switch", "--plan", name, "--yes"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("was changed since it was planned"), "{}", stderr(&output));
     fs::write(&file, "{}").unwrap();
     let output = run(&mock.socket(), &["switch", "--plan", name, "--yes"]);
     assert_eq!(code(&output), 2);
@@ -291,4 +297,44 @@ fn the_ledger_is_read_and_audited() {
     let output = run(nowhere, &["audit", "verify", name]);
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("line 3 was not written to its end"), "{}", stderr(&output));
+}
+
+/// A terminal: what is typed into the first end comes out of the second.
+fn terminal() -> (fs::File, fs::File) {
+    let (mut ours, mut its) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: both descriptors are written to before they are read, and nobody else has them.
+    unsafe {
+        assert_eq!(libc::openpty(&mut ours, &mut its, none, none.cast(), none.cast()), 0);
+        (fs::File::from_raw_fd(ours), fs::File::from_raw_fd(its))
+    }
+}
+
+#[test]
+fn on_a_terminal_the_plan_is_shown_and_the_answer_counts() {
+    let mock = Mock::start();
+    for (answer, exit) in [("y\n", 0), ("\n", 1), ("no\n", 1)] {
+        let (mut ours, its) = terminal();
+        ours.write_all(answer.as_bytes()).unwrap();
+        let child = command(&mock.socket(), &["switch", "payments", "--to", "dc2"])
+            .stdin(its.try_clone().unwrap())
+            .stderr(its)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), exit, "{answer:?}");
+        // With the other end closed the terminal ends with an error.
+        let mut shown = Vec::new();
+        let _ = ours.read_to_end(&mut shown);
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(shown.contains("Switch payments to dc2? [y/N]"), "{shown}");
+        assert!(shown.contains("edge3 at dc2"), "{shown}");
+        let asked = mock.switches.asked.lock().unwrap().pop();
+        // What was shown is what is carried out.
+        let digest = asked.map(|asked| asked.digest);
+        let planned = mock.switches.plan(request("payments")).unwrap().digest;
+        assert_eq!(digest, (exit == 0).then_some(planned), "{answer:?}");
+        assert_eq!(stdout(&output).contains("at dc2: committed"), exit == 0);
+    }
 }

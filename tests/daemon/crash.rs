@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use shunt::api::v1::GroupsRequest;
+use shunt::api::v1::{AuditRequest, GroupsRequest, HistoryRequest, LedgerEntry};
+use shunt::switch::ledger::Chain;
 use shunt::types::Rng;
 use tokio::time::timeout;
 
-use super::process::{Daemon, Home, address, node};
+use super::process::{Daemon, Home, address, eventually, node};
 
 const PREFIXES: usize = 8;
 
@@ -62,4 +63,39 @@ async fn no_acknowledged_order_is_lost_by_kill_9() {
         home = daemon.kill();
     }
     assert!(orders >= 30, "only {orders} orders in all lives");
+}
+
+/// What a kill in the middle of a line leaves: it is cut off and told, and what was written before is still the ledger.
+#[tokio::test]
+async fn a_torn_line_of_the_ledger_is_cut_off_and_told() {
+    let home = Home::new(&node(64500, address()));
+    let daemon = home.start().await;
+    let audit = async |daemon: &Daemon| {
+        daemon.client().await.audit(AuditRequest {}).await.unwrap().into_inner()
+    };
+    assert_eq!((audit(&daemon).await.entries, audit(&daemon).await.hash.as_str()), (0, ""));
+    let home = daemon.kill();
+    let (mut chain, mut text) = (Chain::default(), String::new());
+    for group in ["payments", "web"] {
+        let entry = LedgerEntry { group: group.to_owned(), ..LedgerEntry::default() };
+        let entry = serde_json::to_string(&entry).unwrap();
+        text.push_str(&chain.line(&entry));
+        chain = chain.with(&entry);
+    }
+    let torn = &text[..text.len() - 20];
+    std::fs::write(home.path().join("state/ledger"), torn).unwrap();
+    let daemon = home.start().await;
+    let told = async || daemon.log().contains("was not written to its end").then_some(());
+    eventually("it is told", told).await;
+    let found = audit(&daemon).await;
+    assert_eq!((found.entries, found.problem.as_str()), (1, ""), "{found:?}");
+    let mut history =
+        daemon.client().await.history(HistoryRequest::default()).await.unwrap().into_inner();
+    let entry = history.message().await.unwrap().unwrap();
+    assert_eq!((entry.group.as_str(), &entry.hash), ("payments", &found.hash));
+    assert_eq!(history.message().await.unwrap(), None);
+    // Whoever writes it while the daemon lives is found out.
+    std::fs::write(daemon.home().path().join("state/ledger"), "").unwrap();
+    let found = audit(&daemon).await;
+    assert!(found.problem.starts_with("line 1 is missing or another one"), "{found:?}");
 }

@@ -22,6 +22,7 @@ pub async fn follow(request: SwitchRequest, daemon: &Daemon, out: Output) -> Res
         seen: BTreeMap::new(),
         // To look at a switch, to approve or to abort it is not to have begun it.
         undoes: matches!(request.act.as_str(), "switch" | "evacuate" | "resume"),
+        is_undone: false,
         request,
         daemon,
         interrupts,
@@ -41,6 +42,8 @@ struct Following<'a> {
     seen: BTreeMap<(String, String), Seen>,
     /// Ctrl-C undoes it.
     undoes: bool,
+    /// It was told to.
+    is_undone: bool,
 }
 
 struct Seen {
@@ -63,7 +66,13 @@ impl Following<'_> {
             };
             let lost = "The switch goes on when its node is back; another node takes it over with `shunt switch resume`.";
             match message.map_err(|status| self.daemon.refused(&status).advise(lost))? {
-                Some(progress) => self.tell(&progress)?,
+                Some(progress) => {
+                    let is_new = self.tell(&progress)?;
+                    if is_new && self.is_undone && progress.ending.is_none() {
+                        // It had waited for its turn.
+                        self.abort(vec![progress.switch]).await?;
+                    }
+                }
                 None => return Ok(()),
             }
         }
@@ -82,7 +91,8 @@ impl Following<'_> {
         }
     }
 
-    fn tell(&mut self, progress: &SwitchProgress) -> Result<(), Failure> {
+    /// Whether nothing was heard of this switch before.
+    fn tell(&mut self, progress: &SwitchProgress) -> Result<bool, Failure> {
         let SwitchProgress { switch, group, from, to, ending, .. } = progress;
         let key = (group.clone(), switch.clone());
         let first = !self.seen.contains_key(&key);
@@ -93,7 +103,7 @@ impl Following<'_> {
             false => self.lines.print(progress, first, &mut self.out)?,
         }
         self.out.flush()?;
-        Ok(())
+        Ok(first)
     }
 
     /// Has it undone, if it is ours and was not told so already.
@@ -102,12 +112,17 @@ impl Following<'_> {
         if !std::mem::take(&mut self.undoes) {
             return Err(self.leave());
         }
+        self.is_undone = true;
         eprintln!("putting everything back; Ctrl-C once more leaves that to the nodes");
         let begun = self.unfinished().filter(|(_, switch)| !switch.is_empty());
         let mut groups: Vec<String> = begun.map(|(_, switch)| switch.clone()).collect();
         if groups.is_empty() && self.request.act == "switch" {
             groups.clone_from(&self.request.groups);
         }
+        self.abort(groups).await
+    }
+
+    async fn abort(&mut self, groups: Vec<String>) -> Result<(), Failure> {
         let request = SwitchRequest {
             act: "abort".to_owned(),
             groups,

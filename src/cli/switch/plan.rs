@@ -18,10 +18,17 @@ pub fn read(path: &Path) -> Result<PlanSwitchReply, Failure> {
         Failure::failed(format!("cannot read {}: {}", path.display(), plain(&error)))
     })?;
     let plan: Option<PlanSwitchReply> = serde_json::from_slice(&text).ok();
-    plan.filter(|plan| plan.request.is_some() && !plan.digest.is_empty()).ok_or_else(|| {
+    let plan = plan.filter(|plan| plan.request.is_some() && !plan.digest.is_empty());
+    let plan = plan.ok_or_else(|| {
         Failure::new(Exit::Usage, format!("{} is not a plan", path.display()))
             .advise("Write one with `shunt plan switch GROUP --to SITE --out FILE`.")
-    })
+    })?;
+    // It would show something else than what its digest stands for.
+    if plan.computed_digest() != plan.digest {
+        let message = format!("{} was changed since it was planned", path.display());
+        return Err(Failure::new(Exit::Usage, message).advise("Plan again."));
+    }
+    Ok(plan)
 }
 
 pub fn write(path: &Path, plan: &PlanSwitchReply) -> Result<(), Failure> {

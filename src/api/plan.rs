@@ -1,0 +1,42 @@
+use super::v1::{PlanSwitchReply, SwitchPlan};
+use crate::switch::{digest, joint_digest};
+
+impl SwitchPlan {
+    /// What `digest` is to be: of all but that.
+    pub fn computed_digest(&self) -> String {
+        let rest = SwitchPlan { digest: String::new(), ..self.clone() };
+        // The fields in the order of the message: the same plan is the same text.
+        digest(&[&serde_json::to_vec(&rest).unwrap_or_default()])
+    }
+}
+
+impl PlanSwitchReply {
+    /// What `digest` is to be.
+    pub fn computed_digest(&self) -> String {
+        let digests: Vec<String> = self.plans.iter().map(SwitchPlan::computed_digest).collect();
+        joint_digest(digests.iter().map(String::as_str))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1::SwitchPlanNode;
+
+    #[test]
+    fn a_digest_covers_every_field_but_itself() {
+        let plan = SwitchPlan { group: "payments".to_owned(), ..SwitchPlan::default() };
+        let digest = plan.computed_digest();
+        let same = SwitchPlan { digest: digest.clone(), ..plan.clone() };
+        assert_eq!(same.computed_digest(), digest);
+        let nodes = vec![SwitchPlanNode::default()];
+        assert_ne!(SwitchPlan { nodes, ..plan.clone() }.computed_digest(), digest);
+        let sessions = vec![String::new()];
+        assert_ne!(SwitchPlan { sessions, ..plan.clone() }.computed_digest(), digest);
+
+        let one = PlanSwitchReply { plans: vec![same.clone()], ..PlanSwitchReply::default() };
+        assert_eq!(one.computed_digest(), digest);
+        let two = PlanSwitchReply { plans: vec![same, plan], ..PlanSwitchReply::default() };
+        assert_ne!(two.computed_digest(), digest);
+    }
+}
