@@ -21,5 +21,6 @@ mod switch_plan;
 mod switch_rules;
 mod switch_service;
 mod switching;
+mod switching_random;
 mod tables;
 mod topology;

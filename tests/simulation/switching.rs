@@ -209,3 +209,37 @@ fn a_coordinator_that_dies_goes_on_when_it_is_back() {
     }
     assert!(endings[0] > 5 && endings[1] > 5, "{endings:?}");
 }
+
+/// A node that slept through a switch announces nothing that would take the traffic back, not for a moment.
+#[test]
+fn a_node_that_slept_through_a_switch_takes_nothing_back() {
+    let mut fleet = Fleet::new(3);
+    // Both of the old site, with what is on their disks.
+    for node in [0, 1] {
+        fleet.world.power_off(fleet.nodes[node]);
+    }
+    let request = SwitchRequest {
+        act: "switch".to_owned(),
+        groups: vec!["payments".to_owned()],
+        to: "dc2".to_owned(),
+        without: vec!["a1".to_owned(), "a2".to_owned()],
+        ..SwitchRequest::default()
+    };
+    fleet.world.run_for(Duration::from_secs(60));
+    let order = fleet.world.switch(fleet.nodes[2], request);
+    let ending = fleet.ends(2, order);
+    assert_eq!(ending.outcome, "committed", "{ending:?}");
+    for node in [0, 1] {
+        fleet.world.start(fleet.nodes[node]);
+    }
+    let core = fleet.core;
+    let stolen = |world: &World| {
+        world.kernel_routes(core).iter().any(|route| {
+            let hops = format!("{:?}", route.hops);
+            route.prefix == PAYMENTS.parse::<Prefix>().unwrap()
+                && (hops.contains("10.0.1.1") || hops.contains("10.0.2.1"))
+        })
+    };
+    assert!(!fleet.world.run_until(Duration::from_secs(30), stolen));
+    assert_eq!(fleet.announced(), [100, 100, 200, 200]);
+}
