@@ -14,7 +14,7 @@ use crate::group::{Epoch, Placed};
 use crate::types::{Preference, Time};
 
 /// From one exchange with a node to the next.
-const EVERY: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(10);
 /// The same while it does not answer.
 const AGAIN: Duration = Duration::from_secs(1);
 /// A node that has just started does not wait for longer before it believes what it knows.
@@ -127,6 +127,13 @@ impl Agent {
             let placements = Some(self.known_placements());
             let message = v1::FleetRequest { placements, call: None };
             self.ask_node(&node.clone(), Asked::Placements { node }, message);
+        }
+    }
+
+    /// A node may have missed something: it is told at once.
+    pub(super) fn exchange_soon(&mut self, node: &str, now: Time) {
+        if let Some(at) = self.switching.calls.exchanges.get_mut(node) {
+            *at = now;
         }
     }
 

@@ -7,16 +7,24 @@ use tonic::{Code, Status};
 use super::text::micros;
 use crate::api::v1;
 use crate::group::{Epoch, Lock};
-use crate::switch::{Answer, Facts, Failure, Order, Request};
+use crate::switch::{Answer, Facts, Failure, Request, Transaction};
 use crate::types::{Preference, Wall};
 
-pub(super) fn call(order: &Order, owner: &str, reason: &str, wanted: &Request) -> v1::FleetCall {
+pub(super) fn call(
+    transaction: &Transaction,
+    owner: &str,
+    reason: &str,
+    wanted: &Request,
+) -> v1::FleetCall {
+    let order = transaction.order();
     let mut call = v1::FleetCall {
         switch: order.switch.clone(),
         term: order.term,
         group: order.group.clone(),
         owner: owner.to_owned(),
         reason: reason.to_owned(),
+        epoch: transaction.epoch().0,
+        site: transaction.to().to_owned(),
         ..Default::default()
     };
     call.wanted = match wanted {
@@ -24,8 +32,8 @@ pub(super) fn call(order: &Order, owner: &str, reason: &str, wanted: &Request) -
             call.site = order.to.clone();
             "survey"
         }
-        Request::Prepare { epoch, to, lasts } => {
-            (call.epoch, call.site, call.lasts_us) = (epoch.0, to.clone(), micros(*lasts));
+        Request::Prepare { lasts } => {
+            call.lasts_us = micros(*lasts);
             "prepare"
         }
         Request::Hold { lasts } => {
@@ -36,14 +44,8 @@ pub(super) fn call(order: &Order, owner: &str, reason: &str, wanted: &Request) -
             call.over = over.0.into();
             "raise"
         }
-        Request::See { site } => {
-            call.site = site.clone();
-            "see"
-        }
-        Request::Probe { site } => {
-            call.site = site.clone();
-            "probe"
-        }
+        Request::See { .. } => "see",
+        Request::Probe { .. } => "probe",
         Request::Lower => "lower",
         Request::Release => "release",
         Request::Commit => "commit",
@@ -57,7 +59,7 @@ pub(super) fn request(call: &v1::FleetCall) -> Result<Request, Status> {
     let lasts = Duration::from_micros(call.lasts_us);
     Ok(match call.wanted.as_str() {
         "survey" => Request::Survey,
-        "prepare" => Request::Prepare { epoch: Epoch(call.epoch), to: call.site.clone(), lasts },
+        "prepare" => Request::Prepare { lasts },
         "hold" => Request::Hold { lasts },
         "raise" => {
             Request::Raise { over: preference(call.over).map_err(Status::invalid_argument)? }

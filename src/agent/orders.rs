@@ -185,13 +185,13 @@ impl Orders {
         self.requested.placement(group).cloned().unwrap_or_default()
     }
 
-    /// Enters where a group is. Gives the version and text to be stored.
+    /// Enters where a group is, and waits so long for neighbours that have to know of it. Gives the version and text to be stored.
     pub fn place(
         &mut self,
         order: OrderId,
         group: &str,
         placed: Placed,
-        timeout: Duration,
+        timeout: Option<Duration>,
         now: Time,
     ) -> Result<(u64, String), tonic::Status> {
         self.has_room()?;
@@ -204,8 +204,8 @@ impl Orders {
             intents: self.requested.clone(),
             target: Target::Group(group.to_owned()),
             arrived: now,
-            wait: true,
-            timeout,
+            wait: timeout.is_some(),
+            timeout: timeout.unwrap_or_default(),
         });
         Ok((self.version, self.requested.to_text()))
     }

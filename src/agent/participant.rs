@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::fleet::Asker;
 use super::{Agent, OrderId, fleet_messages};
 use crate::api::v1;
-use crate::group::{Because, Epoch, Intent, Lock, Move, Placed, Refused, Target};
+use crate::group::{Because, Epoch, Intent, Move, Mover, Placed, Refused, Target};
 use crate::switch::{Facts, Request};
 use crate::types::{Preference, Time};
 
@@ -106,11 +106,7 @@ impl Agent {
                 self.begin_probe(asker, &group, &site, now);
                 return Ok(None);
             }
-            Request::Prepare { epoch, to, lasts } => {
-                let until = self.wall(now) + lasts.min(LONGEST_LOCK);
-                let (switch, term) = (call.switch.clone(), call.term);
-                Move::Prepare(Lock { switch, term, epoch, to, until })
-            }
+            Request::Prepare { lasts } => Move::Prepare(self.wall(now) + lasts.min(LONGEST_LOCK)),
             Request::Raise { over } => Move::Raise(self.more_than(over)?),
             Request::Lower => Move::Lower,
             Request::Commit => Move::Commit,
@@ -143,9 +139,17 @@ impl Agent {
             Move::Raise(preference) => Some(*preference),
             _ => None,
         };
+        // Of the others, nobody's choice depends on it.
+        let waits = matches!(wanted, Move::Raise(_) | Move::Lower).then_some(MOVE);
         let wall = self.wall(now);
         let before = self.orders.requested_placement(&call.group);
-        let placement = before.moved(&call.switch, call.term, wanted, wall).map_err(|refused| {
+        let by = Mover {
+            switch: call.switch.clone(),
+            term: call.term,
+            epoch: Epoch(call.epoch),
+            to: call.site.clone(),
+        };
+        let placement = before.moved(&by, wanted, wall).map_err(|refused| {
             let text = refused.to_string();
             match refused {
                 Refused::Superseded => tonic::Status::aborted(text),
@@ -163,7 +167,7 @@ impl Agent {
         // The driver counts from the other end.
         let order = OrderId(u64::MAX - participant.orders);
         let placed = Placed { placement, owner, reason, since };
-        let (version, text) = self.orders.place(order, &call.group, placed, MOVE, now)?;
+        let (version, text) = self.orders.place(order, &call.group, placed, waits, now)?;
         let mut vantage = None;
         match call.wanted.as_str() {
             "prepare" => self.watch_service(&call.group, &call.switch, now),

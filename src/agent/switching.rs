@@ -258,11 +258,11 @@ impl Agent {
                 self.write_journal(switch, step, back);
                 self.tell(switch, step, "begun", Duration::ZERO, String::new());
             }
-            Wanted::Ask { node, request, wanted } => {
+            Wanted::Ask { node, request, wanted, .. } => {
                 let Some(coordinated) = self.switching.coordinated.get(switch) else { return };
                 let Journal { owner, reason, .. } = &coordinated.journal;
-                let order = coordinated.transaction.order();
-                let call = Some(fleet_messages::call(order, owner, reason, &wanted));
+                let transaction = &coordinated.transaction;
+                let call = Some(fleet_messages::call(transaction, owner, reason, &wanted));
                 let asked =
                     Asked::Step { switch: switch.to_owned(), node: node.clone(), request, wanted };
                 self.ask_node(&node, asked, v1::FleetRequest { call, placements: None });
@@ -339,6 +339,8 @@ impl Agent {
                 let of = |one: &Lingering| one.call.switch == switch && one.node == node;
                 if heard {
                     self.switching.lingering.retain(|one| !of(one));
+                    // It may not have taken part at all.
+                    self.exchange_soon(&node, now);
                 }
             }
         }
@@ -361,8 +363,14 @@ impl Agent {
             let (version, text) = self.orders.journal(switch, None);
             self.actions.push_back(Action::StoreIntents { version, text });
         }
-        if let Ending::Committed { unheard } | Ending::RolledBack { unheard, .. } = &ending {
-            self.linger(&coordinated, unheard, now);
+        match &ending {
+            Ending::Committed { unheard } | Ending::RolledBack { unheard, .. } => {
+                self.linger(&coordinated, unheard, &Request::Commit, now);
+            }
+            Ending::Refused { unheard, .. } => {
+                self.linger(&coordinated, unheard, &Request::Abort, now);
+            }
+            Ending::TakenOver | Ending::Surveyed { .. } => {}
         }
         let Coordinated { transaction, journal, began, mut followers, steps, vantages, .. } =
             coordinated;
@@ -370,7 +378,7 @@ impl Agent {
         let (outcome, why, unheard) = match &ending {
             Ending::Committed { unheard } => ("committed", String::new(), unheard.clone()),
             Ending::RolledBack { why, unheard } => ("rolled-back", why.clone(), unheard.clone()),
-            Ending::Refused { why, .. } => ("refused", why.clone(), BTreeSet::new()),
+            Ending::Refused { why, unheard, .. } => ("refused", why.clone(), unheard.clone()),
             Ending::TakenOver => {
                 let why = "another coordinator has taken it over".to_owned();
                 ("taken-over", why, BTreeSet::new())
@@ -449,12 +457,18 @@ impl Agent {
         });
     }
 
-    fn linger(&mut self, coordinated: &Coordinated, unheard: &BTreeSet<String>, now: Time) {
+    fn linger(
+        &mut self,
+        coordinated: &Coordinated,
+        unheard: &BTreeSet<String>,
+        last: &Request,
+        now: Time,
+    ) {
         let Journal { owner, reason, .. } = &coordinated.journal;
         let order = coordinated.transaction.order();
         let until = now + order.deadline + TO_GO_BACK;
         for node in unheard {
-            let call = fleet_messages::call(order, owner, reason, &Request::Commit);
+            let call = fleet_messages::call(&coordinated.transaction, owner, reason, last);
             let one = Lingering { node: node.clone(), call, at: now + AGAIN, until };
             self.switching.lingering.push(one);
         }

@@ -66,5 +66,5 @@ pub use lowering::{Cause, Counted, Lowered, lower};
 pub use mapping::{Mapped, Mapping, NotMonotonic};
 pub use mark::{Mark, SiteId};
 pub use nearest::nearest;
-pub use placement::{Epoch, Lock, Move, Outbid, Placed, Placement, Refused, bases};
+pub use placement::{Epoch, Lock, Move, Mover, Outbid, Placed, Placement, Refused, bases};
 pub use withdrawal::{Decision, Elsewhere, Wish, Withdrawal};

@@ -84,11 +84,20 @@ pub struct Lock {
     pub until: Wall,
 }
 
+/// Whose move it is: of this switch, by its coordinator of that term, on the way to that site with that epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mover {
+    pub switch: String,
+    pub term: u32,
+    pub epoch: Epoch,
+    pub to: String,
+}
+
 /// What the coordinator of a switch wants of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Move {
-    /// Take the lock. The same switch may take it again, with a later end, term or epoch.
-    Prepare(Lock),
+    /// Take the lock until then. The same switch may take it again, with a later end, term or epoch.
+    Prepare(Wall),
     /// Announce so much, with the epoch of the lock.
     Raise(Preference),
     /// Go by the target of the lock, and keep it.
@@ -143,27 +152,23 @@ impl Placement {
         bases(group, Some(self))
     }
 
-    /// What it is after a move of the switch `switch`, by its coordinator of term `term`.
-    pub fn moved(
-        &self,
-        switch: &str,
-        term: u32,
-        wanted: Move,
-        now: Wall,
-    ) -> Result<Placement, Refused> {
+    /// What it is after a move.
+    pub fn moved(&self, by: &Mover, wanted: Move, now: Wall) -> Result<Placement, Refused> {
         let mut moved = self.clone();
-        if let Move::Prepare(lock) = wanted {
+        let lock = |until| {
+            let Mover { switch, term, epoch, to } = by.clone();
+            Lock { switch, term, epoch, to, until }
+        };
+        if let Move::Prepare(until) = wanted {
             moved = self.over(now).unwrap_or(moved);
-            moved.lock = Some(moved.admit(lock)?);
+            moved.lock = Some(moved.admit(lock(until))?);
             return Ok(moved);
         }
-        let Some(lock) = self.lock.as_ref().filter(|lock| lock.switch == switch) else {
+        let Some(known) = self.lock.as_ref().filter(|lock| lock.switch == by.switch) else {
             return Err(Refused::NotLocked);
         };
-        if term < lock.term {
-            return Err(Refused::Superseded);
-        }
-        let lock = Lock { term, ..lock.clone() };
+        // Who has missed that the switch goes back does so now.
+        let lock = self.admit(lock(known.until))?;
         moved.lock = Some(lock.clone());
         match wanted {
             // Done with above.
@@ -268,25 +273,26 @@ mod tests {
         Group { base: base.into(), ..Group::default() }
     }
 
-    fn lock(epoch: u32, to: &str) -> Lock {
-        Lock {
-            switch: "a".to_owned(),
-            term: 1,
-            epoch: Epoch(epoch),
-            to: to.to_owned(),
-            until: LATER,
-        }
-    }
-
     fn settled(epoch: u32, site: &str) -> Placement {
         Placement { epoch: Epoch(epoch), site: Some(site.to_owned()), ..Placement::default() }
     }
 
-    /// What becomes of `placement` by one move after the other, all of switch `a` and term 1.
-    fn after(placement: &Placement, moves: impl IntoIterator<Item = Move>) -> Placement {
-        let step = |placement: Placement, wanted| placement.moved("a", 1, wanted, NOW).unwrap();
+    /// Of switch `a`, and its first coordinator.
+    fn by(epoch: u32, to: &str) -> Mover {
+        Mover { switch: "a".to_owned(), term: 1, epoch: Epoch(epoch), to: to.to_owned() }
+    }
+
+    /// What becomes of `placement` by one move after the other.
+    fn after(
+        placement: &Placement,
+        by: &Mover,
+        moves: impl IntoIterator<Item = Move>,
+    ) -> Placement {
+        let step = |placement: Placement, wanted| placement.moved(by, wanted, NOW).unwrap();
         moves.into_iter().fold(placement.clone(), step)
     }
+
+    const PREPARE: Move = Move::Prepare(LATER);
 
     #[test]
     fn the_site_of_a_group_has_the_best_base_and_the_others_keep_their_order() {
@@ -302,78 +308,93 @@ mod tests {
 
     #[test]
     fn a_switch_goes_from_lock_to_commit() {
-        let source = after(&Placement::default(), [Move::Prepare(lock(1, "dc2"))]);
+        let forth = by(1, "dc2");
+        let source = after(&Placement::default(), &forth, [PREPARE]);
         assert_eq!((source.shown().0, source.bases(&group())), (Epoch(0), group().base));
-        let source = after(&source, [Move::Lower]);
+        let source = after(&source, &forth, [Move::Lower]);
         assert_eq!((source.shown().0, source.bases(&group())["dc1"]), (Epoch(1), Preference(100)));
-        assert_eq!(after(&source, [Move::Commit]), settled(1, "dc2"));
+        assert_eq!(after(&source, &forth, [Move::Commit]), settled(1, "dc2"));
 
-        let raise = [Move::Prepare(lock(1, "dc2")), Move::Raise(Preference(201))];
-        let target = after(&Placement::default(), raise);
+        let raise = [PREPARE, Move::Raise(Preference(201))];
+        let target = after(&Placement::default(), &forth, raise);
         assert_eq!((target.epoch, target.shown().0), (Epoch(0), Epoch(1)));
-        assert_eq!(after(&target, [Move::Commit]), settled(1, "dc2"));
-        assert_eq!(target.moved("a", 1, Move::Abort, NOW), Err(Refused::Raised));
-        let locked = after(&Placement::default(), [Move::Prepare(lock(1, "dc2"))]);
-        assert_eq!(after(&locked, [Move::Abort]), Placement::default());
+        assert_eq!(after(&target, &forth, [Move::Commit]), settled(1, "dc2"));
+        assert_eq!(target.moved(&forth, Move::Abort, NOW), Err(Refused::Raised));
+        let locked = after(&Placement::default(), &forth, [PREPARE]);
+        assert_eq!(after(&locked, &forth, [Move::Abort]), Placement::default());
     }
 
     #[test]
     fn rolling_back_raises_the_source_before_the_target_is_lowered() {
-        let (forth, back) = (|| Move::Prepare(lock(1, "dc2")), || Move::Prepare(lock(2, "dc1")));
-        let raised = after(&Placement::default(), [forth(), Move::Raise(Preference(201)), back()]);
+        let (forth, back) = (by(1, "dc2"), by(2, "dc1"));
+        let raised = after(&Placement::default(), &forth, [PREPARE, Move::Raise(Preference(201))]);
+        let raised = after(&raised, &back, [PREPARE]);
         assert_eq!(raised.raised.as_ref().map(|raised| raised.preference), Some(Preference(201)));
         assert_eq!(raised.shown().0, Epoch(1), "until it is lowered");
-        assert_eq!(after(&raised, [Move::Lower, Move::Commit]), settled(2, "dc1"));
-        let lowered = after(&Placement::default(), [forth(), Move::Lower, back()]);
-        let source = after(&lowered, [Move::Raise(Preference(202))]);
+        assert_eq!(after(&raised, &back, [Move::Lower, Move::Commit]), settled(2, "dc1"));
+        let lowered = after(&Placement::default(), &forth, [PREPARE, Move::Lower]);
+        let source = after(&lowered, &back, [PREPARE, Move::Raise(Preference(202))]);
         assert_eq!(source.shown().0, Epoch(2));
-        assert_eq!(after(&source, [Move::Commit]), settled(2, "dc1"));
+        assert_eq!(after(&source, &back, [Move::Commit]), settled(2, "dc1"));
+    }
+
+    /// Its disk was full when the others were told.
+    #[test]
+    fn who_missed_the_way_back_does_not_go_on_forth() {
+        let (forth, back) = (by(1, "dc2"), by(2, "dc1"));
+        let raised = after(&Placement::default(), &forth, [PREPARE, Move::Raise(Preference(201))]);
+        let lowered = after(&raised, &back, [Move::Lower]);
+        assert_eq!((lowered.epoch, lowered.site.as_deref()), (Epoch(2), Some("dc1")));
+        // And what was on its way meanwhile is of yesterday.
+        assert_eq!(lowered.moved(&forth, Move::Commit, NOW), Err(Refused::Superseded));
     }
 
     #[test]
     fn a_lock_keeps_others_off_until_its_end() {
-        let locked = after(&settled(3, "dc2"), [Move::Prepare(lock(4, "dc1"))]);
-        let other = || Lock { switch: "b".to_owned(), ..lock(4, "dc3") };
-        let refused = locked.moved("b", 1, Move::Prepare(other()), NOW);
-        let text = refused.unwrap_err().to_string();
+        let locked = after(&settled(3, "dc2"), &by(4, "dc1"), [PREPARE]);
+        let other = Mover { switch: "b".to_owned(), ..by(4, "dc3") };
+        let text = locked.moved(&other, PREPARE, NOW).unwrap_err().to_string();
         assert_eq!(
             text,
             "switch a to dc1 is in progress, until 1970-01-01T00:01:00.000000Z at most"
         );
-        assert_eq!(locked.moved("b", 1, Move::Lower, NOW), Err(Refused::NotLocked));
-        let taken = locked.moved("b", 1, Move::Prepare(other()), LATER).unwrap();
-        assert_eq!(taken.lock, Some(other()));
+        assert_eq!(locked.moved(&other, Move::Lower, NOW), Err(Refused::NotLocked));
+        let taken = locked.moved(&other, PREPARE, LATER).unwrap();
+        assert_eq!(
+            taken.lock.map(|lock| (lock.switch, lock.to)),
+            Some(("b".to_owned(), "dc3".to_owned()))
+        );
     }
 
     #[test]
     fn who_takes_over_a_switch_supersedes_its_coordinator() {
-        let locked = after(&Placement::default(), [Move::Prepare(lock(1, "dc2"))]);
-        let second = Lock { term: 2, ..lock(1, "dc2") };
-        let taken = locked.moved("a", 2, Move::Prepare(second), NOW).unwrap();
-        assert_eq!(taken.moved("a", 1, Move::Lower, NOW), Err(Refused::Superseded));
-        let again = taken.moved("a", 1, Move::Prepare(lock(1, "dc2")), NOW);
-        assert_eq!(again, Err(Refused::Superseded));
-        assert_eq!(taken.moved("a", 2, Move::Commit, NOW), Ok(settled(1, "dc2")));
+        let first = by(1, "dc2");
+        let locked = after(&Placement::default(), &first, [PREPARE]);
+        let second = Mover { term: 2, ..first.clone() };
+        let taken = locked.moved(&second, PREPARE, NOW).unwrap();
+        assert_eq!(taken.moved(&first, Move::Lower, NOW), Err(Refused::Superseded));
+        assert_eq!(taken.moved(&first, PREPARE, NOW), Err(Refused::Superseded));
+        assert_eq!(taken.moved(&second, Move::Commit, NOW), Ok(settled(1, "dc2")));
     }
 
     #[test]
     fn an_epoch_is_used_once() {
-        let placement = settled(3, "dc2");
-        let refused = placement.moved("a", 1, Move::Prepare(lock(3, "dc1")), NOW);
+        let refused = settled(3, "dc2").moved(&by(3, "dc1"), PREPARE, NOW);
         assert_eq!(refused, Err(Refused::Stale { known: Epoch(3), wanted: Epoch(3) }));
     }
 
     #[test]
     fn a_lock_that_ends_alone_leaves_what_was_raised() {
-        let locked = after(&settled(3, "dc1"), [Move::Prepare(lock(4, "dc2"))]);
+        let forth = by(4, "dc2");
+        let locked = after(&settled(3, "dc1"), &forth, [PREPARE]);
         assert_eq!(locked.over(NOW), None);
         assert_eq!(locked.over(LATER), Some(settled(3, "dc1")));
-        let raised = after(&locked, [Move::Raise(Preference(201))]);
+        let raised = after(&locked, &forth, [Move::Raise(Preference(201))]);
         assert_eq!(raised.over(LATER), Some(settled(4, "dc2")));
-        let lowered = after(&locked, [Move::Lower]);
+        let lowered = after(&locked, &forth, [Move::Lower]);
         assert_eq!(lowered.over(LATER), Some(settled(4, "dc2")));
         // The way back was prepared, and this node heard no more of it.
-        let back = after(&raised, [Move::Prepare(lock(5, "dc1"))]);
+        let back = after(&raised, &by(5, "dc1"), [PREPARE]);
         assert_eq!(back.over(LATER), Some(settled(4, "dc2")), "and it will hear of 5");
     }
 
@@ -394,7 +415,7 @@ mod tests {
 
     #[test]
     fn the_switch_that_a_node_takes_part_in_is_no_news() {
-        let locked = after(&settled(3, "dc1"), [Move::Prepare(lock(4, "dc2"))]);
+        let locked = after(&settled(3, "dc1"), &by(4, "dc2"), [PREPARE]);
         assert_eq!(locked.hear(&group(), Epoch(4), "dc2"), None);
         assert_eq!(locked.hear(&group(), Epoch(5), "dc3"), Some(settled(5, "dc3")));
         let over = locked.over(LATER).unwrap();

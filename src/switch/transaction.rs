@@ -48,8 +48,6 @@ pub enum Request {
     Survey,
     /// Takes the lock for so long from its arrival.
     Prepare {
-        epoch: Epoch,
-        to: String,
         lasts: Duration,
     },
     /// Delays new connections, for so long at most.
@@ -140,6 +138,9 @@ pub enum Action {
         node: String,
         request: RequestId,
         wanted: Request,
+        /// Of the way that it is on, and where that leads.
+        epoch: Epoch,
+        to: String,
     },
     /// The answer is not wanted any more.
     Forget {
@@ -162,8 +163,8 @@ pub enum Action {
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Nothing was changed. `locked`: as another switch of the group is in progress.
-    Refused { why: String, locked: bool },
+    /// Nothing was changed. `locked`: as another switch of the group is in progress. `unheard` may keep the lock to its end.
+    Refused { why: String, locked: bool, unheard: BTreeSet<String> },
     /// The group is at the target. `unheard` have not said so.
     Committed { unheard: BTreeSet<String> },
     /// The group is where it was.
@@ -384,8 +385,8 @@ impl Transaction {
 }
 
 impl Transaction {
-    /// The site that this way leads to.
-    fn to(&self) -> &str {
+    /// The site that its way leads to.
+    pub fn to(&self) -> &str {
         match self.way {
             Way::Forth => &self.order.to,
             Way::Back(_) => &self.from,
@@ -429,7 +430,7 @@ impl Transaction {
         Some(match self.step {
             Step::Gates | Step::Before | Step::After => return None,
             Step::Survey => Request::Survey,
-            Step::Prepare => Request::Prepare { epoch: self.epoch, to: to(), lasts },
+            Step::Prepare => Request::Prepare { lasts },
             Step::Hold if self.order.hold => Request::Hold { lasts },
             Step::Raise if is_target => Request::Raise { over: self.highest },
             Step::See | Step::SeeAlone => Request::See { site: to() },
@@ -446,7 +447,8 @@ impl Transaction {
         self.next += 1;
         let request = RequestId(self.next);
         self.waiting.insert(node.clone(), Waiting::Asked(request));
-        self.actions.push_back(Action::Ask { node, request, wanted });
+        let (epoch, to) = (self.epoch, self.to().to_owned());
+        self.actions.push_back(Action::Ask { node, request, wanted, epoch, to });
     }
 
     fn answered(
@@ -559,7 +561,9 @@ impl Transaction {
         let unheard = std::mem::take(&mut self.unheard);
         let ending = match std::mem::replace(&mut self.way, Way::Forth) {
             Way::Forth => Ending::Committed { unheard },
-            Way::Back(why) if self.step == Step::Abort => Ending::Refused { why, locked: false },
+            Way::Back(why) if self.step == Step::Abort => {
+                Ending::Refused { why, locked: false, unheard }
+            }
             Way::Back(why) => Ending::RolledBack { why, unheard },
         };
         self.finish(ending);
@@ -567,7 +571,7 @@ impl Transaction {
 
     fn refuse(&mut self, why: String) {
         let locked = self.facts.values().any(|facts| facts.lock.is_some());
-        self.finish(Ending::Refused { why, locked });
+        self.finish(Ending::Refused { why, locked, unheard: BTreeSet::new() });
     }
 
     fn finish(&mut self, ending: Ending) {

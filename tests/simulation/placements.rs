@@ -62,6 +62,8 @@ impl Sites {
             term: 1,
             group: "payments".to_owned(),
             owner: "alice".to_owned(),
+            epoch: 1,
+            site: "dc2".to_owned(),
             wanted: wanted.to_owned(),
             ..call
         };
@@ -76,9 +78,9 @@ impl Sites {
         assert!(answer.is_ok(), "{answer:?}");
     }
 
-    fn prepare(&mut self, site: usize, epoch: u32, seconds: u64) {
-        let (to, lasts_us) = ("dc2".to_owned(), seconds * 1_000_000);
-        self.goes(site, "prepare", FleetCall { epoch, site: to, lasts_us, ..FleetCall::default() });
+    fn prepare(&mut self, site: usize, seconds: u64) {
+        let lasts_us = seconds * 1_000_000;
+        self.goes(site, "prepare", FleetCall { lasts_us, ..FleetCall::default() });
     }
 
     fn raise(&mut self, site: usize) {
@@ -105,7 +107,7 @@ fn a_switch_goes_from_site_to_site() {
     let mut sites = Sites::new(1);
     assert_eq!(sites.announced(), [200, 100]);
     for site in [0, 1] {
-        sites.prepare(site, 1, 60);
+        sites.prepare(site, 60);
     }
     assert_eq!(sites.announced(), [200, 100]);
     sites.raise(1);
@@ -128,7 +130,7 @@ fn who_is_not_told_hears_of_it_within_a_second() {
     let mut sites = Sites::new(2);
     sites.world.cut(sites.link);
     sites.world.run_for(Duration::from_secs(60));
-    sites.prepare(1, 1, 60);
+    sites.prepare(1, 60);
     sites.raise(1);
     sites.goes(1, "commit", FleetCall::default());
     assert_eq!(sites.announced(), [200, 200], "neither sees the other");
@@ -152,7 +154,7 @@ fn who_is_not_told_hears_of_it_within_a_second() {
 fn a_lock_that_nobody_ends_ends_by_itself() {
     let mut sites = Sites::new(3);
     for site in [0, 1] {
-        sites.prepare(site, 1, 10);
+        sites.prepare(site, 10);
     }
     sites.raise(1);
     sites.world.run_for(Duration::from_secs(15));

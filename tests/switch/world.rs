@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use shunt::group::{Epoch, Group, Lock, Move, Placement};
+use shunt::group::{Epoch, Group, Move, Mover, Placement};
 use shunt::switch::{
     Action, Answer, Ending, Event, Facts, Failure, Member, Order, Request, RequestId, Step,
     Transaction,
@@ -41,7 +41,7 @@ pub struct Call {
 }
 
 enum Message {
-    Request(Call, u32, Request),
+    Request(Call, Mover, Request),
     Answer(Call, Result<Answer, Failure>),
     /// What a node announces.
     Route(&'static str, &'static str, (Preference, Epoch, Option<String>)),
@@ -306,10 +306,10 @@ impl World {
                     self.nodes.get_mut(to).unwrap().sees.insert(from, route);
                 }
             }
-            Message::Request(call, term, request) => {
+            Message::Request(call, by, request) => {
                 let on = self.coordinators[&call.switch].on;
                 if self.reach(on, call.node) {
-                    self.serve(call, term, request);
+                    self.serve(call, &by, request);
                 }
             }
             Message::Answer(call, result) => {
@@ -328,14 +328,13 @@ impl World {
         }
     }
 
-    fn serve(&mut self, call: Call, term: u32, request: Request) {
+    fn serve(&mut self, call: Call, by: &Mover, request: Request) {
         let wall = self.wall();
         let announced = self.announced(call.node).0;
         let answers = self.answers;
         let node = self.nodes.get_mut(call.node).unwrap();
         let refused = |text: &str| Err(Failure::Refused(text.to_owned()));
-        let switch = call.switch.clone();
-        let mut go = |wanted: Move| match node.placement.moved(&switch, term, wanted, wall) {
+        let mut go = |wanted: Move| match node.placement.moved(by, wanted, wall) {
             Ok(placement) => {
                 node.placement = placement;
                 Ok(Answer::Done)
@@ -356,10 +355,7 @@ impl World {
                 }))
             }
             Request::Prepare { .. } if node.refuses == Some(Step::Prepare) => refused("no"),
-            Request::Prepare { epoch, to, lasts } => {
-                let lock = Lock { switch: switch.clone(), term, epoch, to, until: wall + lasts };
-                go(Move::Prepare(lock))
-            }
+            Request::Prepare { lasts } => go(Move::Prepare(wall + lasts)),
             Request::Raise { .. } if node.refuses == Some(Step::Raise) => refused("no"),
             Request::Raise { over } => {
                 let preference = Preference(over.0 + 1);
@@ -405,12 +401,13 @@ impl World {
                         coordinator.steps.push(step);
                         coordinator.journal = Some((step, back));
                     }
-                    Action::Ask { node, request, wanted } => {
+                    Action::Ask { node, request, wanted, epoch, to } => {
                         let (node, _) = self.nodes.get_key_value(node.as_str()).unwrap();
                         let call = Call { switch: switch.clone(), node, request };
                         coordinator.requests += 1;
                         coordinator.given_up.push((now + PATIENCE, call.clone()));
-                        asked.push((call, wanted));
+                        let by = Mover { switch: switch.clone(), term, epoch, to };
+                        asked.push((call, by, wanted));
                     }
                     Action::Forget { node, request } => {
                         let is = |call: &Call| call.node == node && call.request == request;
@@ -436,8 +433,8 @@ impl World {
             if coordinator.ending.is_some() {
                 coordinator.transaction = None;
             }
-            for (call, wanted) in asked {
-                self.later(Message::Request(call, term, wanted));
+            for (call, by, wanted) in asked {
+                self.later(Message::Request(call, by, wanted));
             }
         }
     }
