@@ -179,19 +179,21 @@ impl Agent {
         let shown = all.filter_map(|(group, placed)| {
             let (epoch, site) = placed.placement.shown();
             let (group, site) = (group.to_owned(), site?.to_owned());
-            Some(v1::FleetPlacement { group, epoch: epoch.0, site })
+            let over = placed.placement.lock.is_none();
+            Some(v1::FleetPlacement { group, epoch: epoch.0, site, over })
         });
         v1::FleetPlacements { placements: shown.collect() }
     }
 
     fn hear_placements(&mut self, node: &str, theirs: v1::FleetPlacements, now: Time) {
         self.switching.calls.heard.insert(node.to_owned());
-        for v1::FleetPlacement { group, epoch, site } in theirs.placements {
+        for v1::FleetPlacement { group, epoch, site, over } in theirs.placements {
             let Some(configured) = self.config.groups.get(&group) else { continue };
             let before = self.orders.in_force().placement(&group).cloned().unwrap_or_default();
             if !configured.base.contains_key(&site) {
                 continue;
             }
+            let before = if over { before.without_lock(Epoch(epoch)) } else { before };
             if let Some(placement) = before.hear(configured, Epoch(epoch), &site) {
                 let owner = format!("heard from node {node}");
                 let text = format!("{owner}: {}", at(&placement));

@@ -223,6 +223,16 @@ impl Placement {
         Some(over)
     }
 
+    /// As it would be without having taken part in the switch of this epoch, which is over for another node: its coordinator
+    /// had come to the commit, whether it could tell us or not.
+    pub fn without_lock(mut self, epoch: Epoch) -> Placement {
+        if self.lock.as_ref().is_some_and(|lock| lock.epoch <= epoch) {
+            self.lock = None;
+            self.raised.take_if(|raised| raised.epoch <= epoch);
+        }
+        self
+    }
+
     /// What it is after another node was heard to show that the group is at `site` by `epoch`; `None`: as before.
     ///
     /// A switch that this node takes part in is no news to it. Two switches to different sites may have the same epoch, if
@@ -411,6 +421,17 @@ mod tests {
         assert_eq!(hear(&at_dc2, 5, "dc1"), Some(settled(5, "dc1")));
         assert_eq!(hear(&at_dc2, 5, "dc3"), None);
         assert_eq!(hear(&at_dc2, 5, "dc2"), None);
+    }
+
+    #[test]
+    fn a_switch_that_is_over_elsewhere_is_over_here() {
+        let forth = by(4, "dc2");
+        let locked = after(&settled(3, "dc1"), &forth, [PREPARE]);
+        for missed in [locked.clone(), after(&locked, &forth, [Move::Raise(Preference(201))])] {
+            let heard = missed.clone().without_lock(Epoch(4)).hear(&group(), Epoch(4), "dc2");
+            assert_eq!(heard, Some(settled(4, "dc2")));
+            assert_eq!(missed.clone().without_lock(Epoch(3)), missed, "that was the one before");
+        }
     }
 
     #[test]

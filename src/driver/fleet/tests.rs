@@ -102,7 +102,7 @@ impl Answering {
             while let Some(input) = lanes.control.recv().await {
                 if let Input::NodeAsked { node, message, answer, .. } = input {
                     let silent = message.call.is_some();
-                    let place = v1::FleetPlacement { group: node, epoch: 1, site: String::new() };
+                    let place = v1::FleetPlacement { group: node, epoch: 1, ..Default::default() };
                     let placements = v1::FleetPlacements { placements: vec![place] };
                     let reply = v1::FleetReply { placements: Some(placements), answer: None };
                     match silent {
