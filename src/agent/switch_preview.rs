@@ -8,7 +8,7 @@ use super::exports::attributes_of;
 use super::{Agent, text};
 use crate::api::v1;
 use crate::group::{
-    Announcement, Because, Epoch, Group, Intents, Lock, Mark, Move, Placed, Placement,
+    Announcement, Because, Epoch, Group, Intents, Mark, Move, Mover, Placed, Placement,
 };
 use crate::health::State;
 use crate::ospf::{Announced, How};
@@ -85,22 +85,18 @@ impl Agent {
         over: Preference,
         now: Time,
     ) -> Result<[Placement; 2], String> {
-        const SWITCH: &str = "planned";
         let wall = self.wall(now);
+        let (switch, to) = ("planned".to_owned(), to.to_owned());
+        let is_target = self.config.node.site == to;
+        let by = Mover { switch, term: 1, epoch, to };
         let move_on = |placement: &Placement, wanted| {
-            placement.moved(SWITCH, 1, wanted, wall).map_err(|refused| refused.to_string())
-        };
-        let lock = Lock {
-            switch: SWITCH.to_owned(),
-            term: 1,
-            epoch,
-            to: to.to_owned(),
-            until: wall + Duration::from_secs(3600),
+            placement.moved(&by, wanted, wall).map_err(|refused| refused.to_string())
         };
         // Somebody else's is an obstacle, but none to what would come of it.
         let free = Placement { lock: None, ..before.clone() };
-        let mut placement = move_on(&free, Move::Prepare(lock))?;
-        if self.config.node.site == to {
+        let prepare = Move::Prepare(wall + Duration::from_secs(3600));
+        let mut placement = move_on(&free, prepare)?;
+        if is_target {
             let more = self.more_than(over).map_err(|status| status.message().to_owned())?;
             placement = move_on(&placement, Move::Raise(more))?;
         }

@@ -85,7 +85,7 @@ fn whatever_happens_the_group_ends_at_one_site() {
     let mut at = [0; 2];
     let mut longest = Duration::ZERO;
     let first = std::env::var("SHUNT_FIRST").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    for seed in first..first + schedules.unwrap_or(150) {
+    for seed in first..first + schedules.unwrap_or(60) {
         let mut fleet = Fleet::new(seed);
         let mut rng = Rng::new(!seed);
         let spared = rng.below(4) as usize;
