@@ -93,6 +93,14 @@ pub fn names(certificate: &[u8]) -> Option<Names> {
     Some(names)
 }
 
+/// The content of `subjectPublicKeyInfo` (RFC 5280 §4.1).
+pub fn public_key(certificate: &[u8]) -> Option<&[u8]> {
+    let (_validity, rest) = content(validity_and_on(certificate)?, SEQUENCE)?;
+    let (_subject, rest) = content(rest, SEQUENCE)?;
+    let (key, _) = content(rest, SEQUENCE)?;
+    Some(key)
+}
+
 fn validity_and_on(certificate: &[u8]) -> Option<&[u8]> {
     let (certificate, _) = content(certificate, SEQUENCE)?;
     let (signed, _) = content(certificate, SEQUENCE)?;

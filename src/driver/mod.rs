@@ -10,6 +10,7 @@
 //!                                                  ├── lane: the thread of BFD and VRRP
 //!                                                  ├── addresses: a thread, and the guardian, a process
 //!                                                  ├── commands, probes, checks
+//!                                                  ├── fleet: a thread with TLS
 //!                                                  └── journal, log
 //! ```
 //!
@@ -26,12 +27,13 @@
 //! - **commands.rs** runs those of takeovers and switches; **probes.rs** watches files and the outcome of commands; **checks/** asks services.
 //! - **keeper.rs** is a process around each command that checks something, by which all that it starts ends with it.
 //! - **http2.rs** is a connection of a gRPC client: of the check that asks so, and of the command `shunt`.
+//! - **fleet/** is the other nodes, and clients from elsewhere: a thread with TLS.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
 //! - **pulse.rs** raises the alarm when the pump does not answer.
 //! - **syscalls.rs** has the unsafe code: socket options and other system calls that no library has.
 //!
-//! Everything runs on one thread but BFD and VRRP, virtual addresses, the disk, the watch for acknowledgements and the log.
+//! Everything runs on one thread but BFD and VRRP, the fleet, virtual addresses, the disk, the watch for acknowledgements and the log.
 //! A second worker thread made an order no faster when it was tried (1.2 ms from the client to the UPDATE either way,
 //! unoptimised), and a session that sends a full table is worked off in portions, so that timers, clients and other
 //! neighbours have their turn.

@@ -364,9 +364,21 @@ async fn certificates_are_read_again_with_the_configuration() {
     assert!(fleet.here(&["status"]).1.contains(&wanted));
     assert_eq!(fleet.at_edge2("alice", &["status"]).0, 0);
 
-    // Another authority: who has a certificate of the one before is not let in.
+    // Two authorities, while one replaces the other.
     let other = Pki::new();
     other.issue("node", "edge2");
+    other.issue("operator", "alice");
+    let both = [other.file("ca.crt"), fleet.pki.file("ca.crt")].map(|ca| fs::read(ca).unwrap());
+    fs::copy(fleet.pki.file("ca.crt"), fleet.pki.file("before.crt")).unwrap();
+    fs::write(fleet.pki.file("ca.crt"), both.concat()).unwrap();
+    fleet.pki.issue("node", "edge2");
+    assert!(fleet.here(&["reload"]).1.contains("fleet: certificates are others than before"));
+    let (certificate, key) = (other.file("alice.crt"), other.file("alice.key"));
+    let theirs = [("--certificate", certificate.as_str()), ("--key", key.as_str())];
+    assert_eq!(fleet.at_edge2("alice", &["status"]).0, 0);
+    assert_eq!(fleet.with(&theirs, &["status"]).0, 0);
+
+    // Only the other: who has a certificate of the one before is not let in.
     for name in ["ca.crt", "edge2.crt", "edge2.key"] {
         fs::copy(other.file(name), fleet.pki.file(name)).unwrap();
     }

@@ -6,6 +6,7 @@
 mod crash;
 mod fast;
 mod fleet;
+mod fleet_document;
 mod health;
 mod hostile;
 mod hostile_checks;

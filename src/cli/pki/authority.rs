@@ -9,6 +9,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
+use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
 use crate::driver::certificate;
@@ -93,7 +94,15 @@ impl Authority {
         let key = KeyPair::try_from(&key).map_err(|error| at(&paths.key, error.to_string()))?;
         let not_ours =
             || at(&paths.certificate, "it is not an authority of `shunt pki`".to_owned());
-        let own = certificates.first().ok_or_else(not_ours)?;
+        // Behind the head of a sequence.
+        let public = key.subject_public_key_info();
+        let is_own = |certificate: &&CertificateDer<'_>| {
+            certificate::public_key(certificate).is_some_and(|key| public.ends_with(key))
+        };
+        let own = certificates.iter().find(is_own).ok_or_else(|| {
+            let key = paths.key.display();
+            at(&paths.certificate, format!("there is none in it of the key {key}"))
+        })?;
         let names = certificate::names(own).filter(|names| names.is_authority);
         let name = names.and_then(|names| names.common_name).ok_or_else(not_ours)?;
         let not_after = certificate::not_after(own).ok_or_else(not_ours)?;
@@ -249,7 +258,22 @@ mod tests {
         Authority::init(directory.path(), 10, now()).unwrap();
         let authority = Authority::open(directory.path()).unwrap();
         let (leaf, _) = authority.issue("shunt:reader:bob", "bob", false, 1, now()).unwrap();
-        fs::copy(leaf.certificate, directory.path().join("ca.crt")).unwrap();
+        let ca = directory.path().join("ca");
+        let own = fs::read(ca.with_extension("crt")).unwrap();
+        fs::copy(&leaf.certificate, ca.with_extension("crt")).unwrap();
+        assert!(problem().contains("ca.crt: there is none in it of the key "));
+        fs::copy(&leaf.key, ca.with_extension("key")).unwrap();
         assert!(problem().contains("ca.crt: it is not an authority of `shunt pki`"));
+
+        // Behind another one it is found by its key.
+        let other = tempfile::tempdir().unwrap();
+        let Paths { certificate, key } = Authority::init(other.path(), 10, now()).unwrap();
+        let both = [own, fs::read(certificate).unwrap()].concat();
+        fs::write(ca.with_extension("crt"), both).unwrap();
+        fs::copy(key, ca.with_extension("key")).unwrap();
+        let authority = Authority::open(directory.path()).unwrap();
+        let (paths, _) = authority.issue("shunt:node:edge1", "edge1", true, 9, now()).unwrap();
+        let warnings = credentials(other.path(), paths).warnings(now());
+        assert!(warnings.iter().all(|warning| warning.contains(" expires on ")), "{warnings:?}");
     }
 }

@@ -96,3 +96,53 @@ impl fmt::Display for Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::fleet;
+    use super::*;
+
+    fn named(names: &[&str]) -> Identity {
+        Identity::Named(names.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_certificate_says_what_one_may_do() {
+        let fleet = fleet();
+        let name = || "alice".to_owned();
+        let role = |identity: Identity| identity.role(&fleet);
+        assert_eq!(role(Identity::Operator(name())), Ok(Role::Operator(name())));
+        assert_eq!(role(Identity::Reader(name())), Ok(Role::Reader(name())));
+        let edge1 = "edge1".to_owned();
+        assert_eq!(role(Identity::Node(edge1.clone())), Ok(Role::Node(edge1.clone())));
+        assert!(role(Identity::Node(name())).is_err());
+        // Who is called as a node is none for it.
+        assert_eq!(role(Identity::Operator(edge1.clone())), Ok(Role::Operator(edge1)));
+    }
+
+    #[test]
+    fn a_list_of_operators_leaves_out_all_others() {
+        let operators = Some(["alice", "Bob B."].map(str::to_owned).into());
+        let fleet = Fleet { operators, ..fleet() };
+        let role = |identity: Identity| identity.role(&fleet).unwrap();
+        let (alice, carol) = ("alice".to_owned(), "carol".to_owned());
+        assert_eq!(role(Identity::Operator(alice.clone())), Role::Operator(alice.clone()));
+        assert_eq!(role(Identity::Operator(carol.clone())), Role::Reader(carol));
+        // What a certificate does not grant the list does not either.
+        assert_eq!(role(Identity::Reader(alice.clone())), Role::Reader(alice));
+    }
+
+    #[test]
+    fn of_another_authority_names_decide() {
+        let operators = Some(["alice", "Bob B."].map(str::to_owned).into());
+        let listed = Fleet { operators, ..fleet() };
+        let role = |names: &[&str]| named(names).role(&listed).unwrap();
+        assert_eq!(role(&["Bob B."]), Role::Operator("Bob B.".to_owned()));
+        assert_eq!(role(&["web", "edge2"]), Role::Node("edge2".to_owned()));
+        assert_eq!(role(&["web", "www.example.com"]), Role::Reader("web".to_owned()));
+        // Without a list nobody of them writes.
+        assert_eq!(named(&["alice"]).role(&fleet()), Ok(Role::Reader("alice".to_owned())));
+        assert!(named(&["web", "edge2"]).is_node("edge2"));
+        assert!(!Identity::Operator("edge2".to_owned()).is_node("edge2"));
+    }
+}

@@ -68,7 +68,7 @@ impl Authority {
 }
 
 /// The nodes edge1 and edge2. Where they are matters only to who dials.
-fn fleet() -> config::Fleet {
+pub fn fleet() -> config::Fleet {
     let node = |number: u8| FleetNode {
         site: format!("dc{number}"),
         addresses: vec![[127, 0, 0, number].into()],
