@@ -216,12 +216,19 @@ impl Agent {
         let mut reasons: BTreeSet<String> = BTreeSet::new();
         for prefix in &group.prefixes {
             let because = then.get(prefix).into_iter().flat_map(|own| &own.because);
-            let others = because.filter(|because| {
-                !matches!(because, Because::Base { .. } | Because::Outbid { .. })
-            });
-            reasons.extend(others.map(ToString::to_string));
+            reasons.extend(because.filter_map(decides_beside_the_base));
         }
         guards.extend(reasons);
         guards
+    }
+}
+
+/// Without what may be another text with each answer of a check: the plan is to be the same as long as the world is.
+fn decides_beside_the_base(because: &Because) -> Option<String> {
+    match because {
+        Because::Base { .. } | Because::Outbid { .. } => None,
+        Because::Lowered { level, .. } => Some(format!("health or a rule lowers it: {level}")),
+        Because::Guarded { level, .. } => Some(format!("a guard holds it: {level}")),
+        other => Some(other.to_string()),
     }
 }

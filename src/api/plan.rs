@@ -2,9 +2,13 @@ use super::v1::{PlanSwitchReply, SwitchPlan};
 use crate::switch::{digest, joint_digest};
 
 impl SwitchPlan {
-    /// What `digest` is to be: of all but that.
+    /// What `digest` is to be: of all but that and the obstacles, which are looked at again anyway, and whose texts may be
+    /// others with each answer of a check.
     pub fn computed_digest(&self) -> String {
-        let rest = SwitchPlan { digest: String::new(), ..self.clone() };
+        let mut rest = self.clone();
+        rest.digest.clear();
+        rest.obstacles.clear();
+        rest.nodes.iter_mut().for_each(|node| node.obstacle.clear());
         // The fields in the order of the message: the same plan is the same text.
         digest(&[&serde_json::to_vec(&rest).unwrap_or_default()])
     }
@@ -31,6 +35,8 @@ mod tests {
         assert_eq!(same.computed_digest(), digest);
         let nodes = vec![SwitchPlanNode::default()];
         assert_ne!(SwitchPlan { nodes, ..plan.clone() }.computed_digest(), digest);
+        let obstacles = vec!["a check is slow: 151 ms".to_owned()];
+        assert_eq!(SwitchPlan { obstacles, ..plan.clone() }.computed_digest(), digest);
         let sessions = vec![String::new()];
         assert_ne!(SwitchPlan { sessions, ..plan.clone() }.computed_digest(), digest);
 

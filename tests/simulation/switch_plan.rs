@@ -8,7 +8,7 @@ use shunt::api::v1::{
     Attributes, OspfDatabaseRequest, PlanSwitchReply, RoutesRequest, SwitchPlan, SwitchPlanMoment,
     SwitchRequest,
 };
-use shunt::sim::{Link, NodeId, World};
+use shunt::sim::{Link, NodeId, Service, World};
 
 const NODES: [(u8, &str, &str); 4] =
     [(1, "a1", "dc1"), (2, "a2", "dc1"), (3, "b1", "dc2"), (4, "b2", "dc2")];
@@ -276,9 +276,18 @@ fn so_it_is_with_a_site_that_announces_nothing_and_a_mapping_of_steps() {
 #[test]
 fn the_same_world_has_the_same_digest_wherever_it_is_asked_and_another_has_not() {
     let groups = "[group.payments]\nprefixes = [\"198.51.100.7/32\", \"2001:db8:7::7/128\"]\n\
-                  base = { dc1 = \"primary\", dc2 = \"standby\" }\n";
+                  base = { dc1 = \"primary\", dc2 = \"standby\" }\nchecks = [\"web\"]\non-slow = \"-20\"\n\
+                  [check.web]\ntcp = \"10.77.0.1:80\"\ninterval = \"1s\"\ntimeout = \"500ms\"\nslow = \"100ms\"\n";
     let mut sites = Sites::new(3, groups);
+    let delay = Duration::from_millis(150);
+    sites.world.set_service("10.77.0.1:80", Service { delay, ..Service::default() });
+    sites.world.run_for(Duration::from_secs(30));
     let first = sites.plan(0, "payments");
+    let lowered = ["check web is slow", "health or a rule lowers it: 80"];
+    assert_eq!(first.plans[0].nodes[0].guards, lowered);
+    // Another latency is the same verdict.
+    let delay = Duration::from_millis(170);
+    sites.world.set_service("10.77.0.1:80", Service { delay, ..Service::default() });
     sites.world.run_for(Duration::from_secs(600));
     assert_eq!(sites.plan(0, "payments"), first, "ten minutes make no difference");
     let b1 = first.plans[0].nodes.iter().find(|node| node.node == "b1").unwrap();
