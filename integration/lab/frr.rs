@@ -45,6 +45,16 @@ impl Frr {
         self.daemons.configure("bfd", &["profile fast", command]);
     }
 
+    /// Takes nothing of an IPv4 network from a neighbour any more.
+    #[track_caller]
+    pub fn refuse(&self, neighbor: &str, network: &str) {
+        let deny = format!("ip prefix-list refused seq 5 deny {network} le 32");
+        let rest = "ip prefix-list refused seq 10 permit 0.0.0.0/0 le 32";
+        self.daemons.configure(&deny, &[rest]);
+        let list = format!("neighbor {neighbor} prefix-list refused in");
+        self.configure(&["address-family ipv4 unicast", &list]);
+    }
+
     /// Enters commands below `router bgp`.
     #[track_caller]
     fn configure(&self, commands: &[&str]) {

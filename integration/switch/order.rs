@@ -57,16 +57,16 @@ impl Order {
         Order { child, lines, errors, began: Instant::now(), said: Vec::new() }
     }
 
-    /// Waits until it says that a step has come to a state (`begun`, `done`, `failed`).
+    /// Waits until it says that a step (`""`: any) has come to a state (`begun`, `done`, `failed`).
     #[track_caller]
     pub fn wait(&mut self, step: &str, state: &str) {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let Ok(value) = self.lines.recv_timeout(left) else {
-                panic!("no step {step} {state}: {:#?}", self.said);
+                panic!("no step {step} {state}: {:?}", self.said.last());
             };
-            let is_it = value["step"] == step && value["state"] == state;
+            let is_it = (step.is_empty() || value["step"] == step) && value["state"] == state;
             self.said.push(value);
             if is_it {
                 return;
@@ -90,7 +90,7 @@ impl Order {
             self.said.push(value);
         }
         let took = self.began.elapsed();
-        assert!(Instant::now() < until, "it does not end: {:#?}", self.said);
+        assert!(Instant::now() < until, "it does not end: {:?}", self.said.last());
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         let errors = self.errors.recv().unwrap_or_default();
         Ended { code, said: std::mem::take(&mut self.said), errors, took }

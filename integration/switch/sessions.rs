@@ -17,7 +17,7 @@ fn go_on(others: Others) {
         group
     };
     let groups = vec![anybody("payments", 7), anybody("web", 9)];
-    let lab = Lab::new(Plan { others, groups, one_server: true });
+    let lab = Lab::new(Plan { others, groups, one_server: true, small_disk: None });
     let sessions =
         [("outside1", "198.51.100.7"), ("office", "198.51.100.9")].map(|(client, address)| {
             (client, Sessions::start(lab.client(client), &lab.apps[0], address, 100))

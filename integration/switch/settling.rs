@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::sites::{CLIENTS, FLEET, Lab, Member};
-use crate::lab::{PATIENCE, wait_for};
+use crate::lab::{Node, PATIENCE, wait_for};
 
 /// So long may a group be at no site or at two, when what went wrong is over.
 const MIXED: Duration = Duration::from_secs(2);
@@ -33,8 +33,12 @@ impl Lab {
     /// The site where the traffic of a group is: where the kernel inside sends it, and who answers each client.
     pub fn traffic_at(&self, group: &str) -> Result<u8, String> {
         let group = self.plan.groups.iter().find(|one| one.name == group).unwrap();
+        let answers = std::thread::scope(|scope| {
+            let ask = |client| scope.spawn(move || self.request(client, group.address()));
+            let asking = CLIENTS.map(|(client, ..)| ask(client));
+            asking.map(|thread| thread.join().unwrap())
+        });
         let hops = self.core.next_hops(&group.prefixes[0])?;
-        let answers = CLIENTS.map(|(client, ..)| self.request(client, group.address()));
         let at = |site: &u8| {
             hops == [format!("10.99.{}.2@fw{site}", site + 2)]
                 && answers.iter().all(|answer| *answer == Ok(format!("app{site}")))
@@ -91,11 +95,13 @@ impl Lab {
 }
 
 impl Member {
-    /// SIGKILL, and starts again. Returns when it is a router again: until its neighbours have sent their routes it sends none.
+    /// SIGKILL, and starts again when something was done to its files. Returns when it is a router again: until its neighbours
+    /// have sent their routes it sends none.
     #[track_caller]
-    pub fn dies_and_returns(&mut self) {
+    pub fn dies_and_returns(&mut self, meanwhile: impl FnOnce(&Node)) {
         let before = self.times_begun();
         self.shuntd.kill();
+        meanwhile(&self.node);
         self.shuntd.start_again();
         wait_for("the routes of its neighbours", PATIENCE, || match self.times_begun() {
             times if times > before => Ok(()),

@@ -25,19 +25,21 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::authority::Authority;
+use super::authority::authority;
 use super::order::{Ended, Order};
 use crate::health::Service;
 use crate::lab::ospf::{Attached, Network, OspfFrr, OspfRouter};
-use crate::lab::{Frr, Net, Node, PATIENCE, Responder, Session, Shuntd, Speaker, wait_for, within};
+use crate::lab::{
+    Frr, Net, Node, PATIENCE, Responder, Session, Shuntd, Speaker, run, wait_for, within,
+};
 
 /// The nodes of the fleet, with their numbers.
 pub const FLEET: [(&str, u8); 4] = [("edge1", 1), ("edge2", 2), ("fw1", 3), ("fw2", 4)];
 /// The clients, with where they are and the number of the link.
 pub const CLIENTS: [(&str, &str, u8); 3] =
     [("outside1", "isp1", 21), ("outside2", "isp2", 22), ("office", "core", 23)];
-/// A request may wait for a retransmission, not for more.
-const REQUEST: Duration = Duration::from_secs(3);
+/// A request that has to be sent again has failed.
+const REQUEST: Duration = Duration::from_millis(800);
 
 /// Who the ISPs and the router inside are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub enum Others {
 pub struct Group {
     pub name: &'static str,
     pub prefixes: Vec<String>,
-    /// More sections. `FILES` is each node's own directory.
+    /// More of its section, and more sections. `FILES` is each node's own directory, `APP` the address of its site's server.
     pub more: String,
 }
 
@@ -61,6 +63,8 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// One server at both sites.
     pub one_server: bool,
+    /// The state of this node is on a disk of 64 KiB.
+    pub small_disk: Option<&'static str>,
 }
 
 impl Group {
@@ -81,14 +85,34 @@ pub fn group(name: &'static str, host: u8) -> Group {
 
 impl Plan {
     pub fn new(others: Others) -> Plan {
-        Plan { others, groups: vec![group("payments", 7)], one_server: false }
+        Plan { others, groups: vec![group("payments", 7)], one_server: false, small_disk: None }
     }
 }
 
 enum Other {
     Shunt(#[expect(dead_code, reason = "it only has to be there")] Shuntd),
-    Bgp(#[expect(dead_code, reason = "it only has to be there")] Frr),
+    Bgp(Frr),
     Ospf(#[expect(dead_code, reason = "it only has to be there")] OspfFrr),
+}
+
+/// A file system of its own, until it is dropped.
+struct Disk(String);
+
+impl Disk {
+    #[track_caller]
+    fn new(node: &Node) -> Disk {
+        let path = node.path("state");
+        std::fs::create_dir(&path).unwrap();
+        let mounted = run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", &path]);
+        mounted.unwrap_or_else(|error| panic!("{error}"));
+        Disk(path)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = run("umount", &["--lazy", &self.0]);
+    }
 }
 
 pub struct Member {
@@ -107,7 +131,8 @@ pub struct Lab {
     pub apps: Vec<Node>,
     pub services: Vec<Service>,
     _responders: Vec<Responder>,
-    _others: Vec<Other>,
+    others: Vec<Other>,
+    _disk: Option<Disk>,
     /// Last, so that it goes last.
     _net: Net,
 }
@@ -158,10 +183,12 @@ impl Lab {
             .flat_map(|app| plan.groups.iter().map(|group| Responder::start(app, group.address())));
         let responders = responders.collect();
         let others = start_others(plan.others, &isps, &core);
-        let authority = Authority::new();
+        let pki = authority(&core, &FLEET.map(|(name, _)| name));
+        let small = nodes.iter().find(|node| Some(node.name()) == plan.small_disk);
+        let disk = small.map(Disk::new);
         let fleet = nodes.map(|node| {
-            authority.admit(&node);
-            let shuntd = Shuntd::start(&node, &config(&node, &plan));
+            let text = config(&node, &plan).replace("PKI", &pki);
+            let shuntd = Shuntd::start(&node, &text);
             Member { node, shuntd }
         });
         let lab = Lab {
@@ -173,7 +200,8 @@ impl Lab {
             apps,
             services,
             _responders: responders,
-            _others: others,
+            others,
+            _disk: disk,
             _net: net,
         };
         lab.is_ready();
@@ -240,6 +268,13 @@ impl Lab {
 
     pub fn client(&self, name: &str) -> &Node {
         self.clients.iter().find(|node| node.name() == name).unwrap()
+    }
+
+    /// The first ISP takes nothing of a network from a neighbour any more.
+    #[track_caller]
+    pub fn filter_at_isp1(&self, neighbor: &str, network: &str) {
+        let Other::Bgp(isp) = &self.others[0] else { panic!("only FRR can be told so here") };
+        isp.refuse(neighbor, network);
     }
 
     /// What a client gets from a service.
@@ -363,8 +398,8 @@ pub fn config(node: &Node, plan: &Plan) -> String {
     let site = (number + 1) % 2 + 1;
     let mut text = format!(
         "[node]\nname = \"{name}\"\nsite = \"dc{site}\"\nasn = 64500\nrouter-id = \"192.0.2.{number}\"\n\
-         own-prefixes = [\"198.51.100.0/24\"]\n[fleet]\ncertificate = \"FILES/node.crt\"\nkey = \"FILES/node.key\"\n\
-         ca = \"FILES/ca.crt\"\n[site.dc1]\nid = 1\n[site.dc2]\nid = 2\n{}",
+         own-prefixes = [\"198.51.100.0/24\"]\n[fleet]\ncertificate = \"PKI/{name}.crt\"\nkey = \"PKI/{name}.key\"\n\
+         ca = \"PKI/ca.crt\"\n[site.dc1]\nid = 1\n[site.dc2]\nid = 2\n{}",
         link("core")
     );
     for (other, number) in FLEET {
@@ -399,4 +434,5 @@ pub fn config(node: &Node, plan: &Plan) -> String {
             .unwrap();
     }
     text.replace("FILES", node.path("").trim_end_matches('/'))
+        .replace("APP", &format!("10.99.3{site}.2"))
 }

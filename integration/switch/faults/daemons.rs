@@ -18,7 +18,7 @@ fn dies(node: usize, coordinator: &str, steps: &[&str]) {
         let order: Vec<&str> = order.iter().map(String::as_str).collect();
         let mut order = lab.begin(coordinator, &order);
         order.wait(step, "begun");
-        lab.fleet[node].dies_and_returns();
+        lab.fleet[node].dies_and_returns(|_| {});
         let what = format!("{} killed at {step}", lab.fleet[node].node.name());
         at = lab.settles(&what, "payments");
         drop(order);

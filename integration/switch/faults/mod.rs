@@ -2,5 +2,7 @@
 
 mod commands;
 mod daemons;
+mod networks;
 mod operators;
 mod services;
+mod states;
