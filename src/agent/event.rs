@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +144,13 @@ pub enum Action {
     Ask {
         run: health::Run,
         settings: Arc<health::Settings>,
+    },
+    /// Hold a connection to a service until [`Action::ForgetCheck`]. Told with [`Event::CheckEnded`] of run 0: answered when it is set
+    /// up, then failed should it break, or not asked if the other side has closed it in good order.
+    Connect {
+        check: CheckId,
+        to: SocketAddr,
+        origin: health::Origin,
     },
     /// End the runs of a check; no result of them is reported any more.
     ForgetCheck {

@@ -98,9 +98,13 @@ impl Agent {
         self.end_watch(group, now);
         let Some(probe) = self.probe_of(group) else { return };
         let watcher = Watcher::new(&probe.anywhere, now);
+        let connection = probe.socket().map(|to| (to, probe.anywhere.origin.clone()));
         let (group, switch) = (group.to_owned(), switch.to_owned());
         let check = self.switching.services.next_check();
         self.switching.services.watchers.insert(check, Watched { group, switch, watcher });
+        if let Some((to, origin)) = connection {
+            self.actions.push_back(Action::Connect { check, to, origin });
+        }
         self.ask_services();
     }
 
@@ -137,13 +141,13 @@ impl Agent {
         let Some(Watched { switch, watcher, .. }) = services.watchers.remove(&check) else {
             return;
         };
-        let Seen { asked, lost, longest, answers } = watcher.seen(now);
+        let Seen { asked, lost, longest, answers, session_kept } = watcher.seen(now);
         let vantage = v1::Vantage {
             node: self.config.node.name.clone(),
             probes: asked,
             lost,
             longest_us: micros(longest),
-            session: String::new(),
+            session: session_kept.map_or("", |kept| if kept { "kept" } else { "lost" }).to_owned(),
             answers_us: answers,
         };
         services.seen.insert(group.to_owned(), (switch, vantage));
@@ -154,7 +158,10 @@ impl Agent {
     pub(super) fn service_answered(&mut self, run: Run, outcome: Outcome, now: Time) -> bool {
         let services = &mut self.switching.services;
         if let Some(watched) = services.watchers.get_mut(&run.check) {
-            watched.watcher.ended(run.number, &outcome, now);
+            match run.number {
+                0 => watched.watcher.connection(&outcome, now),
+                number => watched.watcher.ended(number, &outcome, now),
+            }
         } else if let Some((_, prober)) = services.probers.get_mut(&run.check) {
             prober.ended(run.number, outcome, now);
         }

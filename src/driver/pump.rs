@@ -286,6 +286,10 @@ impl Pump {
                 self.checks.ask(run, settings);
                 None
             }
+            Action::Connect { check, to, origin } => {
+                self.checks.connect(check, to, origin);
+                None
+            }
             Action::ForgetCheck { check } => {
                 self.checks.forget(check);
                 None

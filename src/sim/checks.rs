@@ -1,12 +1,12 @@
 //! Services that checks ask, and what becomes of the runs.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::node::NodeId;
-use super::world::World;
+use super::world::{Happening, World};
 use crate::agent::Event;
-use crate::health::{Method, Outcome, Run, Settings};
+use crate::health::{CheckId, Method, Outcome, Run, Settings};
 use crate::types::Time;
 
 /// What is behind an address, or a command, that checks ask.
@@ -60,6 +60,44 @@ impl World {
     fn answers(&self, id: NodeId, address: IpAddr) -> Option<&String> {
         let at = self.trace(id, address)?.last().copied().unwrap_or(id);
         self.nodes[at.0].kernel.served.get(&address)
+    }
+
+    pub(super) fn connect(&mut self, id: NodeId, check: CheckId, to: SocketAddr) {
+        let run = Run { check, number: 0 };
+        let end = self.trace(id, to.ip()).map(|way| way.last().copied().unwrap_or(id));
+        let outcome = match end {
+            Some(end) => {
+                if let Some(process) = self.nodes[id.0].process.as_mut() {
+                    process.held.insert(check, (to.ip(), end));
+                }
+                let life = self.nodes[id.0].lives;
+                self.push(self.now + UNKNOWN, Happening::Keepalive { node: id, life, check });
+                let text = "connected".to_owned();
+                Outcome::Answered { took: ROUND_TRIP, text, warning: None }
+            }
+            None => Outcome::Failed(format!("no connection to {to}")),
+        };
+        self.event_at(self.now + ROUND_TRIP, id, Event::CheckEnded { run, outcome });
+    }
+
+    pub(super) fn disconnect(&mut self, id: NodeId, check: CheckId) {
+        if let Some(process) = self.nodes[id.0].process.as_mut() {
+            process.held.remove(&check);
+        }
+    }
+
+    /// What a connection sends goes to whoever has the address now, and only one of them knows the connection.
+    pub(super) fn keep_alive(&mut self, id: NodeId, life: u64, check: CheckId) {
+        let held = self.process(id, life).and_then(|process| process.held.get(&check).copied());
+        let Some((ip, end)) = held else { return };
+        let now_at = self.trace(id, ip).map(|way| way.last().copied().unwrap_or(id));
+        if now_at == Some(end) {
+            return self.push(self.now + UNKNOWN, Happening::Keepalive { node: id, life, check });
+        }
+        self.disconnect(id, check);
+        let outcome = Outcome::Failed("the connection was reset".to_owned());
+        let run = Run { check, number: 0 };
+        self.event_at(self.now + ROUND_TRIP, id, Event::CheckEnded { run, outcome });
     }
 
     /// How many percent of the packets of a node's checks are lost, wherever they go.

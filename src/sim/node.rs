@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::LinkId;
@@ -12,6 +13,7 @@ use crate::api::v1;
 use crate::bfd::{Path, SessionId};
 use crate::bgp::ConnectionId;
 use crate::fast::Fast;
+use crate::health::CheckId;
 use crate::types::{Prefix, Time};
 use crate::wire::bgp::Decoder;
 
@@ -73,6 +75,8 @@ pub(super) struct Process {
     pub running: BTreeMap<CommandId, String>,
     /// Of checks.
     pub runs: u64,
+    /// Connections that are held, with who has the other end.
+    pub held: BTreeMap<CheckId, (IpAddr, NodeId)>,
     pub peers: BTreeMap<PeerId, Box<PeerEndpoint>>,
     /// The dial that is under way, by its number.
     pub dials: BTreeMap<PeerId, u64>,

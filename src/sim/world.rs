@@ -15,6 +15,7 @@ use crate::config;
 use crate::fast::{self, Fast};
 use crate::fib::Route;
 use crate::group::Intents;
+use crate::health::CheckId;
 use crate::types::{Prefix, Rng, Time, Wall};
 use crate::vrrp::VirtualRouterId;
 
@@ -67,6 +68,8 @@ pub(super) enum Happening {
     },
     /// The guardian acts if the process is dead, or stopped as it was then.
     Guarded { node: NodeId, life: u64, router: VirtualRouterId, stopped: Option<u64> },
+    /// It is time to look whether a connection that is held still stands.
+    Keepalive { node: NodeId, life: u64, check: CheckId },
     /// The disk is done.
     Stored { node: NodeId, life: u64, version: u64, text: String },
 }
@@ -80,6 +83,7 @@ impl Happening {
             | Happening::Ordered { node, life, .. }
             | Happening::Packet { node, life, .. }
             | Happening::Assign { node, life, .. }
+            | Happening::Keepalive { node, life, .. }
             | Happening::Stored { node, life, .. } => Some((node, life)),
             // The kernel's business.
             Happening::Dial { .. } | Happening::Arrival { .. } | Happening::Guarded { .. } => None,
@@ -201,6 +205,7 @@ impl World {
             commands: Vec::new(),
             running: BTreeMap::new(),
             runs: 0,
+            held: BTreeMap::new(),
             peers: BTreeMap::new(),
             dials: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -552,6 +557,7 @@ impl World {
                     self.guard(node, router);
                 }
             }
+            Happening::Keepalive { node, life, check } => self.keep_alive(node, life, check),
             Happening::Stored { node, life, version, text } => {
                 let machine = &mut self.nodes[node.0];
                 let result = match machine.disk_full {
@@ -600,7 +606,8 @@ impl World {
                 Action::Watch { probe, object } => self.watch(id, probe, object),
                 Action::Ask { run, settings } => self.ask(id, run, &settings),
                 // Results of it are nobody's.
-                Action::ForgetCheck { .. } => {}
+                Action::Connect { check, to, .. } => self.connect(id, check, to),
+                Action::ForgetCheck { check } => self.disconnect(id, check),
                 // A write of a few bytes that nobody waits for.
                 Action::StoreHealth { text } => node.memory = text,
                 Action::Record { entry } => node.ledger.push(*entry),

@@ -19,7 +19,18 @@ pub struct Watcher {
     ended: u32,
     lost: u32,
     samples: Samples,
+    session: Session,
     actions: VecDeque<(u64, Arc<Settings>)>,
+}
+
+/// A connection that is held from the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Session {
+    /// None could be made, or the other side has ended it in good order.
+    #[default]
+    None,
+    Since(Time),
+    Lost,
 }
 
 /// What was seen.
@@ -34,10 +45,14 @@ pub struct Seen {
     /// How long each answer took, in microseconds, in the order of the questions; 0: there was none. Of several in a row the
     /// worst, if there were too many.
     pub answers: Vec<u32>,
+    /// Whether a connection was kept; `None`: there was none, or not for long enough to tell.
+    pub session_kept: Option<bool>,
 }
 
 /// Questions at a time: a service that is away is still asked, so that its return is seen.
 const MOST: u32 = 20;
+/// Whether a held connection still stands is asked each second.
+const TO_TELL: Duration = Duration::from_secs(2);
 const LEAST_INTERVAL: Duration = Duration::from_millis(20);
 const MOST_INTERVAL: Duration = Duration::from_millis(50);
 /// Half as long as it takes to ask [`MOST`]: to connect, and to answer. What takes longer is lost, not slow.
@@ -61,6 +76,7 @@ impl Watcher {
             ended: 0,
             lost: 0,
             samples: Samples::default(),
+            session: Session::None,
             actions: VecDeque::new(),
         };
         watcher.ask(now);
@@ -70,6 +86,15 @@ impl Watcher {
     /// From one question to the next: one that is never answered has ended when there are [`MOST`].
     fn interval(&self) -> Duration {
         (self.settings.limit() / MOST).clamp(LEAST_INTERVAL, MOST_INTERVAL)
+    }
+
+    /// The connection that is held has been set up, or has ended.
+    pub fn connection(&mut self, outcome: &Outcome, now: Time) {
+        self.session = match (self.session, outcome) {
+            (_, Outcome::Answered { .. }) => Session::Since(now),
+            (Session::Since(_), Outcome::Failed(_)) => Session::Lost,
+            _ => Session::None,
+        };
     }
 
     /// A question was answered, or not.
@@ -121,6 +146,11 @@ impl Watcher {
             lost: self.lost,
             longest: self.longest.max(open),
             answers: self.samples.values(),
+            session_kept: match self.session {
+                Session::None => None,
+                Session::Since(since) => (now.since(since) >= TO_TELL).then_some(true),
+                Session::Lost => Some(false),
+            },
         }
     }
 
@@ -245,6 +275,24 @@ mod tests {
         watcher.ended(number, &Outcome::Failed("twice".to_owned()), at(5));
         let seen = watcher.seen(at(10));
         assert_eq!((seen.asked, seen.lost, seen.answers.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_connection_is_kept_or_lost() {
+        let outcomes = |all: &[(u64, Outcome)], end: u64| {
+            let mut watcher = watcher(400);
+            all.iter().for_each(|(millis, outcome)| watcher.connection(outcome, at(*millis)));
+            watcher.seen(at(end)).session_kept
+        };
+        let up = || Outcome::Answered { took: Duration::ZERO, text: String::new(), warning: None };
+        let broken = || Outcome::Failed("reset".to_owned());
+        assert_eq!(outcomes(&[], 5000), None);
+        assert_eq!(outcomes(&[(1, broken())], 5000), None, "there was none");
+        assert_eq!(outcomes(&[(1, up())], 2001), Some(true));
+        assert_eq!(outcomes(&[(1, up())], 1999), None, "too short to tell");
+        assert_eq!(outcomes(&[(1, up()), (900, broken())], 1000), Some(false));
+        let closed = Outcome::NotAsked("closed".to_owned());
+        assert_eq!(outcomes(&[(1, up()), (900, closed)], 5000), None, "idle for too long");
     }
 
     #[test]

@@ -197,6 +197,23 @@ fn a_node_that_follows_the_routes_sees_the_service_move() {
     let vantage = &ending.vantages[1];
     assert_eq!((vantage.node.as_str(), vantage.lost), ("a2", 0), "{vantage:?}");
 
+    // A connection of a2 came to another server, that of a1 did not.
+    let slow = format!(
+        "{PROBE}[group.payments.switch]\nafter-hooks = [[\"/bin/after\"]]\ncommand-timeout = \"3s\"\n"
+    );
+    for (node, text) in
+        [(a2, edge.replace(PROBE, &slow)), (fleet.nodes[0], text(1, "a1", "dc1", &slow))]
+    {
+        fleet.world.reload(node, &text).unwrap();
+    }
+    fleet.world.set_program(fleet.nodes[0], "/bin/after", Program::Hangs);
+    let order = fleet.switch(0, "dc1");
+    let ending = fleet.ends(0, order);
+    assert_eq!(ending.outcome, "committed", "{ending:?}");
+    let sessions: Vec<&str> = ending.vantages.iter().map(|seen| seen.session.as_str()).collect();
+    assert_eq!(sessions, ["kept", "lost", "kept", "kept"]);
+    assert_eq!(fleet.switched().outcome, "committed");
+
     // On the way back, the firewall of dc1 answers as if it were in dc2.
     fleet.world.serve(fleet.nodes[0], SERVICE.parse().unwrap(), "I am dc2");
     let order = fleet.switch(0, "dc1");

@@ -42,6 +42,15 @@ pub enum Fault {
     NotAsked(String),
 }
 
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Outcome {
+        match fault {
+            Fault::Failed(text) => Outcome::Failed(text),
+            Fault::NotAsked(text) => Outcome::NotAsked(text),
+        }
+    }
+}
+
 impl Fault {
     /// An error of a socket that is in use.
     pub fn of(error: &io::Error, what: impl Display) -> Fault {

@@ -7,6 +7,7 @@
 //! | connect.rs | sockets that come from where the settings say |
 //! | tls.rs, certificate.rs | TLS over a connection; when a certificate ends |
 //! | tcp.rs, http.rs, grpc.rs, icmp.rs, dns.rs, command.rs, file.rs | the methods |
+//! | held.rs | a connection that is held, and what ends it |
 //! | trial.rs | a run that an operator asked for |
 //!
 //! Everything that is read is bounded, by [`Method::MOST_OCTETS`] and by the deadline. Nothing is resolved by name. What others
@@ -21,6 +22,7 @@ mod file;
 #[cfg(test)]
 mod garbage;
 mod grpc;
+mod held;
 mod http;
 mod icmp;
 mod tcp;
@@ -30,15 +32,17 @@ mod tls;
 pub mod trial;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::commands::Disk;
 use super::inbox::{Inbox, Input};
 use super::keeper::Keeper;
 use crate::agent::Event;
-use crate::health::{CheckId, Method, Outcome, Run, Settings};
+use crate::health::{CheckId, Method, Origin, Outcome, Run, Settings};
 use course::{Course, Fault};
 use tls::Authorities;
 
@@ -89,6 +93,26 @@ impl Checks {
         });
         runs.tasks.retain(|task| !task.is_finished());
         runs.tasks.push(task.abort_handle());
+    }
+
+    /// Holds a connection until the check is forgotten, and tells its beginning and its end as run 0.
+    pub fn connect(&mut self, check: CheckId, to: SocketAddr, origin: Origin) {
+        let inbox = self.inbox.clone();
+        let task = tokio::spawn(async move {
+            let (run, began) = (Run { check, number: 0 }, Instant::now());
+            let tell = async |outcome| {
+                // An error says that the daemon ends.
+                let _ = inbox.control.send(Input::Event(Event::CheckEnded { run, outcome })).await;
+            };
+            let stream = match held::connect(to, &origin).await {
+                Ok(stream) => stream,
+                Err(fault) => return tell(fault.into()).await,
+            };
+            let (took, text) = (began.elapsed(), "connected".to_owned());
+            tell(Outcome::Answered { took, text, warning: None }).await;
+            tell(held::last(stream).await.into()).await;
+        });
+        self.checks.entry(check).or_default().tasks.push(task.abort_handle());
     }
 
     /// Ends all runs of a check.
