@@ -162,11 +162,3 @@ impl Door {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-impl Door {
-    /// How many have not shown a certificate yet.
-    pub fn outside(&self) -> usize {
-        self.lock().outside.len()
-    }
-}
