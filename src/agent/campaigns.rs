@@ -323,7 +323,7 @@ impl Agent {
         order.term = term;
         let (owner, reason) = (owner.to_owned(), request.reason.clone());
         let (begun, step) = (self.wall(now), Step::Survey);
-        self.take_switch_over(Journal { order, owner, reason, begun, step, back }, now);
+        self.take_switch_over(Journal { order, owner, reason, begun, step, back }, false, now);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::fleet::Asker;
+use super::placements::LONGEST_LOCK;
 use super::{Agent, OrderId, fleet_messages};
 use crate::api::v1;
 use crate::group::{Because, Epoch, Intent, Move, Mover, Placed, Refused, Target};
@@ -17,8 +18,6 @@ use crate::types::{Preference, Time};
 const LOOK: Duration = Duration::from_millis(400);
 /// How long a move waits for the neighbours.
 const MOVE: Duration = Duration::from_secs(3);
-/// No coordinator keeps a group for longer without a word.
-const LONGEST_LOCK: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Default)]
 pub(super) struct Participant {

@@ -1,8 +1,13 @@
 //! Where the groups are: locks that end, and switches that are heard of.
 
+use std::time::Duration;
+
 use super::{Action, Agent};
 use crate::group::{Placed, Placement};
 use crate::types::{RouterId, Time};
+
+/// No coordinator keeps a group for longer without a word.
+pub(super) const LONGEST_LOCK: Duration = Duration::from_secs(3600 + 60);
 
 impl Agent {
     /// Ends locks whose time is over.
@@ -19,6 +24,24 @@ impl Agent {
             let text = format!("the lock of a switch has ended: {}", at(&placed.placement));
             self.learn_placement(&group, placed, text, now);
             self.others.stale = true;
+        }
+    }
+
+    /// The calendar may have jumped back while we did not run: no lock lasts longer than one that is taken now.
+    pub(super) fn shorten_locks(&mut self, now: Time) {
+        let latest = self.wall(now) + LONGEST_LOCK;
+        let all = self.orders.in_force().placements();
+        let long = all.filter(|(_, placed)| {
+            placed.placement.lock.as_ref().is_some_and(|lock| lock.until > latest)
+        });
+        let long: Vec<(String, Placed)> =
+            long.map(|(group, placed)| (group.to_owned(), placed.clone())).collect();
+        for (group, mut placed) in long {
+            if let Some(lock) = &mut placed.placement.lock {
+                lock.until = latest;
+            }
+            let text = format!("the clock has jumped back: its lock ends at {latest}");
+            self.learn_placement(&group, placed, text, now);
         }
     }
 

@@ -171,12 +171,16 @@ impl Agent {
     }
 
     /// Goes on with a switch that another coordinator has begun, or this one in an earlier life.
-    pub(super) fn take_switch_over(&mut self, journal: Journal, now: Time) {
+    /// `own` if this node has begun it itself, in an earlier life.
+    pub(super) fn take_switch_over(&mut self, journal: Journal, own: bool, now: Time) {
         let Journal { mut order, owner, reason, begun, back, .. } = journal;
         order.term += 1;
         let switch = order.switch.clone();
         let patience = order.deadline + TO_GO_BACK;
-        let transaction = Transaction::resume(order, back, now);
+        let transaction = match own {
+            true => Transaction::resume(order, back, now),
+            false => Transaction::take_over(order, back, now),
+        };
         self.coordinate(transaction, owner, reason, begun, BTreeSet::new(), now);
         if let Some(coordinated) = self.switching.coordinated.get_mut(&switch) {
             coordinated.resumed_until = Some(now + patience);
@@ -561,10 +565,7 @@ impl Agent {
     fn resume_again(&mut self, switch: &str, now: Time) {
         let Some(coordinated) = self.switching.coordinated.get_mut(switch) else { return };
         coordinated.again_at = None;
-        let mut order = coordinated.transaction.order().clone();
-        order.term += 1;
-        let back = coordinated.journal.back.clone();
-        coordinated.transaction = Transaction::resume(order, back, now);
+        coordinated.transaction = coordinated.transaction.again(now);
     }
 
     /// Goes on with what this node coordinated in an earlier life: forth if only the end was missing, else back.
@@ -572,6 +573,7 @@ impl Agent {
         if std::mem::replace(&mut self.switching.resumed, true) {
             return;
         }
+        self.shorten_locks(now);
         for (switch, text) in self.orders.in_force().journals().clone() {
             let Ok(mut journal) = serde_json::from_str::<Journal>(&text) else {
                 let text = format!(
@@ -591,7 +593,7 @@ impl Agent {
             let way = if back.is_some() { "back" } else { "forth" };
             let text = format!("switch {switch} to {to} is resumed, {way}: it had come to {step}");
             self.report(now, "switch", &group, "warning", text);
-            self.take_switch_over(journal, now);
+            self.take_switch_over(journal, true, now);
             if let Some(coordinated) = self.switching.coordinated.get_mut(&switch) {
                 // It stays on disk until it has ended.
                 coordinated.journal.step = step;

@@ -165,7 +165,13 @@ impl Placement {
             return Ok(moved);
         }
         let Some(known) = self.lock.as_ref().filter(|lock| lock.switch == by.switch) else {
-            return Err(Refused::NotLocked);
+            // The end of its lock, or what it heard, has done that already.
+            let is_done = match wanted {
+                Move::Abort => self.raised.is_none(),
+                Move::Commit => self.raised.is_none() && self.epoch >= by.epoch,
+                _ => false,
+            };
+            return if is_done { Ok(moved) } else { Err(Refused::NotLocked) };
         };
         // Who has missed that the switch goes back does so now.
         let lock = self.admit(lock(known.until))?;
@@ -385,6 +391,17 @@ mod tests {
         assert_eq!(taken.moved(&first, Move::Lower, NOW), Err(Refused::Superseded));
         assert_eq!(taken.moved(&first, PREPARE, NOW), Err(Refused::Superseded));
         assert_eq!(taken.moved(&second, Move::Commit, NOW), Ok(settled(1, "dc2")));
+    }
+
+    #[test]
+    fn who_has_let_go_already_has_nothing_more_to_do() {
+        let forth = by(4, "dc2");
+        for done in [settled(4, "dc2"), settled(5, "dc1")] {
+            assert_eq!(done.moved(&forth, Move::Commit, NOW), Ok(done.clone()));
+        }
+        let before = settled(3, "dc1");
+        assert_eq!(before.moved(&forth, Move::Commit, NOW), Err(Refused::NotLocked));
+        assert_eq!(before.moved(&forth, Move::Abort, NOW), Ok(before.clone()));
     }
 
     #[test]

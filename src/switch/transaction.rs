@@ -203,6 +203,7 @@ pub enum Step {
 pub struct Transaction {
     order: Order,
     way: Way,
+    takes_over: bool,
     step: Step,
     begun: Time,
     /// Of the step.
@@ -246,6 +247,10 @@ enum Waiting {
 const STEP: Duration = Duration::from_secs(5);
 /// From a try that failed to the next.
 const RETRY: Duration = Duration::from_millis(100);
+/// How long who takes over waits for all to answer.
+const AT_FIRST: Duration = Duration::from_secs(2);
+/// How long a step may take of which only nodes are asked that need not answer.
+const CHANCE: Duration = Duration::from_millis(500);
 /// A lock outlives the deadline by this much, so that there is time to go back.
 pub const TO_GO_BACK: Duration = Duration::from_secs(30);
 
@@ -255,16 +260,37 @@ impl Transaction {
         Transaction::begun(order, Way::Forth, now)
     }
 
-    /// Goes on with a switch that another coordinator, or this one in an earlier life, has begun: forth, or back for this
-    /// reason. `order.term` is greater than theirs.
+    /// Goes on with a switch that this coordinator has begun in an earlier life: forth, or back for this reason. `order.term`
+    /// is greater than before.
     pub fn resume(order: Order, back: Option<String>, now: Time) -> Transaction {
         let way = back.map_or(Way::Forth, Way::Back);
         Transaction::begun(order, way, now)
     }
 
+    /// As [`Transaction::resume`], with a switch that another coordinator has begun, which may be dead: nodes that do not
+    /// answer at first are excused.
+    pub fn take_over(order: Order, back: Option<String>, now: Time) -> Transaction {
+        Transaction {
+            takes_over: true,
+            ends: now + AT_FIRST,
+            ..Transaction::resume(order, back, now)
+        }
+    }
+
+    /// The same once more, as nobody could be reached.
+    pub fn again(&self, now: Time) -> Transaction {
+        let order = Order { term: self.order.term + 1, ..self.order.clone() };
+        let back = self.back().map(str::to_owned);
+        match self.takes_over {
+            true => Transaction::take_over(order, back, now),
+            false => Transaction::resume(order, back, now),
+        }
+    }
+
     fn begun(order: Order, way: Way, now: Time) -> Transaction {
         let mut transaction = Transaction {
             way,
+            takes_over: false,
             step: Step::Survey,
             begun: now,
             ends: now,
@@ -419,6 +445,8 @@ impl Transaction {
         }
         if self.waiting.is_empty() {
             self.leave(None, now);
+        } else if !self.waiting.keys().any(|node| self.is_waited_for(node)) {
+            self.ends = now + CHANCE;
         }
     }
 
@@ -465,6 +493,9 @@ impl Transaction {
         match result {
             Ok(answer) => {
                 self.waiting.remove(&node);
+                if matches!(self.step, Step::Commit | Step::Abort) {
+                    self.unheard.remove(&node);
+                }
                 match answer {
                     Answer::Surveyed(facts) => {
                         self.facts.insert(node, facts);
@@ -484,16 +515,24 @@ impl Transaction {
             }
             Err(Failure::Refused(why)) => return self.fail(format!("{node}: {why}"), now),
         }
-        let waits = |node: &String| self.order.nodes.get(node).is_some_and(|node| !node.excused);
-        if !self.waiting.keys().any(waits) {
+        if !self.waiting.keys().any(|node| self.is_waited_for(node)) {
             self.step_is_over(now);
         }
+    }
+
+    /// Whether it is asked for longer than the others take. On the way back, who was not reached once is not waited for again.
+    fn is_waited_for(&self, node: &str) -> bool {
+        let is_excused = self.order.nodes.get(node).is_none_or(|node| node.excused);
+        !(is_excused || self.is_back() && self.unheard.contains(node))
     }
 
     /// Whether the step does not need this node.
     fn goes_on_without(&self, node: &str) -> bool {
         let is_excused = self.order.nodes.get(node).is_some_and(|node| node.excused);
-        is_excused || self.step >= Step::Release || (self.is_back() && self.step > Step::Survey)
+        is_excused
+            || self.step >= Step::Release
+            || (self.step == Step::Survey && self.takes_over && !self.facts.is_empty())
+            || (self.is_back() && self.step > Step::Survey)
     }
 
     fn is_back(&self) -> bool {
@@ -518,8 +557,12 @@ impl Transaction {
                 format!("{node}: {why}, for {:.1} s", now.since(self.begun).as_secs_f64());
             return self.fail(problem, now);
         }
-        if self.step != Step::Survey {
-            self.unheard.extend(late.into_iter().map(|(node, _)| node));
+        for (node, _) in late {
+            if self.step != Step::Survey {
+                self.unheard.insert(node);
+            } else if let Some(member) = self.order.nodes.get_mut(&node) {
+                member.excused = true;
+            }
         }
         self.leave(None, now);
     }
@@ -620,29 +663,29 @@ impl Transaction {
 
     /// All that can be reached have said what they know.
     fn surveyed(&mut self, now: Time) {
-        let ours = |facts: &&Facts| {
-            facts.lock.as_ref().is_some_and(|lock| lock.switch == self.order.switch)
+        let lock = |facts: &Facts| {
+            let lock = facts.lock.as_ref().filter(|lock| lock.switch == self.order.switch);
+            lock.map(|lock| lock.epoch)
         };
         let known = self.facts.values().map(|facts| facts.epoch).max().unwrap_or_default();
-        let newest = self.facts.values().filter(|facts| !facts.raised).max_by_key(|f| f.epoch);
+        let locked = self.facts.values().filter_map(lock).max();
         self.highest = self.facts.values().map(|facts| facts.announced).max().unwrap_or_default();
-        if let Some(epoch) = self
-            .facts
-            .values()
-            .filter(ours)
-            .filter_map(|f| f.lock.as_ref())
-            .map(|lock| lock.epoch)
-            .max()
-        {
+        // Who has let go of the lock, by the epoch of the lock or a later one, has heard how it ended.
+        let is_over = |facts: &&Facts| {
+            facts.lock.is_none() && locked.is_none_or(|epoch| facts.epoch >= epoch)
+        };
+        let over = self.facts.values().filter(is_over).max_by_key(|facts| facts.epoch).cloned();
+        if let (None, Some(epoch)) = (&over, locked) {
             return self.resumed(epoch, now);
         }
-        let Some(newest) = newest else {
+        let settled = self.facts.values().filter(|facts| !facts.raised);
+        let Some(newest) = over.or_else(|| settled.max_by_key(|facts| facts.epoch).cloned()) else {
             return self.refuse("no node of the group answers".to_owned());
         };
         if self.order.term > 1 {
-            return self.found(newest.at == self.order.to);
+            return self.found(newest);
         }
-        self.from = newest.at.clone();
+        self.from = newest.at;
         self.epoch = Epoch(known.0 + 1);
         match self.obstacle() {
             obstacle if self.order.only_survey => self.finish(Ending::Surveyed { obstacle }),
@@ -651,13 +694,23 @@ impl Transaction {
         }
     }
 
-    /// It is over already.
-    fn found(&mut self, at_target: bool) {
-        let (why, unheard) = ("it was over when it was resumed".to_owned(), BTreeSet::new());
-        self.finish(match at_target {
-            true => Ending::Committed { unheard },
-            false => Ending::RolledBack { why, unheard },
-        });
+    /// It is over already, for some nodes at least.
+    fn found(&mut self, settled: Facts) {
+        let ours = |lock: &Lock| lock.switch == self.order.switch;
+        let locked = self.facts.iter().filter(|(_, facts)| facts.lock.as_ref().is_some_and(ours));
+        let unheard = locked.map(|(node, _)| node.clone()).collect();
+        self.epoch = settled.epoch;
+        if settled.at == self.order.to {
+            self.way = Way::Forth;
+            return self.finish(Ending::Committed { unheard });
+        }
+        let why = match &self.way {
+            Way::Back(why) => why.clone(),
+            Way::Forth => "it was over when it was resumed".to_owned(),
+        };
+        self.from = settled.at;
+        self.way = Way::Back(why.clone());
+        self.finish(Ending::RolledBack { why, unheard });
     }
 
     /// Why it is better not begun.

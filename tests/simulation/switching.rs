@@ -243,3 +243,37 @@ fn a_node_that_slept_through_a_switch_takes_nothing_back() {
     assert!(!fleet.world.run_until(Duration::from_secs(30), stolen));
     assert_eq!(fleet.announced(), [100, 100, 200, 200]);
 }
+
+/// Its coordinator is dead and stays so: any other node can be told to go on, or to undo it.
+#[test]
+fn another_node_takes_over_what_a_dead_one_has_begun() {
+    for (act, exit) in [("resume", "dc2"), ("abort", "dc1")] {
+        let mut fleet = Fleet::new(4);
+        fleet.switch(0, "dc2");
+        let raised = |world: &World| {
+            let agent = world.agent(fleet.nodes[3]).unwrap();
+            agent.switches().switches.iter().any(|switch| switch.epoch == 1)
+        };
+        assert!(fleet.world.run_until(Duration::from_secs(1), raised));
+        fleet.world.run_for(Duration::from_millis(8));
+        fleet.world.power_off(fleet.nodes[0]);
+        fleet.world.run_for(Duration::from_secs(1));
+        let request = SwitchRequest { act: act.to_owned(), ..SwitchRequest::default() };
+        let began = fleet.world.now();
+        let order = fleet.world.switch(fleet.nodes[3], request);
+        let ending = fleet.ends(3, order);
+        let took = fleet.world.now().since(began);
+        assert_eq!(
+            ending.unheard,
+            if ending.outcome == "refused" { vec![] } else { vec!["a1".to_owned()] }
+        );
+        assert!(took < Duration::from_secs(8), "{act}: {took:?} {ending:?}");
+        // The area has to notice that the dead one is gone, too.
+        fleet.world.run_for(Duration::from_secs(60));
+        assert_eq!(fleet.exit(), Some(exit), "{act}: {ending:?}");
+        // And who slept through the end takes nothing back.
+        fleet.world.start(fleet.nodes[0]);
+        fleet.world.run_for(Duration::from_secs(30));
+        assert_eq!(fleet.preferred(), [exit], "{act}: {:?}", fleet.announced());
+    }
+}
