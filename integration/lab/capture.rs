@@ -37,8 +37,9 @@ pub struct Instance {
     pub sequence: u32,
     /// Seconds; 3600 takes it out of the databases.
     pub age: u16,
-    /// Of an AS-external-LSA.
+    /// Of an AS-external-LSA, as is the tag.
     pub metric: Option<u32>,
+    pub tag: Option<u32>,
 }
 
 impl Capture {
@@ -212,6 +213,7 @@ fn instances(time: u64, payload: &[u8]) -> Vec<Instance> {
             sequence: u32::from_be_bytes(four(12)) ^ 0x8000_0000,
             age: u16::from_be_bytes([rest[0], rest[1]]),
             metric: (rest[3] == 5).then(|| u32::from_be_bytes(four(24)) & 0xff_ffff),
+            tag: (rest[3] == 5).then(|| u32::from_be_bytes(four(32))),
         });
         rest = &rest[usize::from(u16::from_be_bytes([rest[18], rest[19]]))..];
     }

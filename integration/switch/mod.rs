@@ -4,6 +4,7 @@ mod authority;
 mod faults;
 mod order;
 mod planned;
+mod plans;
 mod sessions;
 mod settling;
 mod sites;

@@ -62,8 +62,8 @@ fn set_end(node: &Node, end: Wall) {
     fs::write(path, format!("{frame}{}{frame}", intents.to_text())).unwrap();
 }
 
-/// In the middle of a switch the clock of one node jumps behind the end of its lock, that of another one so far back that its lock
-/// would hold for decades: each starts anew. The switch is committed; and where its coordinator died as well, it ends it.
+/// In the middle of a switch the clock of a node jumps so far back that its lock would hold for decades, and that of another one
+/// behind the end of its lock: each starts anew, and what the second one then takes for the outcome the others hear. The switch is committed; and where its coordinator died as well, it ends it.
 #[test]
 fn clocks_jump() {
     let payments = group("payments", 7);
@@ -77,7 +77,7 @@ fn clocks_jump() {
 
     let mut order = lab.begin("edge1", &SWITCH);
     order.wait("after", "begun");
-    for (index, end) in [(2, past), (3, future)] {
+    for (index, end) in [(3, future), (2, past)] {
         lab.fleet[index].dies_and_returns(|node| set_end(node, end));
     }
     assert_eq!(lab.traffic_at("payments"), Ok(2));

@@ -65,7 +65,12 @@ impl Following<'_> {
                 }
             };
             let lost = "The switch goes on when its node is back; another node takes it over with `shunt switch resume`.";
-            match message.map_err(|status| self.daemon.refused(&status).advise(lost))? {
+            let refused = |status| match (self.daemon.refused(&status), self.seen.is_empty()) {
+                // Nothing has begun.
+                (failure, true) => failure,
+                (failure, false) => failure.advise(lost),
+            };
+            match message.map_err(refused)? {
                 Some(progress) => {
                     let is_new = self.tell(&progress)?;
                     if is_new && self.is_undone && progress.ending.is_none() {
