@@ -364,7 +364,10 @@ fn start_others(others: Others, isps: &[Node; 2], core: &Node) -> Vec<Other> {
     let names = FLEET.map(|(name, _)| name);
     all.push(match others {
         Others::Frr => {
-            let link = |name: &&str| Attached::new(name, Network::PointToPoint);
+            let link = |name: &&str| Attached {
+                retransmit: 1,
+                ..Attached::new(name, Network::PointToPoint)
+            };
             let mut attached: Vec<Attached> = names.iter().map(link).collect();
             attached.push(Attached::new("office", Network::Passive));
             let router_id = "192.0.2.100".to_owned();
@@ -384,10 +387,12 @@ fn start_others(others: Others, isps: &[Node; 2], core: &Node) -> Vec<Other> {
     all
 }
 
-/// An OSPF interface of a link to one other router, named after it.
+/// An OSPF interface of a link to one other router, named after it. On a busy machine two instances of an LSA may reach who is two
+/// links away within MinLSArrival; the second one is dropped then, and comes again after the retransmit interval.
 fn link(name: &str) -> String {
     format!(
-        "[ospf.interface.{name}]\nnetwork = \"point-to-point\"\nhello-interval = \"1s\"\ndead-interval = \"4s\"\n"
+        "[ospf.interface.{name}]\nnetwork = \"point-to-point\"\nhello-interval = \"1s\"\ndead-interval = \"4s\"\n\
+         retransmit-interval = \"1s\"\n"
     )
 }
 
