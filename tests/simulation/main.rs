@@ -21,6 +21,7 @@ mod switch_plan;
 mod switch_rules;
 mod switch_service;
 mod switching;
+mod switching_large;
 mod switching_random;
 mod tables;
 mod topology;
