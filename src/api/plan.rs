@@ -1,4 +1,4 @@
-use super::v1::{PlanSwitchReply, SwitchPlan};
+use super::v1::{PlanSwitchReply, SwitchPlan, SwitchRequest};
 use crate::switch::{digest, joint_digest};
 
 impl SwitchPlan {
@@ -17,7 +17,19 @@ impl SwitchPlan {
 impl PlanSwitchReply {
     /// What `digest` is to be.
     pub fn computed_digest(&self) -> String {
-        let digests: Vec<String> = self.plans.iter().map(SwitchPlan::computed_digest).collect();
+        let mut digests: Vec<String> = self.plans.iter().map(SwitchPlan::computed_digest).collect();
+        // Who is not waited for, and how long it may take, is as much of what was agreed on.
+        let request = self.request.clone().unwrap_or_default();
+        let how = SwitchRequest {
+            without: request.without,
+            deadline_us: request.deadline_us,
+            break_glass: request.break_glass,
+            parallel: request.parallel,
+            ..SwitchRequest::default()
+        };
+        if how != SwitchRequest::default() {
+            digests.push(digest(&[&serde_json::to_vec(&how).unwrap_or_default()]));
+        }
         joint_digest(digests.iter().map(String::as_str))
     }
 }
@@ -42,6 +54,11 @@ mod tests {
 
         let one = PlanSwitchReply { plans: vec![same.clone()], ..PlanSwitchReply::default() };
         assert_eq!(one.computed_digest(), digest);
+        let request = SwitchRequest { reason: "test".to_owned(), ..SwitchRequest::default() };
+        let as_one = PlanSwitchReply { request: Some(request.clone()), ..one.clone() };
+        assert_eq!(as_one.computed_digest(), digest);
+        let request = Some(SwitchRequest { without: vec!["edge1".to_owned()], ..request });
+        assert_ne!(PlanSwitchReply { request, ..one }.computed_digest(), digest);
         let two = PlanSwitchReply { plans: vec![same, plan], ..PlanSwitchReply::default() };
         assert_ne!(two.computed_digest(), digest);
     }

@@ -716,6 +716,14 @@ impl Transaction {
     /// Why it is better not begun.
     fn obstacle(&self) -> Option<String> {
         let Order { group, to, .. } = &self.order;
+        // Where it is depends on how that ends.
+        let mut locks =
+            self.facts.iter().filter_map(|(node, facts)| Some((node, facts.lock.as_ref()?)));
+        if let Some((node, Lock { switch, to, until, .. })) = locks.next() {
+            return Some(format!(
+                "{node}: switch {switch} to {to} is in progress; it ends at {until} at the latest"
+            ));
+        }
         if self.from == *to {
             return Some(format!("{group} is at {to} already"));
         }
@@ -724,12 +732,6 @@ impl Transaction {
             return Some(format!("no node of {to} answers"));
         }
         for (node, facts) in &self.facts {
-            if let Some(lock) = &facts.lock {
-                return Some(format!(
-                    "{node}: switch {} to {} is in progress; it ends at {} at the latest",
-                    lock.switch, lock.to, lock.until
-                ));
-            }
             if let Some(obstacle) = facts.obstacle.as_ref().filter(|_| !self.order.break_glass) {
                 return Some(format!("{node}: {obstacle}"));
             }

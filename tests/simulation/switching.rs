@@ -277,3 +277,31 @@ fn another_node_takes_over_what_a_dead_one_has_begun() {
         assert_eq!(fleet.preferred(), [exit], "{act}: {:?}", fleet.announced());
     }
 }
+
+/// Of two at once, the second waits for the first, if it was told to, and then has its turn.
+#[test]
+fn a_second_switch_waits_for_the_first_or_is_refused() {
+    let mut fleet = Fleet::new(5);
+    let request = |to: &str, wait_us| SwitchRequest {
+        act: "switch".to_owned(),
+        groups: vec!["payments".to_owned()],
+        to: to.to_owned(),
+        wait_us,
+        ..SwitchRequest::default()
+    };
+    let first = fleet.world.switch(fleet.nodes[0], request("dc2", 0));
+    let locked = |world: &World| {
+        world.agent(fleet.nodes[3]).is_some_and(|agent| !agent.switches().switches.is_empty())
+    };
+    assert!(fleet.world.run_until(Duration::from_secs(1), locked));
+    let refused = fleet.world.switch(fleet.nodes[2], request("dc1", 0));
+    let waiting = fleet.world.switch(fleet.nodes[3], request("dc1", 10_000_000));
+    let ending = fleet.ends(2, refused);
+    assert_eq!(ending.outcome, "refused");
+    assert!(ending.why.contains("is in progress"), "{ending:?}");
+    assert_eq!(fleet.ends(0, first).outcome, "committed");
+    let ending = fleet.ends(3, waiting);
+    assert_eq!((ending.outcome.as_str(), ending.epoch), ("committed", 2), "{ending:?}");
+    fleet.world.run_for(Duration::from_secs(5));
+    assert_eq!((fleet.announced(), fleet.exit()), ([200, 200, 100, 100], Some("dc1")));
+}

@@ -14,7 +14,7 @@ struct Sites {
 }
 
 fn site(number: usize) -> &'static str {
-    if number % 2 == 0 { "dc1" } else { "dc2" }
+    ["dc1", "dc2"][number % 2]
 }
 
 impl Sites {
