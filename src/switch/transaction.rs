@@ -245,6 +245,9 @@ enum Waiting {
 
 /// How long a step may take that only waits for nodes.
 const STEP: Duration = Duration::from_secs(5);
+/// How long a step may take in which nodes look for new routes: an LSA that a router between them drops comes again after
+/// RxmtInterval, 5 s.
+const LOOK: Duration = Duration::from_secs(12);
 /// From a try that failed to the next.
 const RETRY: Duration = Duration::from_millis(100);
 /// How long who takes over waits for all to answer.
@@ -422,7 +425,8 @@ impl Transaction {
     fn enter(&mut self, step: Step, now: Time) {
         self.step = step;
         self.begun = now;
-        self.ends = now + STEP;
+        let looks = matches!(step, Step::See | Step::SeeAlone);
+        self.ends = now + if looks { LOOK } else { STEP };
         self.said.clear();
         if step > Step::Survey {
             let back = self.back().map(str::to_owned);
