@@ -351,6 +351,7 @@ impl Agent {
             probe: switching.probe.is_some(),
             break_glass: request.break_glass,
             only_survey: false,
+            drill: request.drill,
             deadline,
         }
     }

@@ -391,7 +391,7 @@ impl Agent {
         };
         if was_journalled {
             let entry = v1::LedgerEntry {
-                kind: "switch".to_owned(),
+                kind: if order.drill { "drill" } else { "switch" }.to_owned(),
                 switch: switch.to_owned(),
                 group: order.group.clone(),
                 from: transaction.from().to_owned(),
@@ -410,6 +410,8 @@ impl Agent {
             };
             self.record(entry, now);
         }
+        let switching = self.config.switching.get(&order.group);
+        let objective = switching.and_then(|switching| switching.objective);
         let progress = v1::SwitchProgress {
             switch: switch.to_owned(),
             group: order.group.clone(),
@@ -423,6 +425,7 @@ impl Agent {
                 epoch: transaction.epoch().0,
                 total_us: micros(now - began),
                 vantages: vantages.into_values().collect(),
+                objective_us: objective.map_or(0, micros),
             }),
             ..Default::default()
         };

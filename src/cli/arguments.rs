@@ -8,7 +8,9 @@ use jiff::{Span, SpanRelativeTo};
 use super::failure::EXIT_CODES;
 use super::pki::PkiCommand;
 use super::remote::RemoteArguments;
-use super::switch::{EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments};
+use super::switch::{
+    DrillArguments, EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments,
+};
 
 /// Orders shuntd to announce, withdraw or prefer prefixes, and shows what it does.
 #[derive(Parser)]
@@ -119,6 +121,10 @@ pub enum Command {
     ///
     /// Each group moves as by `shunt switch`; groups that the configuration orders wait for each other.
     Evacuate(EvacuateArguments),
+    /// Practise a switch: move a group to another site, stay there, and move it back
+    ///
+    /// An alarm, a check of the group that goes down, or Ctrl-C ends it at once, and the group goes back to where it was.
+    Drill(DrillArguments),
     /// Show what an order or a switch would do, without giving it
     #[command(subcommand)]
     Plan(PlannedOrder),

@@ -18,7 +18,9 @@ Exit codes:
   8   the switch was rolled back: the group, or one of several, is where it was
   9   the switch is committed, but not every node has heard of it yet
   10  the plan is stale: the world has changed since; nothing was changed
-  11  the switch goes on, but this command does not follow it any more";
+  11  the switch goes on, but this command does not follow it any more
+  12  the drill was not passed; the group is where it was
+  13  the drill could not put the group back: it is at the other site, or nobody knows";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -34,6 +36,8 @@ pub enum Exit {
     Unheard = 9,
     Stale = 10,
     Left = 11,
+    NotPassed = 12,
+    Astray = 13,
 }
 
 /// Why a command ends early: what is said on standard error, and with which code it exits.

@@ -128,6 +128,7 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
             switch::plan_evacuation(planned, daemon, out).await
         }
         Command::Switch(arguments) => switch::switch(arguments, daemon, out).await,
+        Command::Drill(arguments) => switch::drill(arguments, daemon, out).await,
         Command::Evacuate(arguments) => switch::evacuate(arguments, daemon, out).await,
         Command::Ospf(command) => ospf::ospf(command, daemon, out).await,
         Command::Bfd { name } => bfd::bfd(name, daemon, out).await,

@@ -26,6 +26,9 @@ pub struct Order {
     pub break_glass: bool,
     /// Ends behind the survey.
     pub only_survey: bool,
+    /// It is one way of a drill.
+    #[serde(default)]
+    pub drill: bool,
     /// For all steps up to the commit.
     pub deadline: Duration,
 }

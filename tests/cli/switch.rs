@@ -55,6 +55,7 @@ fn ended(group: &str, outcome: &str, why: &str, unheard: &[&str]) -> SwitchProgr
         epoch: 7,
         total_us: 1_934_000,
         vantages: Vec::new(),
+        objective_us: 150_000,
     };
     SwitchProgress { ending: Some(ending), ..of(group) }
 }
@@ -77,7 +78,10 @@ fn committed(group: &str, unheard: &[&str]) -> Vec<SwitchProgress> {
         lost,
         longest_us,
         session: text(session),
-        answers_us: Vec::new(),
+        answers_us: match lost {
+            0 => [vec![410; 30], vec![900, 1700, 800, 420]].concat(),
+            _ => [vec![430; 20], vec![0, 3500], vec![440; 12]].concat(),
+        },
     };
     let mut ending = ended(group, "committed", "", unheard);
     ending.ending.as_mut().unwrap().vantages =
@@ -115,9 +119,23 @@ fn refused(group: &str) -> Vec<SwitchProgress> {
     ]
 }
 
+fn returned(story: Vec<SwitchProgress>) -> Vec<SwitchProgress> {
+    let turn = |one: SwitchProgress| SwitchProgress { from: one.to, to: one.from, ..one };
+    story.into_iter().map(turn).collect()
+}
+
+/// The service is away for longer than it may.
+fn late(mut story: Vec<SwitchProgress>) -> Vec<SwitchProgress> {
+    for ending in story.iter_mut().filter_map(|progress| progress.ending.as_mut()) {
+        ending.vantages[1].longest_us = 151_000;
+    }
+    story
+}
+
 fn story(group: &str) -> Result<Vec<SwitchProgress>, Status> {
     Ok(match group {
-        "payments" | "status" => committed(group, &[]),
+        "payments" | "status" | "lost" | "kept" => committed(group, &[]),
+        "tardy" => late(committed(group, &[])),
         "half" => committed(group, &["edge4"]),
         "reports" => rolled_back(group),
         "sick" => refused(group),
@@ -161,6 +179,14 @@ impl Switches {
         match (request.act.as_str(), request.groups.first().map(String::as_str)) {
             ("switch" | "evacuate", _) if request.to == "dc3" => {
                 return Err(Status::not_found("no site `dc3`; did you mean `dc2`?"));
+            }
+            // The way back of a drill.
+            ("switch", Some(group)) if request.to == "dc1" => {
+                if group == "lost" || (group == "kept" && !request.break_glass) {
+                    tell(returned(refused("sick")));
+                } else {
+                    tell(returned(committed(group, &[])));
+                }
             }
             ("switch", Some(group)) => {
                 tell(story(group)?);
@@ -211,7 +237,7 @@ impl Switches {
         };
         let plans = groups.iter().map(|group| SwitchPlan {
             group: group.clone(),
-            from: text("dc1"),
+            from: text(if request.to == "dc1" { "dc2" } else { "dc1" }),
             to: text("dc2"),
             epoch: if self.moved_on.load(Ordering::Relaxed) { 8 } else { 7 },
             digest: String::new(),

@@ -6,6 +6,7 @@ use std::os::fd::FromRawFd;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -107,6 +108,7 @@ fn without_a_terminal_it_has_to_be_meant() {
     let mock = Mock::start();
     for arguments in [
         &["switch", "payments", "--to", "dc2"][..],
+        &["drill", "payments", "--to", "dc2"],
         &["evacuate", "dc1"],
         &["switch", "payments", "--to", "dc2", "--json"],
     ] {
@@ -245,6 +247,99 @@ fn ctrl_c_undoes_the_switch_and_shows_the_way_back() {
     assert!(stderr(&output).starts_with("putting everything back;"), "{}", stderr(&output));
     let abort = mock.switches.asked.lock().unwrap().pop().unwrap();
     assert_eq!((abort.act.as_str(), abort.groups), ("abort", vec!["edge1-slow".to_owned()]));
+}
+
+/// The requests of a drill, and its last line.
+fn drilled(mock: &Mock, arguments: &[&str], exit: i32) -> (Vec<SwitchRequest>, Value, String) {
+    mock.switches.asked.lock().unwrap().clear();
+    let all = [&["drill", "--to", "dc2", "--yes", "--json"][..], arguments].concat();
+    let output = run(&mock.socket(), &all);
+    assert_eq!(code(&output), exit, "{arguments:?}: {}", stderr(&output));
+    let asked = mock.switches.asked.lock().unwrap().clone();
+    assert!(asked.iter().all(|one| one.drill || one.act == "abort"), "{asked:?}");
+    let last = stdout(&output).lines().last().map(|line| serde_json::from_str(line).unwrap());
+    (asked, last.unwrap_or(Value::Null)["drill"].clone(), stderr(&output))
+}
+
+fn act(asked: &SwitchRequest) -> (&str, &str, bool) {
+    (&asked.act, &asked.to, asked.break_glass)
+}
+
+#[test]
+fn a_drill_goes_there_and_back() {
+    let mock = Mock::start();
+    let quick = |group| [group, "--stay", "10ms", "--reason", "autumn"];
+    let (asked, report, _) = drilled(&mock, &quick("payments"), 0);
+    let ways: Vec<_> = asked.iter().map(act).collect();
+    assert_eq!(ways, [("switch", "dc2", false), ("switch", "dc1", false)]);
+    assert_eq!(asked[1].reason, "autumn; way back: the drill is over");
+    assert_eq!((&report["verdict"], &report["recovery_us"]), (&json!("passed"), &json!(104_000)));
+    let (_, report, said) = drilled(&mock, &quick("tardy"), 12);
+    assert_eq!(report["verdict"], "not-passed");
+    assert!(said.contains("away for 151 ms, the objective is 150 ms"), "{said}");
+    let (asked, report, said) = drilled(&mock, &quick("sick"), 1);
+    assert_eq!((asked.len(), &report["verdict"]), (1, &json!("not-begun")), "{said}");
+    let (asked, _, said) = drilled(&mock, &quick("reports"), 12);
+    assert_eq!(asked.len(), 1, "{said}");
+    // A rule is against the way back.
+    let (asked, report, said) = drilled(&mock, &quick("kept"), 0);
+    let ways: Vec<_> = asked.iter().map(act).collect();
+    assert_eq!(ways[1..], [("switch", "dc1", false), ("switch", "dc1", true)], "{said}");
+    assert_eq!(report["verdict"], "passed");
+}
+
+#[test]
+fn a_drill_that_cannot_go_back_says_so() {
+    let mock = Mock::start();
+    let (asked, report, said) = drilled(&mock, &["lost", "--stay", "10ms"], 13);
+    assert_eq!((asked.len(), &report["verdict"]), (6, &json!("not-back")));
+    assert!(said.contains("lost IS NOT BACK at dc1, it may be at dc2"), "{said}");
+    assert!(said.contains("shunt switch lost --to dc1"), "{said}");
+}
+
+#[test]
+fn an_alarm_ends_a_drill() {
+    let mock = Mock::start();
+    let (asked, _, said) = drilled(&mock, &["payments", "--alarm", "true", "--alarm", "false"], 1);
+    assert!(asked.is_empty() && said.contains("the alarm fires already: `false` ended"), "{said}");
+    let late = Instant::now();
+    let (asked, _, said) = drilled(&mock, &["payments", "--alarm", "sleep 60"], 1);
+    assert!(asked.is_empty() && said.contains("takes longer than a second"), "{said}");
+    assert!(late.elapsed() < Duration::from_secs(10));
+
+    // It fires from its third run on: during the stay, or under way.
+    let runs = mock.directory().join("runs");
+    let third = format!("echo >>{0}; [ $(wc -l <{0}) -lt 3 ]", runs.display());
+    let (asked, report, said) =
+        drilled(&mock, &["payments", "--stay", "1h", "--alarm", &third], 12);
+    let ways: Vec<_> = asked.iter().map(act).collect();
+    assert_eq!(ways, [("switch", "dc2", false), ("switch", "dc1", true)], "{said}");
+    assert!(report["problems"][0].as_str().unwrap().starts_with("alarm: `echo"), "{report}");
+    assert!(asked[1].reason.starts_with("way back: alarm:"), "{asked:?}");
+
+    fs::remove_file(&runs).unwrap();
+    let (asked, _, said) = drilled(&mock, &["slow", "--alarm", &third], 12);
+    assert_eq!((asked.len(), asked[1].act.as_str()), (2, "abort"), "{said}");
+    assert_eq!(asked[1].groups, ["edge1-slow"]);
+}
+
+#[test]
+fn ctrl_c_ends_a_drill() {
+    let mock = Mock::start();
+    let mut child = command(&mock.socket(), &["drill", "payments", "--to", "dc2", "--yes"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap());
+    read_until(&mut told, "stays for 30 s");
+    interrupt(&child);
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("at dc1") && rest.contains("not-passed"), "{rest}");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 12, "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("interrupted: going back at once"), "{}", stderr(&output));
 }
 
 #[test]

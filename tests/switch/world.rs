@@ -124,6 +124,7 @@ impl World {
             probe: true,
             break_glass: false,
             only_survey: false,
+            drill: false,
             deadline: DEADLINE,
         }
     }

@@ -34,6 +34,27 @@ pub struct SwitchArguments {
 }
 
 #[derive(Args)]
+pub struct DrillArguments {
+    /// The group to practise with
+    pub group: String,
+    /// The site to switch to, and back from
+    #[arg(long, value_name = "SITE")]
+    pub to: String,
+    /// How long the group stays there
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span)]
+    pub stay: Duration,
+    /// Run by the shell each second. It fires if it fails or takes longer than a second; may be given several times
+    #[arg(long, value_name = "COMMAND")]
+    pub alarm: Vec<String>,
+    /// Do not ask. Without it the plan is shown first, and the answer read from the terminal
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Why, for those who look at it later
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+}
+
+#[derive(Args)]
 pub struct EvacuateArguments {
     /// The site to leave
     #[arg(value_name = "SITE", required_unless_present = "plan")]

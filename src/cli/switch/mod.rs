@@ -4,20 +4,27 @@
 //! - `plan`: a plan, from the node or a file, in words.
 //! - `follow`: the stream of what happens, Ctrl-C, and what the end means.
 //! - `progress`: a line for each step.
+//! - `drill`: there and back, with `alarm`, which ends it, and `report`, what it came to.
 //! - `status`: the switches in progress.
 
+mod alarm;
 mod arguments;
+mod drill;
 mod follow;
 mod plan;
 mod progress;
+mod report;
 mod status;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
-pub use arguments::{EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments};
+pub use arguments::{
+    DrillArguments, EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments,
+};
 use arguments::{How, One, PlanFile, SwitchCommand, What, Which};
+pub use drill::drill;
 pub use progress::vantages;
 
 use super::daemon::{Daemon, PATIENCE};
@@ -174,18 +181,14 @@ impl Wanted {
             return self.try_dry(daemon, out).await;
         }
         if !yes {
-            if out.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-                let message = "nobody can be asked whether to go on, and --yes is missing";
-                return Err(Failure::new(Exit::Usage, message)
-                    .advise("Add --yes, or look at it first with --dry-run."));
-            }
+            can_ask(&out, "Add --yes, or look at it first with --dry-run.")?;
             let plan = match &self.plan {
                 Some(plan) => plan,
                 None => self.plan.insert(ask_plan(&self.request, daemon).await?),
             };
             // What was shown is carried out, and nothing else.
             self.request.digest.clone_from(&plan.digest);
-            if !confirmed(&self.request, plan)? {
+            if !confirmed(&question(&self.request, plan), plan)? {
                 return Err(Failure::failed("nothing was changed"));
             }
         }
@@ -210,16 +213,28 @@ impl Wanted {
     }
 }
 
-/// Shows the plan and asks, beside the answer, which is the progress.
-fn confirmed(request: &SwitchRequest, plan: &PlanSwitchReply) -> io::Result<bool> {
-    let mut terminal = anstream::stderr();
-    plan::print(plan, &mut terminal)?;
+/// Whether there is somebody at a terminal.
+fn can_ask(out: &Output, otherwise: &str) -> Result<(), Failure> {
+    if out.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let message = "nobody can be asked whether to go on, and --yes is missing";
+        return Err(Failure::new(Exit::Usage, message).advise(otherwise));
+    }
+    Ok(())
+}
+
+fn question(request: &SwitchRequest, plan: &PlanSwitchReply) -> String {
     let groups = plan.plans.iter().map(|plan| plan.group.as_str());
     let groups: Vec<&str> = groups.collect();
-    let question = match request.act.as_str() {
+    match request.act.as_str() {
         "evacuate" => format!("Evacuate {} ({})?", request.leave, groups.join(", ")),
         _ => format!("Switch {} to {}?", groups.join(", "), request.to),
-    };
+    }
+}
+
+/// Shows the plan and asks, beside the answer, which is the progress.
+fn confirmed(question: &str, plan: &PlanSwitchReply) -> io::Result<bool> {
+    let mut terminal = anstream::stderr();
+    plan::print(plan, &mut terminal)?;
     write!(terminal, "\n{question} [y/N] ")?;
     terminal.flush()?;
     let mut answer = String::new();
