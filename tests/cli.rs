@@ -131,6 +131,28 @@ fn documentation_names_every_command() {
     }
 }
 
+/// What stands in `docs/drills.md` is understood.
+#[test]
+fn documented_drills_are_understood() {
+    let mock = Mock::start();
+    let written = include_str!("../docs/drills.md");
+    let commands = written.lines().filter_map(|line| line.strip_prefix("$ "));
+    let commands: Vec<String> =
+        commands.map(|typed| typed.replace("drill payments", "drill --yes sick")).collect();
+    assert!(commands.len() >= 2, "{commands:?}");
+    for typed in commands {
+        let text = transcript(&mock, &typed);
+        assert!(!text.contains("(exit code 2)"), "{typed}: {text}");
+    }
+    // As the unit has it: its variables are split at blanks.
+    let unit = include_str!("../config/shunt-drill@.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).unwrap();
+    let drill = unit.lines().find_map(|line| line.strip_prefix("# DRILL=\"")).unwrap();
+    let typed = line.replace("$DRILL", drill.trim_end_matches('"')).replace("5m", "10ms");
+    let text = transcript(&mock, &typed.replace("${ALARM}", "true"));
+    assert!(text.ends_with("drill of payments: passed\n"), "{typed}: {text}");
+}
+
 #[test]
 fn json_is_the_message_as_the_daemon_sent_it() {
     let mock = Mock::start();

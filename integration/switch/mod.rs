@@ -1,6 +1,7 @@
 //! Groups move between two sites, by one command, over a fleet of real daemons.
 
 mod authority;
+mod drill;
 mod faults;
 mod order;
 mod planned;

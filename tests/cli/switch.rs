@@ -183,7 +183,7 @@ impl Switches {
             // The way back of a drill.
             ("switch", Some(group)) if request.to == "dc1" => {
                 if group == "lost" || (group == "kept" && !request.break_glass) {
-                    tell(returned(refused("sick")));
+                    tell(returned(refused(group)));
                 } else {
                     tell(returned(committed(group, &[])));
                 }
