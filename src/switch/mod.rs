@@ -44,6 +44,7 @@
 
 mod commands;
 mod digest;
+mod event;
 mod freeze;
 pub mod ledger;
 mod prober;
@@ -52,10 +53,10 @@ mod watcher;
 
 pub use commands::{Commands, Next};
 pub use digest::{digest, joint_digest};
+pub use event::{
+    Action, Answer, Ending, Event, Facts, Failure, Member, Order, Request, RequestId, Step,
+};
 pub use freeze::{Freeze, NotFreeze, frozen};
 pub use prober::Prober;
-pub use transaction::{
-    Action, Answer, Ending, Event, Facts, Failure, Member, Order, Request, RequestId, Step,
-    TO_GO_BACK, Transaction,
-};
+pub use transaction::{TO_GO_BACK, Transaction};
 pub use watcher::{Seen, Watcher};
