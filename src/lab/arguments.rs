@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Shows shunt at work in network namespaces of its own.
 #[derive(Parser)]
@@ -22,6 +22,13 @@ pub enum Command {
     /// Runs as root or as an ordinary user. Everything is in namespaces of its own: the host's network and files stay as they are,
     /// and at the end, also after Ctrl-C, nothing is left.
     Demo(Options),
+    /// One thing of the demo that is planned, or that fails, and what each client has lost by it
+    Drill {
+        scenario: Scenario,
+        /// Print the outcome as one JSON object instead of the text
+        #[arg(long)]
+        json: bool,
+    },
     /// The demo, inside its namespaces
     #[command(hide = true)]
     Inside(Options),
@@ -41,4 +48,18 @@ pub struct Options {
     /// Print the outcome as one JSON object instead of the text
     #[arg(long)]
     pub json: bool,
+    /// Only this
+    #[arg(long, hide = true)]
+    pub drill: Option<Scenario>,
+}
+
+/// What may be practised in the lab.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Scenario {
+    /// The service is moved to dc2
+    Planned,
+    /// The daemon on the firewall that the traffic inside goes through is killed
+    DaemonKilled,
+    /// The edge and the firewall of a site lose their power
+    PowerLost,
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Failure;
-use super::arguments::Options;
+use super::arguments::{Options, Scenario};
 use super::daemon::{Daemon, wait_until};
 use super::hold;
 use super::network;
@@ -26,7 +26,11 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Runs the demo in the namespaces this process is in, and says how it went by the exit code.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut demo = Demo::new(options.json)?;
-    if let Err(failure) = demo.all_steps() {
+    let done = match options.drill {
+        Some(scenario) => demo.drill(scenario),
+        None => demo.all_steps(),
+    };
+    if let Err(failure) = done {
         if failure.code == NOBODY_READS {
             return Err(failure);
         }
@@ -88,6 +92,37 @@ impl Demo {
     }
 
     fn all_steps(&mut self) -> Result<(), Failure> {
+        self.begin()?;
+        self.move_to_dc2()?;
+        self.kill_firewall()?;
+        self.step(
+            "Start it again",
+            "What was ordered is on its disk: it comes back as the primary, once it has routes of its own.",
+            "dc2",
+            |demo| demo.start("fw2"),
+        )?;
+        thread::sleep(QUIET);
+        self.lose_power()?;
+        self.restore_power()?;
+        self.questions()?;
+        self.firewall_pair()
+    }
+
+    /// What is practised, with all that comes before it.
+    fn drill(&mut self, scenario: Scenario) -> Result<(), Failure> {
+        self.begin()?;
+        self.move_to_dc2()?;
+        match scenario {
+            Scenario::Planned => Ok(()),
+            Scenario::DaemonKilled => self.kill_firewall(),
+            Scenario::PowerLost => {
+                thread::sleep(QUIET);
+                self.lose_power()
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
         self.tell(PICTURE)?;
         self.tell(
             "Each of the nine routers runs shuntd, in a network namespace of its own. Customers outside and people inside\n\
@@ -134,7 +169,10 @@ impl Demo {
                 }
                 Ok(())
             },
-        )?;
+        )
+    }
+
+    fn move_to_dc2(&mut self) -> Result<(), Failure> {
         self.step(
             "Move the service to dc2",
             "First raise the site that is to get the traffic, then lower the other: at no time is there no best way.",
@@ -146,20 +184,19 @@ impl Demo {
                 demo.order("fw1", "prefer payments standby")?;
                 demo.order("fw1b", "prefer payments standby")
             },
-        )?;
+        )
+    }
+
+    fn kill_firewall(&mut self) -> Result<(), Failure> {
         self.step(
             "Kill the daemon on fw2",
             "core2 hears nothing from it for a second and takes the other firewall. Until then fw2's kernel still forwards.",
             "dc1",
             |demo| demo.kill("fw2"),
-        )?;
-        self.step(
-            "Start it again",
-            "What was ordered is on its disk: it comes back as the primary, once it has routes of its own.",
-            "dc2",
-            |demo| demo.start("fw2"),
-        )?;
-        thread::sleep(QUIET);
+        )
+    }
+
+    fn lose_power(&mut self) -> Result<(), Failure> {
         self.step(
             "edge2 and fw2 lose their power",
             "Nobody takes leave. Their neighbors see the links go down, and with them the next hops.",
@@ -176,7 +213,10 @@ impl Demo {
                 }
                 Ok(())
             },
-        )?;
+        )
+    }
+
+    fn restore_power(&mut self) -> Result<(), Failure> {
         // A machine takes longer to start than the hold time of three seconds.
         for isp in ["isp-a", "isp-b"] {
             let isp = self.daemon(isp)?;
@@ -198,10 +238,7 @@ impl Demo {
                 }
                 Ok(())
             },
-        )?;
-
-        self.questions()?;
-        self.firewall_pair()
+        )
     }
 
     fn questions(&mut self) -> Result<(), Failure> {
@@ -391,6 +428,7 @@ impl Demo {
                 sent: seen.sent,
                 lost: seen.lost,
                 lost_ms: in_millis(seen.lost_for),
+                chart: seen.chart,
                 first: number == 1,
             }
         });

@@ -34,12 +34,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Options};
 
 /// Runs the command given on the command line and returns its exit code.
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(options) => sandbox::enter(&options),
+        Command::Drill { scenario, json } => {
+            sandbox::enter(&Options { hold: false, json, drill: Some(scenario) })
+        }
         Command::Inside(options) => sandbox::inside().and_then(|()| demo::run(&options)),
         Command::Responder { address, site } => {
             responder::run(address, &site).map(|()| ExitCode::SUCCESS)

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a site must have answered everything, so that the traffic counts as moved.
 pub const LOOK_BACK: Duration = Duration::from_millis(330);
 
+/// Columns of a chart, at most.
+const WIDTH: usize = 60;
+
 /// How many probes are remembered: far more than a step of the demo takes.
 const KEPT: usize = 100_000;
 
@@ -55,6 +58,8 @@ pub struct Seen {
     pub sites: BTreeSet<String>,
     /// From the beginning of the span to the first probe from which on only `expected` answered.
     pub moved_after: Option<Duration>,
+    /// A character for some probes in a row, of the worst of them: `.` answered by who is expected, `o` by another, `x` not.
+    pub chart: String,
 }
 
 impl Prober {
@@ -175,12 +180,19 @@ fn summary(log: &VecDeque<Probe>, from: Instant, to: Instant, expected: &str) ->
         lost_for: Duration::ZERO,
         sites: BTreeSet::new(),
         moved_after: None,
+        chart: String::new(),
     };
+    let mut answers = Vec::new();
     for (at, probe) in log.iter().enumerate() {
         if probe.sent < from || probe.sent >= to {
             continue;
         }
         seen.sent += 1;
+        answers.push(match probe.answer.as_deref() {
+            None => 'x',
+            Some(site) if site == expected => '.',
+            Some(_) => 'o',
+        });
         match &probe.answer {
             Some(site) => {
                 if site != expected {
@@ -198,6 +210,9 @@ fn summary(log: &VecDeque<Probe>, from: Instant, to: Instant, expected: &str) ->
             }
         }
     }
+    let columns = answers.chunks(answers.len().div_ceil(WIDTH).max(1));
+    // As characters they are in the order of how bad they are.
+    seen.chart = columns.filter_map(|some| some.iter().max()).collect();
     seen
 }
 
@@ -230,6 +245,7 @@ mod tests {
             lost_for: Duration::from_millis(5),
             sites: ["dc1".to_owned(), "dc2".to_owned()].into(),
             moved_after: Some(Duration::from_millis(8)),
+            chart: "o.oxx..".to_owned(),
         };
         assert_eq!(summary(&log, at(10), at(20), "dc2"), expected);
         // What never answered has not moved.

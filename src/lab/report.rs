@@ -46,6 +46,8 @@ pub struct Client {
     pub sent: usize,
     pub lost: usize,
     pub lost_ms: f64,
+    /// From left to right: `.` the expected site answered, `o` another one, `x` nobody at some time.
+    pub chart: String,
     /// Nobody was to answer at the beginning of the step, so what was lost says nothing.
     pub first: bool,
 }
@@ -126,7 +128,8 @@ fn outcome(client: &Client, expected: &str, out: &mut dyn Write) -> io::Result<(
         millis(client.lost_ms),
         client.lost,
         client.sent
-    )
+    )?;
+    writeln!(out, "     |{}|", client.chart)
 }
 
 pub fn in_millis(span: Duration) -> f64 {
@@ -152,6 +155,7 @@ mod tests {
             sent: 1000,
             lost,
             lost_ms: lost as f64 * 1.05,
+            chart: "oox.".to_owned(),
             first: false,
         };
         let mut out = Vec::new();
@@ -163,11 +167,11 @@ mod tests {
     fn what_a_client_saw_is_one_line() {
         assert_eq!(
             seen("dc2", &["dc1", "dc2"], 3),
-            "   client-a > isp-a: dc2 answers from 12 ms on, lost 3.2 ms (3 of 1000 probes)\n"
+            "   client-a > isp-a: dc2 answers from 12 ms on, lost 3.2 ms (3 of 1000 probes)\n     |oox.|\n"
         );
         assert_eq!(
             seen("dc2", &["dc2"], 0),
-            "   client-a > isp-a: dc2 answers, lost 0 ms (0 of 1000 probes)\n"
+            "   client-a > isp-a: dc2 answers, lost 0 ms (0 of 1000 probes)\n     |oox.|\n"
         );
         assert_eq!(
             seen("", &[], 1000),

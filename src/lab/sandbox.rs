@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
+use clap::ValueEnum;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -38,6 +39,9 @@ pub fn enter(options: &Options) -> Result<ExitCode, Failure> {
     inside.arg("inside");
     inside.args(options.hold.then_some("--hold"));
     inside.args(options.json.then_some("--json"));
+    if let Some(scenario) = options.drill.and_then(|scenario| scenario.to_possible_value()) {
+        inside.args(["--drill", scenario.get_name()]);
+    }
     // `ip` is in sbin, which an ordinary user's path may lack.
     let path = env::var("PATH").unwrap_or_default();
     inside.env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"));
