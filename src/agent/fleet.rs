@@ -37,6 +37,8 @@ pub(super) struct Calls {
     pub own: VecDeque<(CallId, v1::FleetRequest)>,
     /// And their answers.
     pub answered: VecDeque<(CallId, Result<Box<v1::FleetReply>, tonic::Status>)>,
+    /// All nodes of the fleet are in `exchanges`.
+    met: bool,
     /// When which node is told next what we know.
     exchanges: BTreeMap<String, Time>,
     /// Who has told us what it knows, since we started.
@@ -108,19 +110,19 @@ impl Agent {
 
     /// Exchanges what is known with those whose turn it is.
     pub(super) fn exchange_placements(&mut self, now: Time) {
-        let Some(fleet) = &self.config.fleet else {
-            self.switching.calls.exchanges.clear();
-            return;
+        let due: Vec<String> = match &self.config.fleet {
+            // Every input comes by here.
+            Some(fleet) if !self.switching.calls.met => {
+                self.switching.calls.met = true;
+                let own = &self.config.node.name;
+                fleet.nodes.keys().filter(|node| *node != own).cloned().collect()
+            }
+            Some(_) => {
+                let all = self.switching.calls.exchanges.iter();
+                all.filter(|(_, at)| **at <= now).map(|(node, _)| node.clone()).collect()
+            }
+            None => return,
         };
-        let own = &self.config.node.name;
-        let others: BTreeSet<String> =
-            fleet.nodes.keys().filter(|node| *node != own).cloned().collect();
-        let calls = &mut self.switching.calls;
-        calls.exchanges.retain(|node, _| others.contains(node));
-        let due: Vec<String> = others
-            .into_iter()
-            .filter(|node| calls.exchanges.get(node).is_none_or(|at| *at <= now))
-            .collect();
         for node in due {
             let calls = &mut self.switching.calls;
             calls.exchanges.insert(node.clone(), now + EVERY);
@@ -128,6 +130,12 @@ impl Agent {
             let message = v1::FleetRequest { placements, call: None };
             self.ask_node(&node.clone(), Asked::Placements { node }, message);
         }
+    }
+
+    /// The fleet may be another one.
+    pub(super) fn fleet_changed(&mut self) {
+        self.switching.calls.met = false;
+        self.switching.calls.exchanges.clear();
     }
 
     /// A node may have missed something: it is told at once.
@@ -152,7 +160,10 @@ impl Agent {
     ) {
         let theirs = result.ok().and_then(|reply| reply.placements);
         let Some(theirs) = theirs else {
-            self.switching.calls.exchanges.insert(node, now + AGAIN);
+            // Unless it is no node of ours any more.
+            if let Some(at) = self.switching.calls.exchanges.get_mut(&node) {
+                *at = now + AGAIN;
+            }
             return;
         };
         self.hear_placements(&node, theirs, now);
@@ -160,15 +171,15 @@ impl Agent {
 
     /// Whether what this node knows of the groups can be old: it has just started and has not heard of all others.
     pub(super) fn settle_belief(&mut self, now: Time) {
-        let Some(fleet) = &self.config.fleet else {
-            self.switching.believes = true;
+        if self.switching.believes {
             return;
-        };
+        }
         let own = &self.config.node.name;
         let calls = &mut self.switching.calls;
         let began = *calls.began.get_or_insert(now);
-        let all = fleet.nodes.keys().all(|node| node == own || calls.heard.contains(node));
-        if !self.switching.believes && (all || now >= began + BELIEVE_AFTER) {
+        let nodes = self.config.fleet.iter().flat_map(|fleet| fleet.nodes.keys());
+        let mut others = nodes.filter(|node| *node != own);
+        if others.all(|node| calls.heard.contains(node)) || now >= began + BELIEVE_AFTER {
             self.switching.believes = true;
             self.groups_stale = true;
         }

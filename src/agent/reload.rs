@@ -37,6 +37,7 @@ impl Agent {
         self.configure_checks(now);
         self.routers_changed(now);
         self.follow_by_ospf(now);
+        self.fleet_changed();
         self.groups_stale = true;
         // A mapping or a policy may have changed: what each neighbour has is compared anew.
         for neighbor in self.neighbors.values_mut() {
