@@ -55,6 +55,17 @@ impl Frr {
         self.configure(&["address-family ipv4 unicast", &list]);
     }
 
+    /// How many routes of a network it has from a neighbour.
+    pub fn taken(&self, neighbor: &str, network: &str) -> Result<usize, String> {
+        let shown = self
+            .daemons
+            .json(&format!("show bgp ipv4 unicast neighbors {neighbor} routes json"))?;
+        let network: ipnet::Ipv4Net = network.parse().unwrap();
+        let routes = shown["routes"].as_object().into_iter().flatten();
+        let prefixes = routes.filter_map(|(prefix, _)| prefix.parse::<ipnet::Ipv4Net>().ok());
+        Ok(prefixes.filter(|prefix| network.contains(prefix)).count())
+    }
+
     /// Enters commands below `router bgp`.
     #[track_caller]
     fn configure(&self, commands: &[&str]) {

@@ -274,7 +274,12 @@ impl Lab {
     #[track_caller]
     pub fn filter_at_isp1(&self, neighbor: &str, network: &str) {
         let Other::Bgp(isp) = &self.others[0] else { panic!("only FRR can be told so here") };
+        assert!(isp.taken(neighbor, network).unwrap() > 0, "there is nothing to refuse");
         isp.refuse(neighbor, network);
+        wait_for("the routes are refused", PATIENCE, || match isp.taken(neighbor, network)? {
+            0 => Ok(()),
+            count => Err(format!("{count} are left")),
+        });
     }
 
     /// What a client gets from a service.

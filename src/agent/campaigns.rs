@@ -14,7 +14,7 @@ use crate::group::{Epoch, Lock, nearest};
 use crate::switch::{Ending, Event, Member, Order, Step, Transaction};
 use crate::types::Time;
 
-const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);
+pub(super) const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);
 /// Groups of an evacuation that move at a time.
 const PARALLEL: usize = 4;
 /// Another switch that is waited for is looked at again after this.

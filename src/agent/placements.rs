@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::campaigns::LONGEST_DEADLINE;
 use super::{Action, Agent};
 use crate::group::{Placed, Placement};
+use crate::switch::TO_GO_BACK;
 use crate::types::{RouterId, Time};
 
 /// No coordinator keeps a group for longer without a word.
-pub(super) const LONGEST_LOCK: Duration = Duration::from_secs(3600 + 60);
+pub(super) const LONGEST_LOCK: Duration = LONGEST_DEADLINE.saturating_add(TO_GO_BACK);
 
 impl Agent {
     /// Ends locks whose time is over.

@@ -355,6 +355,7 @@ impl Agent {
         self.forget_commands(switch);
         self.forget_calls(|asked| matches!(asked, Asked::Step { switch: of, .. } if of == switch));
         if matches!(ending, Ending::Refused { .. })
+            && coordinated.transaction.step() == Step::Survey
             && coordinated.resumed_until.is_some_and(|until| now < until)
         {
             // The locks stand, and who has to let go of them may be back soon.

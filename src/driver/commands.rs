@@ -18,6 +18,7 @@ use super::guardian::Wards;
 use super::inbox::{Inbox, Input};
 use super::keeper::{Keeper, Leash};
 use crate::agent::{CommandId, Event};
+use crate::types::legible;
 
 /// Octets of output that are kept: the last ones.
 const OUTPUT: usize = 4096;
@@ -153,7 +154,7 @@ pub async fn run(
             format!("was killed, as it was not done within {} s", within.as_secs_f64())
         }
     };
-    let last = written.text().lines().last().map(|line| format!(": {}", legible(line)));
+    let last = written.text().lines().last().map(|line| format!(": {}", legible(line, LONGEST)));
     let last = last.unwrap_or_default();
     Err(failure(true, format!("{what}{last}")))
 }
@@ -233,19 +234,6 @@ async fn finish(
             (_, None) => yield_now().await,
         }
     }
-}
-
-/// Fit for a log: control characters are shown as escapes, and what is long is cut.
-fn legible(line: &str) -> String {
-    let mut text = String::new();
-    for (place, letter) in line.chars().enumerate() {
-        match letter {
-            _ if place >= LONGEST => return text + "…",
-            letter if letter.is_control() => text.extend(letter.escape_default()),
-            letter => text.push(letter),
-        }
-    }
-    text
 }
 
 fn how(status: ExitStatus) -> String {

@@ -105,7 +105,8 @@ fn wanted(listen: &Listen) -> impl Iterator<Item = SocketAddr> {
     listen.addresses.iter().map(|address| SocketAddr::new(*address, listen.port))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// A TCP socket to listen on an address with.
+pub(super) fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket =
         Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     // A daemon that was killed leaves connections in TIME_WAIT.
@@ -118,6 +119,11 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
             socket.set_freebind_v6(true)?;
         }
     }
+    Ok(socket)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
     // A neighbour under GTSM takes our SYN-ACK only with the full TTL; to others it is all the same. The
     // accepted connection gets the TTL of its neighbour.
     syscalls::set_ttl(&socket, address.ip(), u8::MAX)?;

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::Step;
+use crate::types::legible;
 
 /// The gates or hooks of one step: commands, one after the other, and behind gates an operator's approval.
 #[derive(Clone, Debug)]
@@ -57,7 +58,11 @@ impl Commands {
         match result {
             Ok(output) => {
                 let lines: Vec<&str> = output.lines().filter(|line| !line.is_empty()).collect();
-                lines.iter().skip(lines.len().saturating_sub(LINES)).map(|l| legible(l)).collect()
+                lines
+                    .iter()
+                    .skip(lines.len().saturating_sub(LINES))
+                    .map(|line| legible(line, LONGEST))
+                    .collect()
             }
             Err(failure) => {
                 self.failures.push(failure);
@@ -70,19 +75,6 @@ impl Commands {
     pub fn approve(&mut self) -> bool {
         self.waiting.is_empty() && self.failures.is_empty() && std::mem::take(&mut self.approval)
     }
-}
-
-/// Fit for an operator's terminal.
-fn legible(line: &str) -> String {
-    let mut text = String::new();
-    for (place, letter) in line.chars().enumerate() {
-        match letter {
-            _ if place >= LONGEST => return text + "…",
-            letter if letter.is_control() => text.extend(letter.escape_default()),
-            letter => text.push(letter),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod deadlines;
 mod family;
+mod legible;
 mod mac;
 mod numbers;
 mod preference;
@@ -17,6 +18,7 @@ mod time;
 
 pub use deadlines::Deadlines;
 pub use family::Family;
+pub use legible::legible;
 pub use mac::Mac;
 pub use numbers::{Asn, RouterId};
 pub use preference::Preference;

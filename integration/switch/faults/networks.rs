@@ -112,7 +112,6 @@ fn a_node_is_unreachable() {
 fn an_isp_filters_the_group() {
     let lab = Lab::new(Plan::new(Others::Frr));
     lab.filter_at_isp1("10.99.13.2", "198.51.100.0/24");
-    std::thread::sleep(Duration::from_millis(100));
     let ended = lab.order("edge1", &SWITCH);
     println!("filtered: {ended:?}");
     let at = if ended.code == 0 { 2 } else { 1 };

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -10,6 +10,7 @@ use super::door::Door;
 use crate::config::Fleet;
 use crate::driver::Exit;
 use crate::driver::exit::plain;
+use crate::driver::listen::socket;
 
 /// The sockets that nodes and clients dial, with the tasks that accept.
 #[derive(Default)]
@@ -62,18 +63,7 @@ fn wanted(fleet: Option<&Fleet>) -> impl Iterator<Item = SocketAddr> {
 }
 
 fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let socket =
-        Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    // A daemon that was killed leaves connections in TIME_WAIT.
-    socket.set_reuse_address(true)?;
-    // The address may come with an interface that is not up yet.
-    match address {
-        SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
-        SocketAddr::V6(_) => {
-            socket.set_only_v6(true)?;
-            socket.set_freebind_v6(true)?;
-        }
-    }
+    let socket = socket(address)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
