@@ -217,6 +217,14 @@ impl Lab {
             let address = self.plan.groups[0].address();
             wait_for(&format!("an answer for {name}"), PATIENCE, || self.request(name, address));
         }
+        // Until then their LSAs have the worst metric, and as nobody else announces, the groups are at dc1 all the same.
+        for member in &self.fleet {
+            wait_for(&format!("{} has started", member.node.name()), PATIENCE, || {
+                let ospf = member.shuntd.json(&["status"])?["ospf"].clone();
+                let has_started = ospf.is_null() || ospf["stub_router"] == "";
+                if has_started { Ok(()) } else { Err(ospf.to_string()) }
+            });
+        }
     }
 
     pub fn member(&self, name: &str) -> &Member {
