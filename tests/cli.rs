@@ -319,7 +319,7 @@ fn refusals_have_their_exit_codes() {
             5,
             "the order is in force, but stuck is releasing after 2 s",
         ),
-        (&["routes", "--within", "192.0.2.0/24"], 3, "shuntd is stopping"),
+        (&["routes", "--longer", "192.0.2.0/24"], 3, "shuntd is stopping"),
     ] {
         let output = run(&mock.socket(), arguments);
         assert_eq!(code(&output), exit, "{arguments:?}: {}", stderr(&output));
@@ -352,7 +352,7 @@ fn usage_errors_suggest_and_exit_with_2() {
     let nowhere = Path::new("/nonexistent");
     for (arguments, says) in [
         (&["anounce", "payments"][..], "a similar subcommand exists: 'announce'"),
-        (&["routes", "--withn", "10.0.0.0/8"], "--within"),
+        (&["routes", "--loger", "10.0.0.0/8"], "--longer"),
         (&["announce", "payments", "--for", "soon"], "write a time such as 90s, 2h or 1d12h"),
         (&["announce", "payments", "--timeout", "0s"], "write a time such as"),
         (&["prefer", "payments"], "<LEVEL>"),
@@ -559,7 +559,7 @@ fn a_socket_that_may_not_be_opened_is_code_4() {
 #[test]
 fn a_reader_that_leaves_ends_the_command_quietly() {
     let mock = Mock::start();
-    for arguments in [&["routes", "--within", "10.0.0.0/8"][..], &["events", "--follow"]] {
+    for arguments in [&["routes", "--longer", "10.0.0.0/8"][..], &["events", "--follow"]] {
         for json in [&[][..], &["--json"]] {
             let arguments = [arguments, json].concat();
             let mut child = command(&mock.socket(), &arguments)

@@ -60,6 +60,7 @@ mod plan;
 mod preview;
 mod reads;
 mod reload;
+mod route_reads;
 mod rules;
 mod service;
 mod survivor;

@@ -9,7 +9,6 @@ use crate::bgp::State;
 use crate::config::{Export, Ttl};
 use crate::fib::Hops;
 use crate::group::{Announcement, Because, Intent, Order, Target, nearest};
-use crate::rib::{Candidate, Route, SourceId, Standing};
 use crate::types::{Family, Prefix, Time};
 
 impl Agent {
@@ -124,7 +123,7 @@ impl Agent {
         self.neighbor_named(name).map(|neighbor| neighbor.id)
     }
 
-    fn neighbor_named(&self, name: &str) -> Result<&Neighbor, tonic::Status> {
+    pub(super) fn neighbor_named(&self, name: &str) -> Result<&Neighbor, tonic::Status> {
         let found = self.neighbors.values().find(|neighbor| neighbor.name == name);
         found.ok_or_else(|| {
             let names = self.neighbors.values().map(|neighbor| neighbor.name.as_str());
@@ -259,92 +258,6 @@ impl Agent {
                 .collect(),
             intent: intent.map(|(intent, preference)| intent_reply(intent, preference.0)),
         }
-    }
-
-    /// Routes in order behind the prefix `after`: what matches among the next `limit` prefixes, and
-    /// the prefix to go on from, `None` at the end.
-    pub fn routes(
-        &self,
-        request: &v1::RoutesRequest,
-        after: Option<Prefix>,
-        limit: usize,
-        now: Time,
-    ) -> Result<(Vec<v1::Route>, Option<Prefix>), tonic::Status> {
-        let invalid = |text: String| tonic::Status::invalid_argument(text);
-        let within: Option<Prefix> = match request.within.as_str() {
-            "" => None,
-            text => {
-                Some(text.parse().map_err(|e: crate::types::PrefixError| invalid(e.to_string()))?)
-            }
-        };
-        let family = match request.family.as_str() {
-            "" => None,
-            "ipv4" => Some(Family::Ipv4),
-            "ipv6" => Some(Family::Ipv6),
-            other => return Err(invalid(format!("unknown family `{other}`: ipv4 or ipv6"))),
-        };
-        let source = match request.neighbor.as_str() {
-            "" => None,
-            name => Some(self.neighbor_named(name)?.source()),
-        };
-        let matches = |prefix: Prefix| {
-            within.is_none_or(|within| within.covers(prefix))
-                && family.is_none_or(|family| family == prefix.family())
-        };
-        let page = self.rib.page(after, limit);
-        let next = page.last().copied();
-        let routes = page
-            .into_iter()
-            .filter(|prefix| matches(*prefix))
-            .map(|prefix| self.route(prefix, source, request.best, now))
-            .filter(|route| !route.paths.is_empty())
-            .collect();
-        Ok((routes, next))
-    }
-
-    fn route(&self, prefix: Prefix, source: Option<SourceId>, best: bool, now: Time) -> v1::Route {
-        let max_paths = usize::from(self.config.kernel.max_paths);
-        let candidates = self.rib.candidates(prefix, max_paths);
-        let chosen = candidates.iter().filter(|candidate| {
-            source.is_none_or(|source| source == candidate.route.source())
-                && (!best || candidate.standing == Standing::Best)
-        });
-        v1::Route {
-            prefix: prefix.to_string(),
-            paths: chosen.map(|candidate| self.path(prefix, candidate, now)).collect(),
-            installed: self.fib.route(prefix).is_some_and(|route| route.observed.is_some()),
-        }
-    }
-
-    fn path(&self, prefix: Prefix, candidate: &Candidate<'_>, now: Time) -> v1::Path {
-        let (standing, reason) = match &candidate.standing {
-            Standing::Best => ("best", String::new()),
-            Standing::Multipath => ("multipath", String::new()),
-            Standing::Lost { reason, against } => {
-                ("lost", format!("{reason}, against {}", self.source_name(*against)))
-            }
-            Standing::Unusable(why) => ("unusable", why.to_string()),
-        };
-        let (attributes, stale, ospf) = match candidate.route {
-            Route::Bgp(path) => (Some(text::attributes(path.attributes)), path.stale, None),
-            Route::Igp(_) => (None, false, self.ospf_path_to(prefix, now)),
-        };
-        v1::Path {
-            source: self.source_name(candidate.route.source()),
-            standing: standing.to_owned(),
-            reason,
-            attributes,
-            stale,
-            ospf,
-        }
-    }
-
-    fn source_name(&self, source: SourceId) -> String {
-        if source == SourceId::IGP {
-            return "ospf".to_owned();
-        }
-        let named = self.neighbors.values().find(|neighbor| neighbor.source() == source);
-        named.map_or("local".to_owned(), |neighbor| neighbor.name.clone())
     }
 
     /// All that decides over a prefix, or over the longest match of an address.

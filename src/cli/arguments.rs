@@ -394,14 +394,20 @@ pub struct RoleWait {
 #[derive(Args)]
 pub struct Selection {
     /// Only this prefix and what it covers
-    #[arg(long, value_name = "PREFIX")]
-    pub within: Option<String>,
-    /// Only routes learned from this neighbor
+    #[arg(long, value_name = "PREFIX", alias = "within")]
+    pub longer: Option<String>,
+    /// Only paths learned from this neighbor
     #[arg(long, value_name = "NAME")]
     pub neighbor: Option<String>,
+    /// Only paths with this community, standard, extended or large
+    #[arg(long, value_name = "COMMUNITY")]
+    pub community: Option<String>,
     /// Only the best path of each prefix
     #[arg(long)]
     pub best: bool,
+    /// Only paths that are not used, with the reason
+    #[arg(long, conflicts_with = "best")]
+    pub lost: bool,
     /// Only one address family
     #[arg(long)]
     pub family: Option<AddressFamily>,

@@ -18,6 +18,9 @@ static COLUMNS: [Column; 7] = [
     left("AS-PATH"),
 ];
 
+static OF_LOST: [Column; 5] =
+    [left("PREFIX"), left("STANDING"), left("FROM"), left("NEXT-HOP"), left("REASON")];
+
 /// `shunt routes`
 pub async fn routes(selection: Selection, daemon: Daemon, mut out: Output) -> Result<(), Failure> {
     let family = match selection.family {
@@ -26,21 +29,23 @@ pub async fn routes(selection: Selection, daemon: Daemon, mut out: Output) -> Re
         Some(AddressFamily::Ipv6) => "ipv6",
     };
     let request = RoutesRequest {
-        within: selection.within.unwrap_or_default(),
+        longer: selection.longer.unwrap_or_default(),
         neighbor: selection.neighbor.unwrap_or_default(),
         family: family.to_owned(),
         best: selection.best,
+        lost: selection.lost,
+        community: selection.community.unwrap_or_default(),
     };
     let mut stream =
         daemon.call(PATIENCE, async move |mut client| client.routes(request).await).await?;
-    let mut table = Table::new(&COLUMNS);
+    let mut table = Table::new(if selection.lost { &OF_LOST } else { &COLUMNS });
     while let Some(route) = stream.message().await.map_err(|status| daemon.refused(&status))? {
         if out.json {
             out.json_line(&route)?;
             continue;
         }
         for path in &route.paths {
-            add(&mut table, &route, path);
+            table.row(cells(&route, path, selection.lost));
         }
         if table.pending() >= PAGE {
             table.print(&mut out)?;
@@ -54,7 +59,7 @@ pub async fn routes(selection: Selection, daemon: Daemon, mut out: Output) -> Re
     Ok(())
 }
 
-fn add(table: &mut Table, route: &Route, path: &Path) {
+fn cells(route: &Route, path: &Path, lost: bool) -> Vec<Cell> {
     let style = match path.standing.as_str() {
         "best" => GOOD,
         "multipath" => PLAIN,
@@ -62,21 +67,26 @@ fn add(table: &mut Table, route: &Route, path: &Path) {
         _ => WARN,
     };
     let stale = if path.stale { ",stale" } else { "" };
-    let used = matches!(path.standing.as_str(), "best" | "multipath");
-    let attributes = path.attributes.as_ref();
-    table.row([
+    let mut cells = vec![
         route.prefix.clone().into(),
         Cell::styled(format!("{}{stale}", path.standing), style),
         path.source.clone().into(),
         next_hop(path).into(),
+    ];
+    if lost {
+        cells.push(path.reason.clone().into());
+        return cells;
+    }
+    let used = matches!(path.standing.as_str(), "best" | "multipath");
+    let attributes = path.attributes.as_ref();
+    let med = attributes.and_then(|known| known.med).map(|med| med.to_string());
+    let as_path = attributes.map(|known| known.as_path.clone());
+    cells.extend([
         if used && route.installed { "yes" } else { "no" }.into(),
-        attributes
-            .and_then(|known| known.med)
-            .map(|med| med.to_string())
-            .unwrap_or_default()
-            .into(),
-        attributes.map(|known| known.as_path.clone()).unwrap_or_default().into(),
+        med.unwrap_or_default().into(),
+        as_path.unwrap_or_default().into(),
     ]);
+    cells
 }
 
 fn next_hop(path: &Path) -> String {

@@ -337,6 +337,10 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
+fn has(path: &Path, community: &str) -> bool {
+    path.attributes.as_ref().unwrap().communities.iter().any(|one| one == community)
+}
+
 pub fn why() -> WhyReply {
     let ours = Attributes {
         communities: texts(&["64500:100"]),
@@ -524,7 +528,7 @@ impl Control for Service {
         request: Request<RoutesRequest>,
     ) -> Result<Response<Self::RoutesStream>, Status> {
         let request = request.into_inner();
-        let all = match request.within.as_str() {
+        let all = match request.longer.as_str() {
             // More than a pipe holds.
             "10.0.0.0/8" => (0..50_000u32)
                 .map(|number| Route {
@@ -546,6 +550,8 @@ impl Control for Service {
         let kept = all.into_iter().map(move |mut route| {
             route.paths.retain(|path| {
                 (!request.best || path.standing == "best")
+                    && (!request.lost || path.standing == "lost")
+                    && (request.community.is_empty() || has(path, &request.community))
                     && (request.neighbor.is_empty() || path.source == request.neighbor)
             });
             Ok(route)

@@ -12,5 +12,6 @@ mod hostile;
 mod hostile_checks;
 mod neighbours;
 mod process;
+mod reading;
 mod speaker;
 mod starting;

@@ -16,6 +16,7 @@ mod ospf;
 mod placements;
 mod reading;
 mod refresh;
+mod selecting;
 mod survivor;
 mod switch_plan;
 mod switch_rules;

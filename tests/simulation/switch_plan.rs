@@ -106,7 +106,7 @@ impl Sites {
     /// What the ISP has of a prefix from a neighbour.
     fn heard_by_isp(&self, from: &str, prefix: &str) -> Option<Attributes> {
         let request = RoutesRequest {
-            within: prefix.to_owned(),
+            longer: prefix.to_owned(),
             neighbor: from.to_owned(),
             ..Default::default()
         };
