@@ -16,6 +16,7 @@ pub mod health;
 pub mod lab;
 pub mod ospf;
 pub mod rib;
+pub mod rpki;
 pub mod sim;
 pub mod switch;
 pub mod types;

@@ -19,9 +19,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("health", &["types", "wire"]),
     ("rib", &["types", "wire"]),
     ("fib", &["types", "wire"]),
+    ("rpki", &["types", "wire"]),
     ("fast", &["types", "wire", "vrrp", "bfd"]),
     ("group", BELOW_GROUP),
-    ("switch", &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "group"]),
+    (
+        "switch",
+        &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "group"],
+    ),
     ("config", BELOW_CONFIG),
     ("api", BELOW_CONFIG),
     ("agent", BELOW_AGENT),
@@ -32,21 +36,21 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 const BELOW_GROUP: &[&str] =
-    &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib"];
+    &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki"];
 const BELOW_CONFIG: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
     "switch",
 ];
 const BELOW_AGENT: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
     "switch", "config", "api",
 ];
 const BELOW_DRIVER: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
     "switch", "config", "api", "agent",
 ];
 const BELOW_PROGRAMS: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "fast", "group",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
     "switch", "config", "api", "agent", "driver", "sim",
 ];
 

@@ -15,6 +15,7 @@ mod secret;
 mod table;
 mod tally;
 mod time;
+mod validity;
 
 pub use deadlines::Deadlines;
 pub use family::Family;
@@ -28,3 +29,4 @@ pub use secret::Secret;
 pub use table::PrefixTable;
 pub use tally::Tally;
 pub use time::{Time, Wall};
+pub use validity::Validity;

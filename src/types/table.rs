@@ -112,7 +112,12 @@ impl<T> PrefixTable<T> {
 
     /// Entries that cover `address`, shortest prefix first.
     pub fn covering(&self, address: IpAddr) -> impl Iterator<Item = (Prefix, &T)> {
-        let (v4, v6) = match Prefix::host(address) {
+        self.above(Prefix::host(address))
+    }
+
+    /// Entries that cover every address of `prefix`, its own included, shortest prefix first.
+    pub fn above(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, &T)> {
+        let (v4, v6) = match prefix {
             Prefix::V4(net) => (Some(self.v4.cover(&net)), None),
             Prefix::V6(net) => (None, Some(self.v6.cover(&net))),
         };
@@ -189,5 +194,7 @@ mod tests {
             names(table.covering("10.1.2.3".parse().unwrap())),
             ["10.0.0.0/8", "10.1.0.0/16"]
         );
+        assert_eq!(names(table.above("10.0.0.0/15".parse().unwrap())), ["10.0.0.0/8"]);
+        assert_eq!(names(table.above("::/0".parse().unwrap())), ["::/0"]);
     }
 }

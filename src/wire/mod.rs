@@ -8,4 +8,5 @@ mod comparison;
 pub mod ethernet;
 pub mod neighbor_discovery;
 pub mod ospf;
+pub mod rtr;
 pub mod vrrp;
