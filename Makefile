@@ -53,10 +53,10 @@ release: setup-build
 	$(CARGO) build --locked --release --bins
 	$(CARGO) rustc --locked --release --bin shunt -- -C target-feature=+crt-static
 
-# The daemons of `announce`, `area`, `failover` and `checks` get in each other's way if anything else runs: use a quiet machine. Cargo links
+# The daemons of `announce`, `tables`, `area`, `failover` and `checks` get in each other's way if anything else runs: use a quiet machine. Cargo links
 # a `shunt` of its own for a benchmark; the one that is measured is the one that is shipped.
 bench: setup-test release
 	cp $(target_dir)/release/shunt $(target_dir)/shipped-shunt
 	SHUNT_COMMAND=$(abspath $(target_dir)/shipped-shunt) \
 	  $(CARGO) bench --locked --bench codec --bench rib --bench kernel --bench ospf_routes \
-	  --bench announce --bench area --bench failover --bench checks
+	  --bench announce --bench tables --bench area --bench failover --bench checks

@@ -10,6 +10,9 @@ mod dying;
 mod edge;
 mod families;
 mod fast;
+#[path = "bench/feed.rs"]
+#[allow(dead_code, reason = "the benchmarks need more of it")]
+mod feed;
 mod harness;
 mod health;
 mod holding;

@@ -44,7 +44,8 @@ impl Running {
             node: &node,
             neighbors: 1,
             announced: false,
-            transit: false,
+            feeds: 0,
+            kernel: false,
             state: state.path(),
         };
         let helpers = product.prepare(&scene);

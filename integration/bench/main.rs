@@ -16,7 +16,6 @@ mod speaker;
 mod start;
 #[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod statistics;
-mod table;
 
 use clap::{Parser, ValueEnum};
 
@@ -36,12 +35,6 @@ struct Arguments {
     /// Starts of each daemon.
     #[arg(long, default_value_t = 30)]
     starts: usize,
-    /// Prefixes of a table.
-    #[arg(long, default_value_t = 500_000)]
-    prefixes: usize,
-    /// How often a table is passed on.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
     /// Added by `cargo bench`. Without it, as `cargo test --benches` runs this, nothing is measured.
     #[arg(long, hide = true)]
     bench: bool,
@@ -53,10 +46,6 @@ enum Part {
     Announce,
     /// The daemon's start until the neighbour has its first route.
     Start,
-    /// A table from one neighbour to another.
-    Relay,
-    /// An order while tables are passed on.
-    Loaded,
 }
 
 fn main() {
@@ -74,11 +63,5 @@ fn main() {
     }
     if wanted(Part::Start) {
         start::measure(products, arguments.starts);
-    }
-    if wanted(Part::Relay) {
-        table::relay(products, arguments.prefixes, arguments.rounds);
-    }
-    if wanted(Part::Loaded) {
-        table::loaded(products, arguments.prefixes, arguments.orders);
     }
 }

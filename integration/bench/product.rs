@@ -28,8 +28,11 @@ pub struct Scene<'a> {
     pub neighbors: u8,
     /// The service prefix is announced from the start.
     pub announced: bool,
-    /// Routes of one neighbour go to the other.
-    pub transit: bool,
+    /// The first so many of them send a table and are told nothing; the others are told everything, and nothing is taken
+    /// from them.
+    pub feeds: u8,
+    /// Learned routes go into the kernel.
+    pub kernel: bool,
     /// For what has to be durable.
     pub state: &'a Path,
 }
@@ -93,7 +96,7 @@ impl Product {
         let node = scene.node;
         match self {
             Product::Shunt => line(
-                env!("CARGO_BIN_EXE_shuntd"),
+                &shunt_daemon(),
                 &[
                     "--config",
                     &node.path("shunt.toml"),
@@ -130,7 +133,13 @@ impl Product {
                     "error",
                 ],
             ),
-            Product::Frr => frr_daemon(node, "bgpd"),
+            Product::Frr => {
+                let mut line = frr_daemon(node, "bgpd");
+                if !scene.kernel {
+                    line.push("-n".to_owned());
+                }
+                line
+            }
         }
     }
 
@@ -185,16 +194,42 @@ fn line(program: &str, arguments: &[&str]) -> Line {
     std::iter::once(program).chain(arguments.iter().copied()).map(str::to_owned).collect()
 }
 
-/// Its end and the neighbour's, and the neighbour's AS.
-fn neighbors(scene: &Scene<'_>) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr, u32)> {
-    (0..scene.neighbors)
-        .map(|n| (Ipv4Addr::new(10, 99, n, 1), Ipv4Addr::new(10, 99, n, 2), ASN + 1 + u32::from(n)))
+/// What passes between a neighbour and the daemon.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// It has a table for us.
+    Feed,
+    /// It is told all that we know.
+    Taker,
+    /// It is told of our own prefixes.
+    Customer,
+}
+
+struct Neighbor {
+    local: Ipv4Addr,
+    remote: Ipv4Addr,
+    asn: u32,
+    part: Part,
+}
+
+fn neighbors(scene: &Scene<'_>) -> impl Iterator<Item = Neighbor> {
+    (0..scene.neighbors).map(|n| Neighbor {
+        local: Ipv4Addr::new(10, 99, n, 1),
+        remote: Ipv4Addr::new(10, 99, n, 2),
+        asn: ASN + 1 + u32::from(n),
+        part: match scene.feeds {
+            0 => Part::Customer,
+            feeds if n < feeds => Part::Feed,
+            _ => Part::Taker,
+        },
+    })
 }
 
 fn shunt(scene: &Scene<'_>) -> String {
+    let install = scene.kernel;
     let mut text = format!(
         "[node]\nname = \"edge\"\nsite = \"dc1\"\nasn = {ASN}\nrouter-id = \"10.99.0.1\"\n\
-         own-prefixes = [\"198.51.100.0/24\"]\n[kernel]\ninstall = false\n"
+         own-prefixes = [\"198.51.100.0/24\"]\n[kernel]\ninstall = {install}\n"
     );
     if scene.announced {
         let _ = write!(
@@ -202,8 +237,12 @@ fn shunt(scene: &Scene<'_>) -> String {
             "[group.service]\nprefixes = [\"{SERVICE}\"]\nbase = {{ dc1 = \"primary\" }}\n"
         );
     }
-    let (import, export) = if scene.transit { ("all", "transit") } else { ("none", "groups") };
-    for (_, remote, asn) in neighbors(scene) {
+    for Neighbor { remote, asn, part, .. } in neighbors(scene) {
+        let (import, export) = match part {
+            Part::Feed => ("all", "none"),
+            Part::Taker => ("none", "transit"),
+            Part::Customer => ("none", "groups"),
+        };
         let _ = write!(
             text,
             "[neighbor.as{asn}]\naddress = \"{remote}\"\nremote-as = {asn}\nimport = \"{import}\"\n\
@@ -219,9 +258,17 @@ fn bird(scene: &Scene<'_>) -> String {
         "router id 10.99.0.1;\nprotocol device {{ }}\n\
          protocol static service {{ {disabled}ipv4; route {SERVICE} blackhole; }}\n"
     );
-    let (import, export) =
-        if scene.transit { ("all", "all") } else { ("none", "where source = RTS_STATIC") };
-    for (local, remote, asn) in neighbors(scene) {
+    if scene.kernel {
+        text.push_str(
+            "protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }\n",
+        );
+    }
+    for Neighbor { local, remote, asn, part } in neighbors(scene) {
+        let (import, export) = match part {
+            Part::Feed => ("all", "none"),
+            Part::Taker => ("none", "all"),
+            Part::Customer => ("none", "where source = RTS_STATIC"),
+        };
         // One second is the least that it waits before it dials.
         let _ = write!(
             text,
@@ -237,20 +284,22 @@ fn openbgpd(scene: &Scene<'_>) -> String {
         "AS {ASN}\nrouter-id 10.99.0.1\nfib-update no\nsocket \"{}\"\n",
         socket(scene.node)
     );
-    for (local, _, _) in neighbors(scene) {
+    for Neighbor { local, .. } in neighbors(scene) {
         let _ = writeln!(text, "listen on {local}");
     }
     if scene.announced {
         let _ = writeln!(text, "network {SERVICE}");
     }
-    for (local, remote, asn) in neighbors(scene) {
+    for Neighbor { local, remote, asn, part } in neighbors(scene) {
+        let export = if part == Part::Feed { "  export none\n" } else { "" };
         let _ = write!(
             text,
-            "neighbor {remote} {{\n  remote-as {asn}\n  local-address {local}\n  announce IPv6 none\n}}\n"
+            "neighbor {remote} {{\n  remote-as {asn}\n  local-address {local}\n  announce IPv6 none\n{export}}}\n"
         );
     }
-    let from = if scene.transit { "allow from any\n" } else { "" };
-    text.push_str(from);
+    for Neighbor { remote, .. } in neighbors(scene).filter(|one| one.part == Part::Feed) {
+        let _ = writeln!(text, "allow from {remote}");
+    }
     text.push_str("allow to any\n");
     text
 }
@@ -258,7 +307,24 @@ fn openbgpd(scene: &Scene<'_>) -> String {
 fn gobgp(scene: &Scene<'_>) -> String {
     let mut text =
         format!("[global.config]\n  as = {ASN}\n  router-id = \"10.99.0.1\"\n  port = -1\n");
-    for (local, remote, asn) in neighbors(scene) {
+    if scene.feeds > 0 {
+        let takers: Vec<String> = neighbors(scene)
+            .filter(|one| one.part == Part::Taker)
+            .map(|one| format!("\"{}\"", one.remote))
+            .collect();
+        let _ = write!(
+            text,
+            "[global.apply-policy.config]\n  export-policy-list = [\"to-takers\"]\n  \
+             default-export-policy = \"reject-route\"\n\
+             [[defined-sets.neighbor-sets]]\n  neighbor-set-name = \"takers\"\n  neighbor-info-list = [{}]\n\
+             [[policy-definitions]]\n  name = \"to-takers\"\n  [[policy-definitions.statements]]\n    \
+             name = \"takers\"\n    [policy-definitions.statements.conditions.match-neighbor-set]\n      \
+             neighbor-set = \"takers\"\n    [policy-definitions.statements.actions]\n      \
+             route-disposition = \"accept-route\"\n",
+            takers.join(", ")
+        );
+    }
+    for Neighbor { local, remote, asn, .. } in neighbors(scene) {
         let _ = write!(
             text,
             "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{remote}\"\n    peer-as = {asn}\n  \
@@ -272,29 +338,28 @@ fn gobgp(scene: &Scene<'_>) -> String {
 
 fn frr(scene: &Scene<'_>) -> String {
     let mut text = format!(
-        "router bgp {ASN}\n bgp router-id 10.99.0.1\n no bgp ebgp-requires-policy\n \
-         no bgp network import-check\n"
+        "route-map nothing deny 10\nrouter bgp {ASN}\n bgp router-id 10.99.0.1\n \
+         no bgp ebgp-requires-policy\n no bgp network import-check\n"
     );
-    for (_, remote, asn) in neighbors(scene) {
+    let mut family = " address-family ipv4 unicast\n".to_owned();
+    for Neighbor { remote, asn, part, .. } in neighbors(scene) {
         let _ = write!(
             text,
             " neighbor {remote} remote-as {asn}\n neighbor {remote} timers connect 1\n \
              neighbor {remote} advertisement-interval 0\n"
         );
+        let direction = if part == Part::Feed { "out" } else { "in" };
+        let _ = writeln!(family, "  neighbor {remote} route-map nothing {direction}");
     }
     if scene.announced {
-        let _ = write!(text, " address-family ipv4 unicast\n  network {SERVICE}\n");
+        let _ = writeln!(family, "  network {SERVICE}");
     }
-    text
+    text + &family
 }
 
 fn frr_daemon(node: &Node, name: &str) -> Line {
     let mut all = line(&format!("/usr/lib/frr/{name}"), &[]);
     all.extend(frr_daemons::arguments(node, name));
-    if name == "bgpd" {
-        // Learned routes stay out of the kernel, with all products.
-        all.push("-n".to_owned());
-    }
     all
 }
 
@@ -305,6 +370,11 @@ pub fn state(in_memory: bool) -> tempfile::TempDir {
         false => PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
     };
     tempfile::Builder::new().prefix("shunt-bench-").tempdir_in(parent).unwrap()
+}
+
+/// The daemon: this build's, or another one to compare it with.
+fn shunt_daemon() -> String {
+    std::env::var("SHUNT_DAEMON").unwrap_or_else(|_| env!("CARGO_BIN_EXE_shuntd").to_owned())
 }
 
 /// The command as it is shipped, if `make bench` says where that is; Cargo's own build of it is linked in another way.

@@ -4,7 +4,8 @@
 //! read and made here byte by byte, so that no daemon is measured with its own code. IPv4 unicast only.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,16 +18,28 @@ pub const SERVICE: &str = "198.51.100.7/32";
 /// How a service's prefix begins in an UPDATE.
 const SERVICES: [u8; 4] = [32, 198, 51, 100];
 
-const OPEN: u8 = 1;
-const UPDATE: u8 = 2;
-const KEEPALIVE: u8 = 4;
+pub const OPEN: u8 = 1;
+pub const UPDATE: u8 = 2;
+pub const KEEPALIVE: u8 = 4;
 /// Marker, length and type.
-const HEADER: usize = 19;
+pub const HEADER: usize = 19;
 
 pub struct Speaker {
     events: Receiver<Event>,
-    counts: Arc<Mutex<Counts>>,
+    shared: Arc<Shared>,
 }
+
+/// What a speaker and its sessions have in common.
+struct Shared {
+    counts: Mutex<Counts>,
+    /// What is received, if it is to be kept.
+    record: Mutex<Option<Record>>,
+    /// No further session is wanted.
+    refuses: AtomicBool,
+}
+
+/// Octets of whole messages as they were received, and when.
+pub type Record = Vec<(Instant, Vec<u8>)>;
 
 /// Something that somebody waits for; the time is taken when the octets have been read.
 #[derive(Debug)]
@@ -55,6 +68,12 @@ impl Sink {
     pub fn write(&self, messages: &[u8]) -> io::Result<()> {
         self.0.lock().unwrap().write_all(messages)
     }
+
+    /// Ends the session without a word.
+    pub fn close(&self) {
+        // An error says that it has ended already.
+        let _ = self.0.lock().unwrap().shutdown(Shutdown::Both);
+    }
 }
 
 /// What was received in the current session.
@@ -62,8 +81,16 @@ impl Sink {
 pub struct Counts {
     /// Prefixes announced, a prefix as often as it was.
     pub announced: usize,
+    /// Prefixes withdrawn, in the same way.
+    pub withdrawn: usize,
     /// When the last of them came.
     pub last: Instant,
+}
+
+impl Counts {
+    fn zero() -> Counts {
+        Counts { announced: 0, withdrawn: 0, last: Instant::now() }
+    }
 }
 
 impl Speaker {
@@ -71,17 +98,39 @@ impl Speaker {
     pub fn start(node: &Node, address: Ipv4Addr, asn: u16) -> Speaker {
         let listener = within(node, || TcpListener::bind((address, 179)).unwrap());
         let (sender, events) = channel();
-        let counts = Arc::new(Mutex::new(Counts { announced: 0, last: Instant::now() }));
-        let mine = counts.clone();
+        let shared = Arc::new(Shared {
+            counts: Mutex::new(Counts::zero()),
+            record: Mutex::new(None),
+            refuses: AtomicBool::new(false),
+        });
+        let mine = shared.clone();
         // Ends with the process: the listener is dropped with its namespace.
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
+                if mine.refuses.load(Ordering::Relaxed) {
+                    continue;
+                }
                 // A session ends as the daemon does; the next one begins afresh.
-                let _ = Session { stream, events: &sender, counts: &mine }.run(address, asn);
+                let _ = Session { stream, events: &sender, shared: &mine }.run(address, asn);
             }
         });
-        Speaker { events, counts }
+        Speaker { events, shared }
+    }
+
+    /// From now on, who dials is hung up on.
+    pub fn refuse(&self) {
+        self.shared.refuses.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps what is received from now on.
+    pub fn record(&self) {
+        *self.shared.record.lock().unwrap() = Some(Record::new());
+    }
+
+    /// What was received since [`Speaker::record`]; no more is kept.
+    pub fn recorded(&self) -> Record {
+        self.shared.record.lock().unwrap().take().unwrap_or_default()
     }
 
     #[track_caller]
@@ -132,19 +181,19 @@ impl Speaker {
     }
 
     pub fn counts(&self) -> Counts {
-        *self.counts.lock().unwrap()
+        *self.shared.counts.lock().unwrap()
     }
 }
 
 struct Session<'a> {
     stream: TcpStream,
     events: &'a Sender<Event>,
-    counts: &'a Mutex<Counts>,
+    shared: &'a Shared,
 }
 
 impl Session<'_> {
     fn run(mut self, address: Ipv4Addr, asn: u16) -> io::Result<()> {
-        *self.counts.lock().unwrap() = Counts { announced: 0, last: Instant::now() };
+        *self.shared.counts.lock().unwrap() = Counts::zero();
         self.stream.set_nodelay(true)?;
         let sink = Sink(Arc::new(Mutex::new(self.stream.try_clone()?)));
         sink.write(&open(address, asn))?;
@@ -159,7 +208,7 @@ impl Session<'_> {
             }
             filled += octets;
             let mut start = 0;
-            let mut announced = 0;
+            let (mut announced, mut withdrawn) = (0, 0);
             while let Some(message) = first_message(&buffer[start..filled]) {
                 start += message.len();
                 match message[HEADER - 1] {
@@ -171,54 +220,63 @@ impl Session<'_> {
                     }
                     // Answered rather than sent by the clock; nobody measured answers it in turn.
                     KEEPALIVE => sink.write(&message_of(KEEPALIVE, &[]))?,
-                    UPDATE => announced += self.update(&message[HEADER..], now),
+                    UPDATE => {
+                        let (more, fewer) = self.update(&message[HEADER..], now);
+                        announced += more;
+                        withdrawn += fewer;
+                    }
                     other => eprintln!("message of type {other}: {:?}", &message[HEADER..]),
                 }
             }
+            if let Some(record) = self.shared.record.lock().unwrap().as_mut() {
+                record.push((now, buffer[..start].to_vec()));
+            }
             buffer.copy_within(start..filled, 0);
             filled -= start;
-            if announced > 0 {
-                let mut counts = self.counts.lock().unwrap();
+            if announced + withdrawn > 0 {
+                let mut counts = self.shared.counts.lock().unwrap();
                 counts.announced += announced;
+                counts.withdrawn += withdrawn;
                 counts.last = now;
             }
         }
     }
 
-    /// Gives the number of prefixes announced.
-    fn update(&self, body: &[u8], now: Instant) -> usize {
+    /// Gives the number of prefixes announced, and of those withdrawn.
+    fn update(&self, body: &[u8], now: Instant) -> (usize, usize) {
         let (withdrawn, rest) = prefixed_by_length(body);
         let (_attributes, announced) = prefixed_by_length(rest);
+        let (mut more, mut fewer) = (0, 0);
         for nlri in prefixes(withdrawn) {
+            fewer += 1;
             if let Some(service) = service_of(nlri) {
                 let _ = self.events.send(Event::Withdrawn(Change { at: now, service }));
             }
         }
-        let mut count = 0;
         for nlri in prefixes(announced) {
-            count += 1;
+            more += 1;
             if let Some(service) = service_of(nlri) {
                 let _ = self.events.send(Event::Announced(Change { at: now, service }));
             }
         }
-        count
+        (more, fewer)
     }
 }
 
 /// The first message in `bytes`, if it is there to its end.
-fn first_message(bytes: &[u8]) -> Option<&[u8]> {
+pub fn first_message(bytes: &[u8]) -> Option<&[u8]> {
     let length = bytes.get(16..18)?;
     bytes.get(..usize::from(u16::from_be_bytes([length[0], length[1]])))
 }
 
 /// What the first two octets give the length of, and what comes after it.
-fn prefixed_by_length(bytes: &[u8]) -> (&[u8], &[u8]) {
+pub fn prefixed_by_length(bytes: &[u8]) -> (&[u8], &[u8]) {
     let length = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
     bytes[2..].split_at(length)
 }
 
 /// The prefixes of a list, each with its length.
-fn prefixes(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn prefixes(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let octets = 1 + usize::from(list.first()?.div_ceil(8));
         let (first, rest) = list.split_at(octets);
@@ -231,7 +289,7 @@ fn service_of(nlri: &[u8]) -> Option<u8> {
     nlri.strip_prefix(&SERVICES)?.first().copied()
 }
 
-fn message_of(kind: u8, body: &[u8]) -> Vec<u8> {
+pub fn message_of(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut message = vec![0xff; 16];
     message.extend(u16::try_from(HEADER + body.len()).unwrap().to_be_bytes());
     message.push(kind);
@@ -239,7 +297,7 @@ fn message_of(kind: u8, body: &[u8]) -> Vec<u8> {
     message
 }
 
-fn open(address: Ipv4Addr, asn: u16) -> Vec<u8> {
+pub fn open(address: Ipv4Addr, asn: u16) -> Vec<u8> {
     let mut body = vec![4];
     body.extend(asn.to_be_bytes());
     body.extend(HOLD_TIME.to_be_bytes());
@@ -255,45 +313,6 @@ fn open(address: Ipv4Addr, asn: u16) -> Vec<u8> {
 
 /// Seconds. The daemons propose less, and theirs counts.
 const HOLD_TIME: u16 = 240;
-
-/// Prefixes that share one attribute set in a table, and one UPDATE.
-const PER_SET: usize = 8;
-
-/// Octets that are written at once, about.
-const PIECE: usize = 1 << 16;
-
-/// The UPDATEs of a table of `count` prefixes of length 24 from 20.0.0.0 on, in pieces of whole messages. Each
-/// eight prefixes have an attribute set of their own; another `variant` has the same prefixes with other sets.
-pub fn table(count: usize, next_hop: Ipv4Addr, asn: u16, variant: u32) -> Vec<Vec<u8>> {
-    let mut out = vec![Vec::new()];
-    let first = u32::from(Ipv4Addr::new(20, 0, 0, 0)) >> 8;
-    let networks: Vec<u32> = (first..).take(count).collect();
-    for (set, networks) in (variant..).zip(networks.chunks(PER_SET)) {
-        // Spread over the numbers of public ASes.
-        let hop = |salt: u32| 1000 + set.wrapping_mul(2_654_435_761).rotate_left(salt) % 60_000;
-        let path = [u32::from(asn), hop(3), hop(11), hop(19)];
-        let mut attributes = vec![0x40, 1, 1, 0, 0x40, 2, 2 + 4 * 4, 2, 4];
-        attributes.extend(path.iter().flat_map(|asn| asn.to_be_bytes()));
-        attributes.extend([0x40, 3, 4]);
-        attributes.extend(next_hop.octets());
-        attributes.extend([0xc0, 8, 8]);
-        for community in [set, variant] {
-            attributes.extend((u32::from(asn) << 16 | (community & 0xffff)).to_be_bytes());
-        }
-        let mut body = vec![0, 0];
-        body.extend(u16::try_from(attributes.len()).unwrap().to_be_bytes());
-        body.extend(attributes);
-        for network in networks {
-            body.push(24);
-            body.extend(&network.to_be_bytes()[1..]);
-        }
-        if out.last().is_some_and(|piece| piece.len() > PIECE) {
-            out.push(Vec::new());
-        }
-        out.last_mut().expect("there is a piece").extend(message_of(UPDATE, &body));
-    }
-    out
-}
 
 /// How often progress is looked at; times are taken by the session itself.
 pub const LOOK_EVERY: Duration = Duration::from_millis(2);

@@ -47,7 +47,8 @@ impl Contender {
             node: &self.node,
             neighbors: 1,
             announced: true,
-            transit: false,
+            feeds: 0,
+            kernel: false,
             state: self.state.path(),
         }
     }

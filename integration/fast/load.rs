@@ -5,10 +5,11 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::feed::{Sender, Table};
 use crate::lab::bfd::{BfdBird, BfdPath, BfdPeer, BfdRouter, Timers, shunt_profile};
 use crate::lab::vrrp::{Instance, Keepalived, VrrpPeer, VrrpRouter, VrrpShunt};
 use crate::lab::{Capture, Cores, Net, PATIENCE, wait_for};
-use crate::speaker::{Speaker, table};
+use crate::speaker::Speaker;
 
 const PREFIXES: usize = 200_000;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -79,8 +80,10 @@ fn delays_neither_bfd_nor_vrrp() {
     let (mut tables, mut shown, mut flushed) = (0, 0, 0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let variants = [0, 77_777]
-                .map(|variant| table(PREFIXES, "10.99.0.2".parse().unwrap(), 65001, variant));
+            let table = Table::new(PREFIXES);
+            let address = "10.99.0.2".parse().unwrap();
+            let variants = [0, 1]
+                .map(|variant| table.updates(Sender { address, asn: 65001, hops: 4, variant }));
             for pieces in variants.iter().cycle() {
                 for piece in pieces {
                     if stop.load(Ordering::Relaxed) {

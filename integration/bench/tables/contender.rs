@@ -1,0 +1,136 @@
+//! A daemon between neighbours that send tables and neighbours that take them.
+
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::feed::Sender;
+use crate::floor;
+use crate::lab::{Net, Node, within};
+use crate::process::{Process, processor};
+use crate::product::{self, Product, Scene};
+use crate::speaker::{Sink, Speaker};
+
+/// What has not happened by then will not.
+pub const GIVE_UP: Duration = Duration::from_secs(300);
+
+/// Those that are compared, and what nothing can be faster than.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Contender {
+    Shunt,
+    Bird,
+    Openbgpd,
+    Gobgp,
+    Frr,
+    /// A relay that does what cannot be left out: parse, keep in a hash table, emit.
+    Floor,
+}
+
+impl Contender {
+    pub const ALL: [Contender; 6] = [
+        Contender::Shunt,
+        Contender::Bird,
+        Contender::Openbgpd,
+        Contender::Gobgp,
+        Contender::Frr,
+        Contender::Floor,
+    ];
+
+    pub fn product(self) -> Option<Product> {
+        match self {
+            Contender::Shunt => Some(Product::Shunt),
+            Contender::Bird => Some(Product::Bird),
+            Contender::Openbgpd => Some(Product::Openbgpd),
+            Contender::Gobgp => Some(Product::Gobgp),
+            Contender::Frr => Some(Product::Frr),
+            Contender::Floor => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        self.product().map_or("floor", Product::name)
+    }
+
+    /// Takes minutes where the others take seconds, so it is measured in the first round only.
+    pub fn slow(self) -> bool {
+        self == Contender::Gobgp
+    }
+}
+
+/// Who sends the table: the lower the number, the shorter the path.
+pub fn sender(feed: u8) -> Sender {
+    let asn = 65001 + u16::from(feed);
+    Sender { address: Ipv4Addr::new(10, 99, feed, 2), asn, hops: 4 + feed, variant: 0 }
+}
+
+pub struct Feed {
+    pub speaker: Speaker,
+    pub sink: Sink,
+}
+
+/// One that runs, with established neighbours.
+pub struct Running {
+    _daemon: Process,
+    _helpers: Vec<Process>,
+    _state: tempfile::TempDir,
+    pub feeds: Vec<Feed>,
+    pub takers: Vec<Speaker>,
+    pub node: Node,
+    _net: Net,
+}
+
+impl Running {
+    pub fn start(contender: Contender, feeds: u8, takers: u8, kernel: bool) -> Running {
+        let mut net = Net::new();
+        let node = net.node("router");
+        let mut speakers: Vec<Speaker> = (0..feeds + takers)
+            .map(|n| {
+                let far = net.node(&format!("neighbor{n}"));
+                net.link(&node, &far, n);
+                Speaker::start(&far, Ipv4Addr::new(10, 99, n, 2), 65001 + u16::from(n))
+            })
+            .collect();
+        let state = product::state(false);
+        let scene = Scene {
+            node: &node,
+            neighbors: feeds + takers,
+            announced: false,
+            feeds,
+            kernel,
+            state: state.path(),
+        };
+        let (helpers, line) = match contender.product() {
+            Some(product) => (product.prepare(&scene), product.daemon(&scene)),
+            None => (Vec::new(), floor::line(feeds, takers)),
+        };
+        let daemon = within(&node, || Process::start(&line, &node.path("daemon.log")));
+        let sinks: Vec<Sink> = speakers.iter().map(Speaker::established).collect();
+        let takers = speakers.split_off(feeds.into());
+        let feeds = speakers.into_iter().zip(sinks);
+        let feeds = feeds.map(|(speaker, sink)| Feed { speaker, sink }).collect();
+        Running {
+            _daemon: daemon,
+            _helpers: helpers,
+            _state: state,
+            feeds,
+            takers,
+            node,
+            _net: net,
+        }
+    }
+
+    /// Waits until it has no more to do.
+    pub fn settled(&self) {
+        let mut quiet = 0;
+        let begun = Instant::now();
+        let mut used = processor(&self.node);
+        while quiet < 3 {
+            assert!(begun.elapsed() < GIVE_UP, "it is never done");
+            thread::sleep(Duration::from_millis(200));
+            let now = processor(&self.node);
+            quiet =
+                if now.saturating_sub(used) < Duration::from_millis(20) { quiet + 1 } else { 0 };
+            used = now;
+        }
+    }
+}

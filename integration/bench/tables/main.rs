@@ -1,0 +1,83 @@
+//! Full tables, shunt beside its peers and beside what nothing can be faster than: from outside, in namespaces.
+//!
+//! The neighbours are small programs of the benchmark's own; no daemon is measured with its own code. The order of
+//! the daemons changes from round to round, and each figure is the median of the rounds. Needs root and the packages that
+//! `integration/setup test` installs. `cargo bench --bench tables -- --help` tells what can be chosen;
+//! `docs/performance.md` has the figures and how they were measured.
+
+mod contender;
+#[path = "../feed.rs"]
+mod feed;
+mod feedloss;
+mod floor;
+#[path = "../../lab/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the interop tests need more of it")]
+mod lab;
+#[path = "../process.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
+mod process;
+#[path = "../product.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
+mod product;
+mod relay;
+mod replay;
+mod rounds;
+#[path = "../speaker.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
+mod speaker;
+
+use clap::{Parser, ValueEnum};
+
+use contender::Contender;
+
+#[derive(Parser)]
+struct Arguments {
+    /// What is measured; all by default.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Only these.
+    #[arg(long, value_enum, value_delimiter = ',', env = "BENCH_ONLY")]
+    only: Vec<Contender>,
+    /// Prefixes of a table; each size is measured.
+    #[arg(long, value_delimiter = ',', env = "BENCH_PREFIXES", default_values_t = [500_000])]
+    prefixes: Vec<usize>,
+    /// How often each is measured; GoBGP once.
+    #[arg(long, env = "BENCH_ROUNDS", default_value_t = 3)]
+    rounds: usize,
+    /// Be the relay that is the floor, with so many neighbours that send and that take.
+    #[arg(long, hide = true, num_args = 2)]
+    as_floor: Option<Vec<u8>>,
+    /// Added by `cargo bench`. Without it, as `cargo test --benches` runs this, nothing is measured.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// A table from one neighbour to another.
+    Relay,
+    /// The better one of two feeds is lost.
+    Feedloss,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    if !arguments.bench {
+        return;
+    }
+    if let Some([feeds, takers]) = arguments.as_floor.as_deref() {
+        return floor::run(*feeds, *takers);
+    }
+    let contenders = match arguments.only.as_slice() {
+        [] => &Contender::ALL,
+        only => only,
+    };
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let (sizes, rounds) = (&arguments.prefixes, arguments.rounds);
+    if wanted(Part::Relay) {
+        relay::relay(contenders, sizes, rounds);
+    }
+    if wanted(Part::Feedloss) {
+        feedloss::measure(contenders, sizes, rounds);
+    }
+}
