@@ -7,7 +7,6 @@
 
 mod counting;
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -15,8 +14,8 @@ use std::time::Duration;
 
 use counting::live;
 use shunt::fib::{Fib, Hop, Hops, Observed, Settings};
-use shunt::rib::export::{Neighbor, export};
-use shunt::rib::{AdjRibOut, Connected, Rib, Source, SourceId, SourceKind, Urgency};
+use shunt::rib::export::{Neighbor, export, withheld};
+use shunt::rib::{AdjRibOut, Connected, Rib, Source, SourceId, SourceKind, Told, Urgency};
 use shunt::types::{Asn, Family, Prefix, Rng, RouterId, Time};
 use shunt::wire::bgp::{AsPath, Attributes, Community, NextHop};
 
@@ -132,21 +131,18 @@ fn main() {
     });
 
     let mut out = AdjRibOut::new();
-    let mut memo: BTreeMap<usize, Option<Arc<Attributes>>> = BTreeMap::new();
     let to = Neighbor { id: SourceId(3), kind: SourceKind::Ebgp, own_asn: Asn(64512), role: None };
     let ours = NextHop::V4(Ipv4Addr::new(192, 0, 2, 254));
-    measure("export to a neighbour, all pending", routes, || {
+    measure("told to a neighbour, all pending", routes, || {
         for prefix in rib.page(None, usize::MAX) {
             let Some(best) = rib.best(prefix) else { continue };
             let (set, from) = (Arc::clone(best.attributes), best.source);
-            let exported = memo.entry(Arc::as_ptr(&set).addr()).or_insert_with(|| {
-                let exported = export(&set, from, SourceKind::Ebgp, &to, ours).ok()?;
-                Some(rib.intern(exported))
-            });
-            out.set(prefix, exported.clone(), Urgency::Bulk);
+            if withheld(&set, from, SourceKind::Ebgp, &to).is_none() {
+                out.set(prefix, Some(Told::Passed(set)), Urgency::Bulk);
+            }
         }
     });
-    let groups = measure("  drained", routes, || {
+    let groups = measure("  drained and exported", routes, || {
         let mut groups = 0;
         loop {
             let batch = out.drain(1000);
@@ -154,6 +150,10 @@ fn main() {
                 break groups;
             }
             groups += batch.announced.len();
+            for (told, _) in &batch.announced {
+                let Told::Passed(set) = told else { continue };
+                black_box(export(set, &to, ours));
+            }
         }
     });
     println!("  in {groups} groups of one attribute set");
@@ -161,7 +161,7 @@ fn main() {
         out.resend(Family::Ipv4);
         while !black_box(out.drain(1000)).is_empty() {}
     });
-    drop((out, memo));
+    drop(out);
 
     let settings =
         Settings { metric: 20, grace: Duration::from_secs(60), rescan: Duration::from_secs(600) };

@@ -1,15 +1,15 @@
 //! The decision process, import and export tables, and what a neighbour is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use shunt::rib::export::{Neighbor, Originated, Withheld, export, originate};
+use shunt::rib::export::{Neighbor, Originated, Withheld, export, originate, withheld};
 use shunt::rib::import::{Policy, Rejected, Session, import};
 use shunt::rib::{
     AdjRibOut, Batch, Connected, Distances, IgpRoute, Reason, Resolved, Rib, Route, Source,
-    SourceId, SourceKind, Standing, Unusable, Urgency,
+    SourceId, SourceKind, Standing, Told, Unusable, Urgency,
 };
 use shunt::types::{Asn, Family, Prefix, RouterId};
 use shunt::wire::bgp::{
@@ -68,8 +68,10 @@ fn gateways(rib: &Rib, target: &str, max: usize) -> Vec<String> {
     rib.hops(prefix(target), max).iter().map(|hop| hop.gateway.to_string()).collect()
 }
 
+/// What has changed, in the order of prefixes, each once.
 fn changes(rib: &mut Rib) -> Vec<String> {
-    rib.take_changes(usize::MAX).iter().map(Prefix::to_string).collect()
+    let changed: BTreeSet<Prefix> = rib.take_changes(usize::MAX).into_iter().collect();
+    changed.iter().map(Prefix::to_string).collect()
 }
 
 mod decision {
@@ -362,15 +364,16 @@ mod table {
     }
 
     #[test]
-    fn only_what_changes_something_is_a_change_and_they_come_in_order() {
+    fn only_what_changes_something_is_a_change_and_the_first_comes_first() {
         let mut rib = two_neighbors();
-        for text in ["2001:db8::/32", "10.2.0.0/16", "10.1.0.0/16", "10.0.0.0/8"] {
+        for text in ["10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32", "10.2.0.0/16"] {
             learn(&mut rib, 1, text, set("192.0.2.11", &[64500]));
         }
         let first: Vec<String> = rib.take_changes(2).iter().map(Prefix::to_string).collect();
         assert_eq!(first, ["10.0.0.0/8", "10.1.0.0/16"]);
         assert!(rib.has_changes());
-        assert_eq!(changes(&mut rib), ["10.2.0.0/16", "2001:db8::/32"]);
+        let rest: Vec<String> = rib.take_changes(9).iter().map(Prefix::to_string).collect();
+        assert_eq!(rest, ["2001:db8::/32", "10.2.0.0/16"]);
         // The same again, also as another allocation, and what is not there.
         learn(&mut rib, 1, "10.0.0.0/8", set("192.0.2.11", &[64500]));
         rib.learn(SourceId(1), prefix("10.0.0.0/8"), Arc::new(set("192.0.2.11", &[64500])));
@@ -428,6 +431,40 @@ mod table {
     }
 
     #[test]
+    fn a_lost_table_is_gone_at_once_and_taken_in_portions() {
+        let mut rib = two_neighbors();
+        for n in 0..1000 {
+            for source in [1, 2] {
+                let text = format!("10.{}.{}.0/24", n / 256, n % 256);
+                learn(&mut rib, source, &text, set(&format!("192.0.2.1{source}"), &[64500]));
+            }
+        }
+        rib.take_changes(usize::MAX);
+        rib.clear(SourceId(1));
+        assert_eq!(rib.count(SourceId(1), Family::Ipv4), 0);
+        let from = |rib: &Rib, text: &str| rib.best(prefix(text)).map(|path| path.source.0);
+        assert_eq!(from(&rib, "10.3.200.0/24"), Some(2), "nobody sees its paths");
+        assert_eq!(rib.take_changes(10).len(), 10);
+        // It comes back in the middle, and what it says again stays.
+        learn(&mut rib, 1, "10.3.200.0/24", set("192.0.2.11", &[64500]));
+        let mut portions = 0;
+        while rib.has_changes() {
+            assert!(rib.take_changes(100).len() <= 100);
+            portions += 1;
+        }
+        assert!((10..14).contains(&portions), "{portions}");
+        assert_eq!(from(&rib, "10.3.200.0/24"), Some(1));
+        // Lost once more, and before that was gone through, the other as well.
+        rib.clear(SourceId(1));
+        rib.take_changes(10);
+        rib.remove_source(SourceId(2));
+        while rib.has_changes() {
+            rib.take_changes(100);
+        }
+        assert!(rib.is_empty());
+    }
+
+    #[test]
     fn a_network_that_comes_or_goes_touches_the_prefixes_behind_it() {
         let mut rib = two_neighbors();
         learn(&mut rib, 1, "10.0.0.0/8", set("192.0.2.11", &[64500]));
@@ -475,6 +512,12 @@ mod table {
         Clear { source: u32 },
         MarkStale { source: u32 },
         SweepStale { source: u32 },
+        Follow { limit: usize },
+    }
+
+    /// The MED and the source of the best path.
+    fn best(rib: &Rib, prefix: Prefix) -> Option<(u32, u32)> {
+        rib.best(prefix).map(|path| (path.attributes.med.unwrap(), path.source.0))
     }
 
     fn any_op() -> impl Strategy<Value = Op> {
@@ -487,11 +530,12 @@ mod table {
             1 => source.clone().prop_map(|source| Op::Clear { source }),
             1 => source.clone().prop_map(|source| Op::MarkStale { source }),
             1 => source.prop_map(|source| Op::SweepStale { source }),
+            4 => (0..3usize).prop_map(|limit| Op::Follow { limit }),
         ]
     }
 
     proptest! {
-        /// Against a naive model: what is best, what counts, and no change is missed.
+        /// Against a naive model: what is best, what counts, and no change is missed by who takes them in portions.
         #[test]
         fn the_table_agrees_with_a_naive_model(ops in proptest::collection::vec(any_op(), 0..60)) {
             let prefixes: Vec<Prefix> = ["10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9", "0.0.0.0/0",
@@ -535,18 +579,24 @@ mod table {
                         let swept = rib.sweep_stale(SourceId(source), Family::Ipv4);
                         prop_assert_eq!(swept, before - model.len());
                     }
-                }
-                for prefix in rib.take_changes(usize::MAX) {
-                    let best = rib.best(prefix);
-                    followed.insert(prefix, best.map(|p| (p.attributes.med.unwrap(), p.source.0)));
+                    Op::Follow { limit } => {
+                        let taken = rib.take_changes(limit);
+                        prop_assert!(taken.len() <= limit);
+                        for prefix in taken {
+                            followed.insert(prefix, best(&rib, prefix));
+                        }
+                    }
                 }
                 for prefix in &prefixes {
-                    let best = model
+                    let expected = model
                         .iter()
                         .filter(|((of, _), _)| of == prefix)
                         .map(|((_, source), (med, _))| (*med, *source))
                         .min();
-                    prop_assert_eq!(followed.get(prefix).copied().flatten(), best);
+                    prop_assert_eq!(best(&rib, *prefix), expected);
+                    if !rib.has_changes() {
+                        prop_assert_eq!(followed.get(prefix).copied().flatten(), expected);
+                    }
                     for candidate in rib.candidates(*prefix, 1) {
                         let Route::Bgp(path) = candidate.route else { panic!("nothing of the IGP") };
                         let stale = model[&(*prefix, path.source.0)].1;
@@ -558,6 +608,17 @@ mod table {
                     prop_assert_eq!(rib.count(SourceId(source), Family::Ipv4), count);
                 }
             }
+            while rib.has_changes() {
+                for prefix in rib.take_changes(2) {
+                    followed.insert(prefix, best(&rib, prefix));
+                }
+            }
+            for prefix in &prefixes {
+                prop_assert_eq!(followed.get(prefix).copied().flatten(), best(&rib, *prefix));
+            }
+            let prefixes: std::collections::BTreeSet<Prefix> =
+                model.keys().map(|(prefix, _)| *prefix).collect();
+            prop_assert_eq!(rib.len(Family::Ipv4), prefixes.len(), "what is gone takes no room");
         }
     }
 }
@@ -719,7 +780,10 @@ mod exporting {
         from: SourceKind,
         to: &Neighbor,
     ) -> Result<Attributes, Withheld> {
-        export(attributes, SourceId(1), from, to, hop("192.0.2.1"))
+        match withheld(attributes, SourceId(1), from, to) {
+            None => Ok(export(attributes, to, hop("192.0.2.1"))),
+            Some(why) => Err(why),
+        }
     }
 
     #[test]
@@ -773,8 +837,8 @@ mod exporting {
             let withheld = pass(&attributes, from, &to).err().map(|withheld| withheld.to_string());
             assert_eq!(withheld.as_deref(), why);
         }
-        let back = export(&learned(), SourceId(5), ebgp, &external, hop("192.0.2.1"));
-        assert_eq!(back, Err(Withheld::FromNeighbor));
+        let back = withheld(&learned(), SourceId(5), ebgp, &external);
+        assert_eq!(back, Some(Withheld::FromNeighbor));
     }
 
     #[test]
@@ -841,12 +905,16 @@ mod exporting {
 mod sending {
     use super::*;
 
-    fn sets(count: u32) -> Vec<Arc<Attributes>> {
+    /// The first is made for the neighbour, the others are passed on.
+    fn sets(count: u32) -> Vec<Told> {
         (0..count)
             .map(|med| {
                 let mut attributes = set("192.0.2.1", &[64512]);
                 attributes.med = Some(med);
-                Arc::new(attributes)
+                match med {
+                    0 => Told::Made(Arc::new(attributes)),
+                    _ => Told::Passed(Arc::new(attributes)),
+                }
             })
             .collect()
     }
@@ -855,7 +923,8 @@ mod sending {
         batch
             .announced
             .iter()
-            .map(|(set, prefixes)| {
+            .map(|(told, prefixes)| {
+                let (Told::Made(set) | Told::Passed(set)) = told;
                 (set.med.unwrap(), prefixes.iter().map(Prefix::to_string).collect())
             })
             .collect()
@@ -868,20 +937,20 @@ mod sending {
         for (at, text) in
             [(2, "10.9.0.0/16"), (1, "10.1.0.0/16"), (2, "10.3.0.0/16"), (2, "2001:db8::/32")]
         {
-            out.set(prefix(text), Some(Arc::clone(&sets[at])), Urgency::Bulk);
+            out.set(prefix(text), Some(sets[at].clone()), Urgency::Bulk);
         }
         let batch = out.drain(100);
         assert_eq!(
             announced(&batch),
             [
-                (2, vec!["10.3.0.0/16".to_owned(), "10.9.0.0/16".to_owned()]),
+                (2, vec!["10.9.0.0/16".to_owned(), "10.3.0.0/16".to_owned()]),
                 (2, vec!["2001:db8::/32".to_owned()]),
                 (1, vec!["10.1.0.0/16".to_owned()]),
             ]
         );
         assert!(out.drain(100).is_empty());
         out.set(prefix("10.9.0.0/16"), None, Urgency::Bulk);
-        out.set(prefix("10.1.0.0/16"), Some(Arc::clone(&sets[0])), Urgency::Bulk);
+        out.set(prefix("10.1.0.0/16"), Some(sets[0].clone()), Urgency::Bulk);
         let batch = out.drain(100);
         assert_eq!(batch.withdrawn, [prefix("10.9.0.0/16")]);
         assert_eq!(announced(&batch), [(0, vec!["10.1.0.0/16".to_owned()])]);
@@ -892,7 +961,7 @@ mod sending {
         let sets = sets(2);
         let target = prefix("198.51.100.0/24");
         let set = |out: &mut AdjRibOut, at: Option<usize>| {
-            out.set(target, at.map(|at| Arc::clone(&sets[at])), Urgency::Own);
+            out.set(target, at.map(|at| sets[at].clone()), Urgency::Own);
         };
         let mut out = AdjRibOut::new();
         set(&mut out, Some(0));
@@ -902,7 +971,7 @@ mod sending {
         assert_eq!(out.sent(target), None);
         assert!(out.is_pending(target));
         assert!(!out.drain(9).is_empty());
-        assert_eq!(out.sent(target), Some(&sets[0]));
+        assert_eq!(out.sent(target).as_ref(), Some(&sets[0]));
         set(&mut out, Some(0));
         assert!(out.drain(9).is_empty(), "the same again");
         set(&mut out, Some(1));
@@ -919,10 +988,10 @@ mod sending {
         let mut out = AdjRibOut::new();
         for last in 0..200 {
             let bulk = prefix(&format!("10.0.{last}.0/24"));
-            out.set(bulk, Some(Arc::clone(&sets[0])), Urgency::Bulk);
+            out.set(bulk, Some(sets[0].clone()), Urgency::Bulk);
         }
         out.drain(50);
-        out.set(prefix("198.51.100.0/24"), Some(Arc::clone(&sets[1])), Urgency::Own);
+        out.set(prefix("198.51.100.0/24"), Some(sets[1].clone()), Urgency::Own);
         let batch = out.drain(1);
         assert_eq!(announced(&batch), [(1, vec!["198.51.100.0/24".to_owned()])]);
         assert_eq!(out.pending(), 150);
@@ -933,13 +1002,13 @@ mod sending {
         let sets = sets(2);
         let mut out = AdjRibOut::new();
         for text in ["10.1.0.0/16", "10.2.0.0/16", "2001:db8::/32"] {
-            out.set(prefix(text), Some(Arc::clone(&sets[0])), Urgency::Bulk);
+            out.set(prefix(text), Some(sets[0].clone()), Urgency::Bulk);
         }
         out.drain(100);
         out.resend(Family::Ipv4);
         // Back to the same before it is sent: it was asked for, so it goes out.
-        out.set(prefix("10.1.0.0/16"), Some(Arc::clone(&sets[1])), Urgency::Bulk);
-        out.set(prefix("10.1.0.0/16"), Some(Arc::clone(&sets[0])), Urgency::Bulk);
+        out.set(prefix("10.1.0.0/16"), Some(sets[1].clone()), Urgency::Bulk);
+        out.set(prefix("10.1.0.0/16"), Some(sets[0].clone()), Urgency::Bulk);
         // Gone before it is sent: the neighbour has it.
         out.set(prefix("10.2.0.0/16"), None, Urgency::Bulk);
         let batch = out.drain(100);
@@ -957,9 +1026,9 @@ mod sending {
         for n in 0..40_000u32 {
             let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + (n << 4));
             let prefix = Prefix::new(address.into(), 28).unwrap();
-            out.set(prefix, Some(Arc::clone(&sets[0])), Urgency::Bulk);
+            out.set(prefix, Some(sets[0].clone()), Urgency::Bulk);
         }
-        out.set(prefix("2001:db8::/32"), Some(Arc::clone(&sets[0])), Urgency::Bulk);
+        out.set(prefix("2001:db8::/32"), Some(sets[0].clone()), Urgency::Bulk);
         out.drain(usize::MAX);
         assert!(out.is_settled());
         out.resend(Family::Ipv4);
@@ -1002,8 +1071,8 @@ mod sending {
                 .flat_map(|n| [prefix(&format!("10.{n}.0.0/16")), prefix(&format!("2001:db8:{n}::/48"))])
                 .collect();
             let mut out = AdjRibOut::new();
-            let mut wanted: BTreeMap<Prefix, Arc<Attributes>> = BTreeMap::new();
-            let mut neighbor: BTreeMap<Prefix, Arc<Attributes>> = BTreeMap::new();
+            let mut wanted: BTreeMap<Prefix, Told> = BTreeMap::new();
+            let mut neighbor: BTreeMap<Prefix, Told> = BTreeMap::new();
             let mut asked: Vec<Prefix> = Vec::new();
             let mut refreshing = false;
             let mut ops = ops;
@@ -1011,9 +1080,9 @@ mod sending {
             for op in ops {
                 match op {
                     Op::Set { prefix, set, own } => {
-                        let attributes = set.map(|at| Arc::clone(&sets[at]));
+                        let attributes = set.map(|at| sets[at].clone());
                         match &attributes {
-                            Some(set) => wanted.insert(prefixes[prefix], Arc::clone(set)),
+                            Some(set) => wanted.insert(prefixes[prefix], set.clone()),
                             None => wanted.remove(&prefixes[prefix]),
                         };
                         let urgency = if own { Urgency::Own } else { Urgency::Bulk };
@@ -1030,7 +1099,7 @@ mod sending {
                             size += prefixes.len();
                             prop_assert!(prefixes.iter().all(|p| p.family() == prefixes[0].family()));
                             for prefix in prefixes {
-                                let old = neighbor.insert(prefix, Arc::clone(&set));
+                                let old = neighbor.insert(prefix, set.clone());
                                 let repeated = old.as_ref() == Some(&set);
                                 prop_assert!(!repeated || refreshing);
                                 asked.retain(|other| *other != prefix);
@@ -1051,8 +1120,8 @@ mod sending {
                     }
                 }
                 for prefix in &prefixes {
-                    prop_assert_eq!(out.wanted(*prefix), wanted.get(prefix));
-                    prop_assert_eq!(out.sent(*prefix), neighbor.get(prefix));
+                    prop_assert_eq!(out.wanted(*prefix), wanted.get(prefix).cloned());
+                    prop_assert_eq!(out.sent(*prefix), neighbor.get(prefix).cloned());
                     if neighbor.get(prefix) != wanted.get(prefix) {
                         prop_assert!(out.is_pending(*prefix));
                     }

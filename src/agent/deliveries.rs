@@ -74,7 +74,7 @@ impl Agent {
                 .filter(was_told)
                 .map(|prefix| v1::DeliveredPrefix {
                     prefix: prefix.to_string(),
-                    attributes: neighbor.out.wanted(*prefix).map(|set| text::attributes(set)),
+                    attributes: self.wanted_by(neighbor, *prefix).map(|set| text::attributes(&set)),
                     ospf: None,
                 })
                 .collect();

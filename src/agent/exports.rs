@@ -1,5 +1,6 @@
 //! What each neighbour is to have, and the UPDATEs that get it there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use super::{Agent, PeerId};
 use crate::bgp;
 use crate::config::{Config, Export};
 use crate::group::{Announcement, Mapped};
-use crate::rib::export::{self, Originated, export, originate};
-use crate::rib::{Batch, Rib, SourceId, SourceKind, Urgency};
+use crate::rib::export::{self, Originated, export, originate, withheld};
+use crate::rib::{Batch, Path, Rib, SourceId, SourceKind, Told, Urgency};
 use crate::types::{Family, Prefix, Time};
 use crate::wire::bgp::{Attributes, NextHop, Nlri, SessionFacts, emit_end_of_rib, emit_routes};
 
@@ -23,14 +24,36 @@ pub(super) const QUEUE_LIMIT: usize = 64 * 1024;
 /// Prefixes looked at, or sent, in one portion of bulk work: some milliseconds.
 pub(super) const PORTION: usize = 2000;
 
+/// Prefixes of the first portion when a table is lost: the first neighbours hear of it at once.
+const FIRST_PORTION: usize = 100;
+
+/// Prefixes that may wait for the others of their attribute sets while a table is gone through.
+const PACKED: usize = 512 * 1024;
+
+/// The best path of a prefix, learned from a neighbour.
+#[derive(Clone)]
+struct Learned {
+    source: SourceId,
+    kind: SourceKind,
+    set: Arc<Attributes>,
+}
+
 impl Agent {
     /// A session came up: all that the neighbour is to have is still to be sent.
     pub(super) fn begin_exports(&mut self, peer: PeerId) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         for prefix in self.own.keys() {
-            let attributes =
-                wanted(neighbor, *prefix, &self.own, &mut self.rib, &self.config, self.withholding);
-            neighbor.out.set(*prefix, attributes, Urgency::Own);
+            let best = best(&self.rib, *prefix);
+            let told = wanted(
+                neighbor,
+                *prefix,
+                best.as_ref(),
+                &self.own,
+                &mut self.rib,
+                &self.config,
+                self.withholding,
+            );
+            neighbor.out.set(*prefix, told, Urgency::Own);
         }
         if neighbor.config.export == Some(Export::Transit) {
             neighbor.walk = Some(None);
@@ -77,31 +100,47 @@ impl Agent {
         }
         // All that is announced now goes out together.
         self.ospf_tick(now);
-        for prefix in self.rib.take_changes(PORTION) {
+        // Where a whole table is gone through, the prefixes of an attribute set lie far apart: all but the first wait until it is
+        // done and go out together, in as few UPDATEs as there are sets.
+        let limit = match (self.rib.is_reviewing(), self.packing) {
+            (true, false) => FIRST_PORTION,
+            _ => PORTION,
+        };
+        let packing = self.packing && self.rib.is_reviewing();
+        self.packing = self.rib.is_reviewing();
+        for prefix in self.rib.take_changes(limit) {
             self.others.stale |= self.own.contains_key(&prefix);
             self.set_exports(prefix, urgency(prefix, &self.own), |_| ());
             self.want_in_kernel(prefix);
         }
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for peer in peers {
-            self.drain(peer, now);
+            self.drain(peer, packing, now);
         }
     }
 
-    /// Enters what each neighbour is to have for a prefix; `told` hears of those to whom it is news.
-    fn set_exports(&mut self, prefix: Prefix, urgency: Urgency, mut told: impl FnMut(PeerId)) {
+    /// Enters what each neighbour is to have for a prefix; `news` hears of those to whom it is news.
+    fn set_exports(&mut self, prefix: Prefix, urgency: Urgency, mut news: impl FnMut(PeerId)) {
+        let best = best(&self.rib, prefix);
         for neighbor in self.neighbors.values_mut().filter(|neighbor| neighbor.is_established()) {
-            let attributes =
-                wanted(neighbor, prefix, &self.own, &mut self.rib, &self.config, self.withholding);
-            neighbor.out.set(prefix, attributes, urgency);
+            let told = wanted(
+                neighbor,
+                prefix,
+                best.as_ref(),
+                &self.own,
+                &mut self.rib,
+                &self.config,
+                self.withholding,
+            );
+            neighbor.out.set(prefix, told, urgency);
             if neighbor.out.is_pending(prefix) {
-                told(neighbor.id);
+                news(neighbor.id);
             }
         }
     }
 
     /// Sends one neighbour the next portion, if there is room for it.
-    fn drain(&mut self, peer: PeerId, now: Time) {
+    fn drain(&mut self, peer: PeerId, packing: bool, now: Time) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         if !neighbor.can_drain() && neighbor.initial.is_empty() && neighbor.refreshing.is_empty() {
             return;
@@ -111,19 +150,23 @@ impl Agent {
         {
             let page = self.rib.page(after, PORTION);
             for prefix in &page {
-                let attributes = wanted(
+                let best = best(&self.rib, *prefix);
+                let told = wanted(
                     neighbor,
                     *prefix,
+                    best.as_ref(),
                     &self.own,
                     &mut self.rib,
                     &self.config,
                     self.withholding,
                 );
-                neighbor.out.set(*prefix, attributes, urgency(*prefix, &self.own));
+                neighbor.out.set(*prefix, told, urgency(*prefix, &self.own));
             }
             neighbor.walk = page.last().map(|last| Some(*last));
         }
-        self.send_portion(peer, now);
+        if !packing || neighbor.out.pending() >= PACKED {
+            self.send_portion(peer, now);
+        }
         // An order waits for all of its prefixes.
         while self.neighbors.get(&peer).is_some_and(Neighbor::is_urgent) {
             self.send_portion(peer, now);
@@ -137,7 +180,10 @@ impl Agent {
             return;
         };
         let batch = neighbor.out.drain(PORTION);
-        let (bytes, unsendable) = encode(&batch, &session.facts);
+        let neighbor = &*neighbor;
+        let (bytes, unsendable) = encode(&batch, &session.facts, |told, family| {
+            as_sent(neighbor, session, &self.config, told, family)
+        });
         let name = neighbor.name.clone();
         if !bytes.is_empty() {
             self.session_event(peer, bgp::Event::RoutesEncoded(bytes.freeze()), now);
@@ -171,6 +217,21 @@ impl Agent {
         }
     }
 
+    /// What a neighbour was last sent of a prefix.
+    pub(super) fn sent_to(&self, neighbor: &Neighbor, prefix: Prefix) -> Option<Attributes> {
+        self.in_words(neighbor, &neighbor.out.sent(prefix)?, prefix)
+    }
+
+    /// What a neighbour is to have of a prefix.
+    pub(super) fn wanted_by(&self, neighbor: &Neighbor, prefix: Prefix) -> Option<Attributes> {
+        self.in_words(neighbor, &neighbor.out.wanted(prefix)?, prefix)
+    }
+
+    fn in_words(&self, neighbor: &Neighbor, told: &Told, prefix: Prefix) -> Option<Attributes> {
+        let session = neighbor.peer.session()?;
+        as_sent(neighbor, session, &self.config, told, prefix.family()).map(Cow::into_owned)
+    }
+
     /// Why this node's own announcement of a prefix cannot go to a neighbour; `None` if it can.
     pub(super) fn export_obstacle(&self, neighbor: &Neighbor, prefix: Prefix) -> Option<String> {
         let Some(session) = neighbor.peer.session() else {
@@ -191,15 +252,23 @@ impl Agent {
     }
 }
 
+fn best(rib: &Rib, prefix: Prefix) -> Option<Learned> {
+    let Path { source, attributes, .. } = rib.best(prefix)?;
+    let kind = rib.source(source).map(|source| source.kind)?;
+    let is_learned = kind != SourceKind::Local;
+    is_learned.then(|| Learned { source, kind, set: Arc::clone(attributes) })
+}
+
 /// What a neighbour is to have for a prefix now. Depends on nothing but the arguments.
 fn wanted(
     neighbor: &mut Neighbor,
     prefix: Prefix,
+    best: Option<&Learned>,
     own: &BTreeMap<Prefix, Announcement>,
     rib: &mut Rib,
     config: &Config,
     withholding: Withholding,
-) -> Option<Arc<Attributes>> {
+) -> Option<Told> {
     let announcement = own
         .get(&prefix)
         .filter(|own| own.preference.is_announced() && withholding == Withholding::Over);
@@ -213,28 +282,39 @@ fn wanted(
     if let Some(announcement) = announcement {
         let key = (announcement.preference, announcement.mark, prefix.family());
         if let Some(known) = neighbor.originated.get(&key) {
-            return known.clone();
+            return known.clone().map(Told::Made);
         }
         let attributes = attributes_of(neighbor, session, announcement, config)
             .map(|attributes| rib.intern(attributes));
         neighbor.originated.insert(key, attributes.clone());
-        return attributes;
+        return attributes.map(Told::Made);
     }
     if policy != Export::Transit {
         return None;
     }
-    let path = rib.best(prefix).filter(|path| path.source != SourceId::LOCAL)?;
-    let (source, set) = (path.source, Arc::clone(path.attributes));
-    if source == neighbor.source() {
+    let best = best?;
+    if withheld(&best.set, best.source, best.kind, &to(neighbor, config)).is_some() {
         return None;
     }
-    let from = rib.source(source)?.kind;
-    let to = to(neighbor, config);
-    let hop = next_hop(neighbor, session, prefix.family());
-    neighbor.transit.get_or_make(&set, from, prefix.family(), || {
-        let exported = export(&set, source, from, &to, hop.ok()?).ok()?;
-        Some(rib.intern(exported))
-    })
+    next_hop(neighbor, session, prefix.family()).ok()?;
+    Some(Told::Passed(Arc::clone(&best.set)))
+}
+
+/// The attributes that a neighbour is sent; `None` if there is no next hop for it any more.
+fn as_sent<'a>(
+    neighbor: &Neighbor,
+    session: &bgp::Session,
+    config: &Config,
+    told: &'a Told,
+    family: Family,
+) -> Option<Cow<'a, Attributes>> {
+    match told {
+        Told::Made(set) => Some(Cow::Borrowed(set)),
+        Told::Passed(set) => {
+            let next_hop = next_hop(neighbor, session, family).ok()?;
+            Some(Cow::Owned(export(set, &to(neighbor, config), next_hop)))
+        }
+    }
 }
 
 /// An announcement of ours as a neighbour gets it. Depends on nothing but the arguments.
@@ -308,18 +388,26 @@ fn next_hop(
 
 /// The messages for a batch, and what could not be said. Routes that do not fit into a message are withdrawn
 /// instead (RFC 4271 §9.2).
-fn encode(batch: &Batch, facts: &SessionFacts) -> (BytesMut, Option<String>) {
+fn encode<'a>(
+    batch: &'a Batch,
+    facts: &SessionFacts,
+    as_sent: impl Fn(&'a Told, Family) -> Option<Cow<'a, Attributes>>,
+) -> (BytesMut, Option<String>) {
     let mut bytes = BytesMut::new();
     let mut unsendable = None;
     let nlri = |prefixes: &[Prefix]| prefixes.iter().copied().map(Nlri::from).collect::<Vec<_>>();
     if !batch.withdrawn.is_empty() {
         withdraw(&nlri(&batch.withdrawn), facts, &mut bytes);
     }
-    for (attributes, prefixes) in &batch.announced {
+    for (told, prefixes) in &batch.announced {
+        let Some(first) = prefixes.first() else { continue };
         let nlri = nlri(prefixes);
-        if let Err(error) = emit_routes(&[], Some((attributes, &nlri)), facts, &mut bytes) {
+        let Some(attributes) = as_sent(told, first.family()) else {
             withdraw(&nlri, facts, &mut bytes);
-            let first = prefixes.first().map(Prefix::to_string).unwrap_or_default();
+            continue;
+        };
+        if let Err(error) = emit_routes(&[], Some((&attributes, &nlri)), facts, &mut bytes) {
+            withdraw(&nlri, facts, &mut bytes);
             let count = prefixes.len();
             unsendable = Some(format!("{count} prefixes ({first} …) cannot be announced: {error}"));
         }

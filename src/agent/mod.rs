@@ -71,7 +71,6 @@ mod switching;
 mod takeover;
 mod text;
 mod tracking;
-mod transit;
 mod vrrp;
 mod vrrp_reads;
 
@@ -156,6 +155,8 @@ pub struct Agent {
     own: BTreeMap<Prefix, Announcement>,
     /// Own announcements whose preference changed and which the neighbours are to be told of.
     own_changed: BTreeSet<Prefix>,
+    /// A table is being gone through, and more than its first portion was sent to neighbours.
+    packing: bool,
     /// Which neighbours are being told of which own announcements in this round of settling.
     told: BTreeMap<Prefix, BTreeSet<PeerId>>,
     /// Which own announcements the area is being told of in this round.
@@ -238,6 +239,7 @@ impl Agent {
             orders: Orders::new(start.intents),
             own: BTreeMap::new(),
             own_changed: BTreeSet::new(),
+            packing: false,
             told: BTreeMap::new(),
             flooded: BTreeSet::new(),
             durable: Vec::new(),

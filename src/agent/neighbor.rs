@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::exports::{PORTION, QUEUE_LIMIT};
-use super::transit::Transit;
 use super::{PeerEndpoint, PeerId};
 use crate::bgp::{self, Peer, Settings};
 use crate::config::{self, Config, GracefulRestart, Ttl};
@@ -35,8 +34,6 @@ pub(super) struct Neighbor {
     pub refreshing: Vec<Family>,
     /// Own announcements by what they say, as this session sends them. Emptied with the session.
     pub originated: BTreeMap<(Preference, Option<Mark>, Family), Option<Arc<Attributes>>>,
-    /// Learned attribute sets as this session passes them on. Emptied with the session.
-    pub transit: Transit,
     /// The whole RIB is being gone through for this neighbour; the last prefix that was looked at.
     pub walk: Option<Option<Prefix>>,
     pub state: bgp::State,
@@ -69,7 +66,6 @@ impl Neighbor {
             asked: Vec::new(),
             refreshing: Vec::new(),
             originated: BTreeMap::new(),
-            transit: Transit::default(),
             walk: None,
             state: bgp::State::Idle,
             state_since: Time::ZERO,
@@ -115,7 +111,6 @@ impl Neighbor {
         self.asked.clear();
         self.refreshing.clear();
         self.originated.clear();
-        self.transit = Transit::default();
         self.walk = None;
     }
 

@@ -293,7 +293,7 @@ impl Agent {
     }
 
     fn sent(&self, neighbor: &Neighbor, prefix: Prefix, own: Option<&Announcement>) -> v1::Sent {
-        let sent = neighbor.out.sent(prefix);
+        let sent = self.sent_to(neighbor, prefix);
         let because = match own.filter(|own| own.preference.is_announced()) {
             Some(own) => match self.export_obstacle(neighbor, prefix) {
                 Some(obstacle) => obstacle,
@@ -314,7 +314,7 @@ impl Agent {
         };
         v1::Sent {
             neighbor: neighbor.name.clone(),
-            attributes: sent.map(|set| text::attributes(set)),
+            attributes: sent.map(|set| text::attributes(&set)),
             because,
         }
     }

@@ -3,12 +3,11 @@
 use super::imports::import_policy;
 
 use super::neighbor::{self, Neighbor};
-use super::transit::Transit;
 use super::{Action, Agent, PeerId};
 use crate::bgp;
 use crate::config::{self, Config, Export, Import};
 use crate::rib::import::Policy;
-use crate::types::Time;
+use crate::types::{Family, Time};
 
 impl Agent {
     /// Takes a new configuration over.
@@ -87,8 +86,11 @@ impl Agent {
             (n.export == Some(Export::Transit)).then_some((n.next_hop_ipv4, n.next_hop_ipv6))
         };
         if neighbor.is_established() && passed_on(before) != passed_on(&neighbor.config) {
-            neighbor.transit = Transit::default();
             neighbor.walk = Some(None);
+            // The same sets, with other next hops.
+            for family in Family::ALL {
+                neighbor.out.resend(family);
+            }
         }
         self.enforce_limit(peer, now);
     }

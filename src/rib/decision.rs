@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::rank::Rank;
-use super::routes::{Paths, Stored, index};
+use super::routes::{Paths, Stored};
 use super::{IgpRoute, Reached, Reason, Resolved, Rib, Source, SourceId, SourceKind, Unusable};
 use crate::types::Prefix;
 use crate::wire::bgp::Attributes;
@@ -249,14 +249,15 @@ impl Rib {
     }
 
     fn path<'a>(&'a self, prefix: Prefix, stored: &'a Stored) -> Option<(&'a Source, Path<'a>)> {
-        let known = self.sources.get(&stored.source)?;
+        let family = prefix.family();
+        let known = self.sources.get(&stored.source).filter(|known| known.has(family, stored))?;
         let hop = match known.source.kind {
             SourceKind::Local => Ok(None),
             SourceKind::Ebgp | SourceKind::Ibgp => {
                 self.next_hops.get(&stored.attributes.next_hop).map(Some)
             }
         };
-        let stale = stored.epoch != known.epoch[index(prefix.family())];
+        let stale = known.is_stale(family, stored);
         let path = Path { source: stored.source, attributes: &stored.attributes, stale, hop };
         Some((&known.source, path))
     }

@@ -1,5 +1,5 @@
-//! What neighbours are told. Both functions depend on the attribute set and the neighbour only, never on the prefix,
-//! so they run once per set and neighbour.
+//! What neighbours are told. It depends on the attribute set and the neighbour only, never on the prefix, so sets are made
+//! once for all prefixes that are sent together.
 
 use std::fmt;
 
@@ -51,41 +51,45 @@ pub enum Withheld {
     OnlyToCustomer { marked: Asn },
 }
 
-/// A learned route as it is passed on to `to`, or why not.
-///
-/// The next hop is always ours, also to iBGP neighbours and where the neighbour shares a link with the learned next
-/// hop: a service address is answered by the node that announces it. MED does not leave the neighbouring AS (RFC 4271
-/// §5.1.4), LOCAL_PREF and the reflection attributes do not leave ours.
-pub fn export(
+/// Why a learned route is not passed on to `to`; `None` if it is.
+pub fn withheld(
     attributes: &Attributes,
     from: SourceId,
     from_kind: SourceKind,
     to: &Neighbor,
-    next_hop: NextHop,
-) -> Result<Attributes, Withheld> {
+) -> Option<Withheld> {
     let says = |community| attributes.communities.contains(&community);
     if from == to.id {
-        return Err(Withheld::FromNeighbor);
+        return Some(Withheld::FromNeighbor);
     }
     if says(Community::NO_ADVERTISE) {
-        return Err(Withheld::NoAdvertise);
+        return Some(Withheld::NoAdvertise);
     }
+    if to.kind == SourceKind::Ibgp {
+        return (from_kind == SourceKind::Ibgp).then_some(Withheld::Internal);
+    }
+    if says(Community::NO_EXPORT) || says(NO_EXPORT_SUBCONFED) {
+        return Some(Withheld::NoExport);
+    }
+    match (to.role, attributes.only_to_customer) {
+        (Some(Role::Customer | Role::Peer | Role::RouteServerClient), Some(marked)) => {
+            Some(Withheld::OnlyToCustomer { marked })
+        }
+        _ => None,
+    }
+}
+
+/// A learned route, not [`withheld`], as it is passed on to `to`.
+///
+/// The next hop is always ours, also to iBGP neighbours and where the neighbour shares a link with the learned next
+/// hop: a service address is answered by the node that announces it. MED does not leave the neighbouring AS (RFC 4271
+/// §5.1.4), LOCAL_PREF and the reflection attributes do not leave ours.
+pub fn export(attributes: &Attributes, to: &Neighbor, next_hop: NextHop) -> Attributes {
     let mut out = attributes.clone();
     out.next_hop = next_hop;
     if to.kind == SourceKind::Ibgp {
-        if from_kind == SourceKind::Ibgp {
-            return Err(Withheld::Internal);
-        }
         out.local_pref = Some(attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREF));
-        return Ok(out);
-    }
-    if says(Community::NO_EXPORT) || says(NO_EXPORT_SUBCONFED) {
-        return Err(Withheld::NoExport);
-    }
-    if let (Some(Role::Customer | Role::Peer | Role::RouteServerClient), Some(marked)) =
-        (to.role, attributes.only_to_customer)
-    {
-        return Err(Withheld::OnlyToCustomer { marked });
+        return out;
     }
     out.only_to_customer = attributes.only_to_customer.or(only_to_customer(to));
     out.as_path = attributes.as_path.prepended(to.own_asn, 1);
@@ -97,7 +101,7 @@ pub fn export(
     let transitive = |community: &&ExtendedCommunity| community.0[0] & 0x40 == 0;
     out.extended_communities =
         attributes.extended_communities.iter().filter(transitive).copied().collect();
-    Ok(out)
+    out
 }
 
 /// Our own announcement as `to` gets it.

@@ -41,6 +41,7 @@
 //!
 //! Imports accept any prefix that the policy names: martians are not filtered here.
 
+mod changes;
 mod connected;
 mod decision;
 pub mod export;
@@ -50,6 +51,7 @@ mod intern;
 mod next_hops;
 mod out;
 mod rank;
+mod review;
 mod routes;
 mod source;
 
@@ -57,7 +59,7 @@ pub use connected::{Connected, Resolved, Unusable};
 pub use decision::{Candidate, Path, Route, Standing};
 pub use igp::{Distances, IgpMetric, IgpRoute};
 pub use next_hops::Reached;
-pub use out::{AdjRibOut, Batch, Urgency};
+pub use out::{AdjRibOut, Batch, Told, Urgency};
 pub use rank::Reason;
 pub use routes::Rib;
 pub use source::{Source, SourceId, SourceKind};

@@ -1,5 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use super::routes::same;
 use crate::types::{Family, Prefix, PrefixTable};
@@ -8,18 +10,21 @@ use crate::wire::bgp::Attributes;
 /// What one neighbour is to have, and what of it is still to be sent.
 ///
 /// Per route that is settled: 8 octets beside the trie (about 21 octets for IPv4 in all). Per route still to be
-/// sent about 145 more. Changes that cancel each other before they are drained send nothing.
+/// sent about 100 more. Changes that cancel each other before they are drained send nothing.
+///
+/// What is to be sent lies in groups, one per attribute set, in the order in which the sets were first queued. A prefix
+/// that has left a group stays in its list and is passed over when its turn comes, which costs less than to find it.
 #[derive(Clone, Default)]
 pub struct AdjRibOut {
-    /// What the neighbour is to have.
-    wanted: PrefixTable<Arc<Attributes>>,
-    /// The prefixes for which that is not what was last sent.
-    pending: BTreeMap<Prefix, Pending>,
+    /// What the neighbour is to have: by routes that are passed on, and by sets that were made for it.
+    passed: PrefixTable<Arc<Attributes>>,
+    made: PrefixTable<Arc<Attributes>>,
+    /// The prefixes for which that is not what was last sent. Only looked up, never walked.
+    pending: HashMap<Prefix, Pending>,
     /// The same prefixes in the order of sending.
-    queue: BTreeSet<(Urgency, Group, Prefix)>,
-    /// The attribute sets in the queue: address of the set to its group.
-    groups: BTreeMap<usize, Group>,
-    sets: BTreeMap<Group, Set>,
+    groups: BTreeMap<GroupId, Group>,
+    /// The groups that a prefix can still join: by urgency and the address of the set.
+    open: BTreeMap<(Urgency, usize), GroupId>,
     last_group: u64,
     /// Families to be sent again, and the last prefix of each that has been queued for it.
     refresh: BTreeMap<Family, Option<Prefix>>,
@@ -27,6 +32,19 @@ pub struct AdjRibOut {
 
 /// Routes that a refresh queues at a time: enough to pack, few enough not to hold up anybody.
 const REFRESH_PORTION: usize = 16_384;
+
+/// A list with fewer prefixes is not looked at for those that have left.
+const SMALLEST_SWEEP: usize = 64;
+
+/// What a neighbour is told of a prefix. The set should be interned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// This set as it is: it was made for the neighbour.
+    Made(Arc<Attributes>),
+    /// This set of a learned route, as [`export`](super::export::export) makes it when it is encoded: so the
+    /// neighbour's routes take no attribute sets of their own.
+    Passed(Arc<Attributes>),
+}
 
 /// What is sent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,27 +55,32 @@ pub enum Urgency {
     Bulk,
 }
 
-/// Number of an attribute set in the order it was first queued; withdrawals have the first.
+/// An attribute set by the time it was first queued; withdrawals have the first number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Group(u64);
+struct GroupId {
+    urgency: Urgency,
+    number: u64,
+}
 
-const WITHDRAWALS: Group = Group(0);
+const WITHDRAWALS: u64 = 0;
 
 #[derive(Clone)]
-struct Set {
-    attributes: Arc<Attributes>,
-    /// Prefixes of it in the queue.
+struct Group {
+    /// None for withdrawals.
+    told: Option<Told>,
+    /// Those still in the group, and some that have left it.
+    prefixes: VecDeque<Prefix>,
+    /// How many are still in it.
     queued: usize,
 }
 
 #[derive(Clone)]
 struct Pending {
     /// What the neighbour has.
-    sent: Option<Arc<Attributes>>,
+    sent: Option<Told>,
     /// It asked for it again, so equal is not enough.
     again: bool,
-    urgency: Urgency,
-    group: Group,
+    group: GroupId,
 }
 
 /// Routes to be sent now, in this order.
@@ -65,7 +88,7 @@ struct Pending {
 pub struct Batch {
     pub withdrawn: Vec<Prefix>,
     /// Prefixes by attribute set, each list of one family. A set can appear again in a later batch.
-    pub announced: Vec<(Arc<Attributes>, Vec<Prefix>)>,
+    pub announced: Vec<(Told, Vec<Prefix>)>,
 }
 
 impl Batch {
@@ -74,62 +97,101 @@ impl Batch {
     }
 }
 
+impl Told {
+    fn set(&self) -> &Arc<Attributes> {
+        match self {
+            Told::Made(set) | Told::Passed(set) => set,
+        }
+    }
+
+    fn is_same(&self, other: &Told) -> bool {
+        match (self, other) {
+            (Told::Made(one), Told::Made(other)) | (Told::Passed(one), Told::Passed(other)) => {
+                same(one, other)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl AdjRibOut {
     pub fn new() -> AdjRibOut {
         AdjRibOut::default()
     }
 
-    /// What the neighbour is to have for `prefix`: this set, or no route. The set should be interned.
-    pub fn set(&mut self, prefix: Prefix, attributes: Option<Arc<Attributes>>, urgency: Urgency) {
-        let settled = match (self.wanted.get(prefix), &attributes) {
-            (None, None) => true,
-            (Some(old), Some(new)) => same(old, new),
-            _ => false,
+    /// What the neighbour is to have for `prefix`: this, or no route.
+    pub fn set(&mut self, prefix: Prefix, told: Option<Told>, urgency: Urgency) {
+        let old = match &told {
+            Some(Told::Passed(set)) => {
+                let old = self.passed.insert(prefix, Arc::clone(set)).map(Told::Passed);
+                old.or_else(|| self.made.remove(prefix).map(Told::Made))
+            }
+            Some(Told::Made(set)) => {
+                let old = self.made.insert(prefix, Arc::clone(set)).map(Told::Made);
+                old.or_else(|| self.passed.remove(prefix).map(Told::Passed))
+            }
+            None => {
+                let old = self.passed.remove(prefix).map(Told::Passed);
+                old.or_else(|| self.made.remove(prefix).map(Told::Made))
+            }
         };
-        if settled {
+        if is_same(old.as_ref(), told.as_ref()) {
             return;
         }
-        let old = match &attributes {
-            Some(new) => self.wanted.insert(prefix, Arc::clone(new)),
-            None => self.wanted.remove(prefix),
-        };
         let (sent, again) = match self.unqueue(prefix) {
             Some(pending) => (pending.sent, pending.again),
             None => (old, false),
         };
-        let done = match (&sent, &attributes) {
-            (None, None) => true,
-            (Some(sent), Some(new)) => !again && same(sent, new),
-            _ => false,
-        };
-        if !done {
-            self.enqueue(prefix, attributes, Pending { sent, again, urgency, group: WITHDRAWALS });
+        let is_needless = is_same(sent.as_ref(), told.as_ref()) && (!again || told.is_none());
+        if !is_needless {
+            self.enqueue(prefix, told, sent, again, urgency);
         }
     }
 
     /// Takes up to `limit` prefixes that are still to be sent. From here on they count as sent.
     pub fn drain(&mut self, limit: usize) -> Batch {
-        if self.queue.len() < limit {
+        if self.pending.len() < limit {
             self.queue_refresh();
         }
         let mut batch = Batch::default();
-        let mut open: Option<(Group, Family)> = None;
-        for _ in 0..limit {
-            let Some(&(_, group, prefix)) = self.queue.first() else { break };
-            let attributes = self.sets.get(&group).map(|set| Arc::clone(&set.attributes));
-            self.unqueue(prefix);
-            match attributes {
-                None => batch.withdrawn.push(prefix),
-                Some(attributes) => match batch.announced.last_mut() {
-                    Some((_, prefixes)) if open == Some((group, prefix.family())) => {
-                        prefixes.push(prefix);
-                    }
-                    _ => {
-                        open = Some((group, prefix.family()));
-                        batch.announced.push((attributes, vec![prefix]));
-                    }
-                },
+        let mut left = limit;
+        while left > 0
+            && let Some(mut entry) = self.groups.first_entry()
+        {
+            let (id, group) = (*entry.key(), entry.get_mut());
+            let mut lists: [Vec<Prefix>; 2] = [Vec::new(), Vec::new()];
+            let mut looked_at = 0;
+            for prefix in &group.prefixes {
+                if left == 0 {
+                    break;
+                }
+                looked_at += 1;
+                if self.pending.get(prefix).is_some_and(|pending| pending.group == id) {
+                    self.pending.remove(prefix);
+                    lists[usize::from(prefix.family() == Family::Ipv6)].push(*prefix);
+                    group.queued -= 1;
+                    left -= 1;
+                }
             }
+            let told = group.told.clone();
+            if group.queued == 0 {
+                if let Some(told) = &told {
+                    self.open.remove(&(id.urgency, address(told)));
+                }
+                entry.remove();
+            } else {
+                group.prefixes.drain(..looked_at);
+            }
+            for prefixes in lists.into_iter().filter(|prefixes| !prefixes.is_empty()) {
+                match &told {
+                    None => batch.withdrawn.extend(prefixes),
+                    Some(told) => batch.announced.push((told.clone(), prefixes)),
+                }
+            }
+        }
+        if self.pending.is_empty() {
+            // What a lost table needed is given back.
+            self.pending.shrink_to(REFRESH_PORTION);
         }
         batch
     }
@@ -145,16 +207,17 @@ impl AdjRibOut {
     }
 
     /// What the neighbour was last sent.
-    pub fn sent(&self, prefix: Prefix) -> Option<&Arc<Attributes>> {
+    pub fn sent(&self, prefix: Prefix) -> Option<Told> {
         match self.pending.get(&prefix) {
-            Some(pending) => pending.sent.as_ref(),
-            None => self.wanted.get(prefix),
+            Some(pending) => pending.sent.clone(),
+            None => self.wanted(prefix),
         }
     }
 
     /// What the neighbour is to have.
-    pub fn wanted(&self, prefix: Prefix) -> Option<&Arc<Attributes>> {
-        self.wanted.get(prefix)
+    pub fn wanted(&self, prefix: Prefix) -> Option<Told> {
+        let passed = self.passed.get(prefix).map(|set| Told::Passed(Arc::clone(set)));
+        passed.or_else(|| self.made.get(prefix).map(|set| Told::Made(Arc::clone(set))))
     }
 
     /// Whether something about the prefix is still to be drained.
@@ -169,7 +232,7 @@ impl AdjRibOut {
 
     /// Whether an announcement of our own is still to be drained.
     pub fn is_urgent(&self) -> bool {
-        self.queue.first().is_some_and(|(urgency, ..)| *urgency == Urgency::Own)
+        self.groups.first_key_value().is_some_and(|(id, _)| id.urgency == Urgency::Own)
     }
 
     /// Nothing is to be drained.
@@ -179,82 +242,99 @@ impl AdjRibOut {
 
     /// Routes of one family that the neighbour is to have.
     pub fn len(&self, family: Family) -> usize {
-        self.wanted.len(family)
+        self.passed.len(family) + self.made.len(family)
     }
 
     /// Whether the neighbour is to have nothing.
     pub fn is_empty(&self) -> bool {
-        self.wanted.is_empty()
+        self.passed.is_empty() && self.made.is_empty()
     }
 
     /// Queues the next portion of a refresh.
     fn queue_refresh(&mut self) {
         let Some((family, last)) = self.refresh.pop_first() else { return };
-        let shared = |(prefix, set): (Prefix, &Arc<Attributes>)| (prefix, Arc::clone(set));
-        let routes: Vec<(Prefix, Arc<Attributes>)> = match last {
-            None => self.wanted.family(family).take(REFRESH_PORTION).map(shared).collect(),
-            Some(_) => {
-                let rest = self.wanted.iter_after(last);
-                let rest = rest.take_while(|(prefix, _)| prefix.family() == family);
-                rest.take(REFRESH_PORTION).map(shared).collect()
-            }
+        let after = |table: &PrefixTable<Arc<Attributes>>| -> Vec<Prefix> {
+            let rest = table.iter_after(last).map(|(prefix, _)| prefix);
+            let rest = rest.skip_while(|prefix| prefix.family() < family);
+            rest.take_while(|prefix| prefix.family() == family).take(REFRESH_PORTION).collect()
         };
-        if let Some((last, _)) = routes.last().filter(|_| routes.len() == REFRESH_PORTION) {
+        let mut prefixes = after(&self.passed);
+        prefixes.extend(after(&self.made));
+        prefixes.sort_unstable();
+        prefixes.truncate(REFRESH_PORTION);
+        if let Some(last) = prefixes.last().filter(|_| prefixes.len() == REFRESH_PORTION) {
             self.refresh.insert(family, Some(*last));
         }
-        for (prefix, attributes) in routes {
-            let pending = match self.unqueue(prefix) {
-                Some(pending) => Pending { again: true, ..pending },
-                None => Pending {
-                    sent: Some(Arc::clone(&attributes)),
-                    again: true,
-                    urgency: Urgency::Bulk,
-                    group: WITHDRAWALS,
-                },
+        for prefix in prefixes {
+            let told = self.wanted(prefix);
+            let (sent, urgency) = match self.unqueue(prefix) {
+                Some(pending) => (pending.sent, pending.group.urgency),
+                None => (told.clone(), Urgency::Bulk),
             };
-            self.enqueue(prefix, Some(attributes), pending);
+            self.enqueue(prefix, told, sent, true, urgency);
         }
     }
 
     fn enqueue(
         &mut self,
         prefix: Prefix,
-        attributes: Option<Arc<Attributes>>,
-        mut pending: Pending,
+        told: Option<Told>,
+        sent: Option<Told>,
+        again: bool,
+        urgency: Urgency,
     ) {
-        pending.group = match attributes {
-            None => WITHDRAWALS,
-            Some(attributes) => self.join(attributes),
-        };
-        self.queue.insert((pending.urgency, pending.group, prefix));
-        self.pending.insert(prefix, pending);
+        let group = self.join(prefix, told, urgency);
+        self.pending.insert(prefix, Pending { sent, again, group });
     }
 
     fn unqueue(&mut self, prefix: Prefix) -> Option<Pending> {
         let pending = self.pending.remove(&prefix)?;
-        self.queue.remove(&(pending.urgency, pending.group, prefix));
-        if let Some(set) = self.sets.get_mut(&pending.group) {
-            set.queued -= 1;
-            if set.queued == 0 {
-                self.groups.remove(&address(&set.attributes));
-                self.sets.remove(&pending.group);
+        let group = self.groups.get_mut(&pending.group)?;
+        group.queued -= 1;
+        if group.queued == 0 {
+            if let Some(told) = &group.told {
+                self.open.remove(&(pending.group.urgency, address(told)));
             }
+            self.groups.remove(&pending.group);
+        } else if group.prefixes.len() > SMALLEST_SWEEP.max(2 * group.queued) {
+            let in_it = |prefix: &Prefix| {
+                self.pending.get(prefix).is_some_and(|other| other.group == pending.group)
+            };
+            group.prefixes.retain(in_it);
         }
         Some(pending)
     }
 
-    /// The group of an attribute set, with one prefix more in it.
-    fn join(&mut self, attributes: Arc<Attributes>) -> Group {
-        let group = *self.groups.entry(address(&attributes)).or_insert_with(|| {
-            self.last_group += 1;
-            Group(self.last_group)
+    /// Puts the prefix into the group of what is told.
+    fn join(&mut self, prefix: Prefix, told: Option<Told>, urgency: Urgency) -> GroupId {
+        let number = match &told {
+            None => GroupId { urgency, number: WITHDRAWALS },
+            Some(told) => *self.open.entry((urgency, address(told))).or_insert_with(|| {
+                self.last_group += 1;
+                GroupId { urgency, number: self.last_group }
+            }),
+        };
+        let group = self.groups.entry(number).or_insert_with(|| Group {
+            told,
+            prefixes: VecDeque::new(),
+            queued: 0,
         });
-        self.sets.entry(group).or_insert(Set { attributes, queued: 0 }).queued += 1;
-        group
+        group.prefixes.push_back(prefix);
+        group.queued += 1;
+        number
     }
 }
 
-/// Names an attribute set while somebody holds it. Only looked up by, never ordered by.
-fn address(attributes: &Arc<Attributes>) -> usize {
-    Arc::as_ptr(attributes).addr()
+fn is_same(one: Option<&Told>, other: Option<&Told>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.is_same(other),
+        _ => false,
+    }
+}
+
+/// Names what is told while somebody holds the set: its address, which is even, and whether it was made. Only looked up
+/// by, never ordered by.
+fn address(told: &Told) -> usize {
+    Arc::as_ptr(told.set()).addr() | usize::from(matches!(told, Told::Made(_)))
 }

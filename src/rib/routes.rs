@@ -3,8 +3,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::changes::Changes;
 use super::intern::Interner;
 use super::next_hops::NextHops;
+use super::review::{Review, Wanted};
 use super::{Connected, Distances, IgpRoute, Source, SourceId};
 use crate::types::{Family, Prefix, PrefixTable};
 use crate::wire::bgp::{Attributes, NextHop};
@@ -20,7 +22,8 @@ pub struct Rib {
     pub(super) own_in_igp: BTreeSet<Prefix>,
     sets: Interner,
     pub(super) next_hops: NextHops,
-    changed: BTreeSet<Prefix>,
+    changed: Changes,
+    pub(super) review: Review,
 }
 
 /// The paths of a prefix in the order of their sources, never none.
@@ -31,18 +34,52 @@ pub(super) struct Stored {
     pub attributes: Arc<Attributes>,
     pub source: SourceId,
     /// The source's epoch when the path was last heard.
-    pub epoch: u32,
+    pub epoch: u16,
 }
 
 /// A source and its account per family.
 #[derive(Clone)]
 pub(super) struct Known {
     pub source: Source,
-    routes: [usize; 2],
-    /// Paths of an older epoch are stale.
-    pub epoch: [u32; 2],
-    /// Whether there can be stale paths.
-    marked: [bool; 2],
+    accounts: [Account; 2],
+}
+
+/// The paths of a source in one family, by the epoch they were last heard in.
+#[derive(Clone, Copy, Default)]
+struct Account {
+    /// Paths that there are.
+    routes: usize,
+    /// Of them, those of an older epoch.
+    stale: usize,
+    epoch: u16,
+    /// Paths of epochs before this one are gone: nobody sees them, and a review takes them out of the table.
+    oldest: u16,
+}
+
+impl Known {
+    /// Whether the path is there, or only waits to be taken out.
+    pub fn has(&self, family: Family, path: &Stored) -> bool {
+        self.accounts[index(family)].has(path.epoch)
+    }
+
+    pub fn is_stale(&self, family: Family, path: &Stored) -> bool {
+        path.epoch != self.accounts[index(family)].epoch
+    }
+}
+
+impl Account {
+    /// Epochs go round; a review takes far less than half a round.
+    fn has(&self, epoch: u16) -> bool {
+        epoch.wrapping_sub(self.oldest) <= u16::MAX / 2
+    }
+
+    /// A path of this epoch is no longer there.
+    fn lose(&mut self, epoch: u16) {
+        if self.has(epoch) {
+            self.routes -= 1;
+            self.stale -= usize::from(epoch != self.epoch);
+        }
+    }
 }
 
 impl Rib {
@@ -56,7 +93,8 @@ impl Rib {
             own_in_igp: BTreeSet::new(),
             sets: Interner::new(),
             next_hops: NextHops::default(),
-            changed: BTreeSet::new(),
+            changed: Changes::default(),
+            review: Review::default(),
         };
         rib.add_source(SourceId::LOCAL, Source::local());
         rib
@@ -69,12 +107,10 @@ impl Rib {
             Some(known) if known.source == source => {}
             Some(known) => {
                 known.source = source;
-                let touched = self.table.iter().filter(|(_, paths)| find(paths, id).is_ok());
-                self.changed.extend(touched.map(|(prefix, _)| prefix));
+                self.review.want(Wanted::of_source(id));
             }
             None => {
-                let known = Known { source, routes: [0; 2], epoch: [0; 2], marked: [false; 2] };
-                self.sources.insert(id, known);
+                self.sources.insert(id, Known { source, accounts: [Account::default(); 2] });
             }
         }
     }
@@ -108,24 +144,27 @@ impl Rib {
     /// added is ignored.
     pub fn learn(&mut self, id: SourceId, prefix: Prefix, attributes: Arc<Attributes>) {
         let Some(known) = self.sources.get_mut(&id) else { return };
-        let family = index(prefix.family());
-        let epoch = known.epoch[family];
+        let account = &mut known.accounts[index(prefix.family())];
+        let epoch = account.epoch;
         let paths = self.table.get_or_default(prefix);
         match find(paths, id) {
             Ok(at) => {
                 let Some(path) = paths.get_mut(at) else { return };
+                let is_there = account.has(path.epoch);
+                account.lose(path.epoch);
+                account.routes += 1;
                 path.epoch = epoch;
-                if same(&path.attributes, &attributes) {
+                if is_there && same(&path.attributes, &attributes) {
                     return;
                 }
                 path.attributes = attributes;
             }
             Err(at) => {
-                known.routes[family] += 1;
+                account.routes += 1;
                 paths.insert(at, Stored { attributes, source: id, epoch });
             }
         }
-        self.changed.insert(prefix);
+        self.changed.push(prefix);
     }
 
     /// The paths of a prefix if we announced it, or did not.
@@ -137,7 +176,7 @@ impl Rib {
             }
             (Err(at), true) => {
                 let known = self.sources.get(&SourceId::LOCAL);
-                let epoch = known.map_or(0, |known| known.epoch[index(prefix.family())]);
+                let epoch = known.map_or(0, |known| known.accounts[index(prefix.family())].epoch);
                 let next_hop = NextHop::from(std::net::IpAddr::from([0, 0, 0, 0]));
                 let attributes = Arc::new(Attributes::originated(next_hop));
                 paths.insert(at, Stored { attributes, source: SourceId::LOCAL, epoch });
@@ -152,67 +191,74 @@ impl Rib {
         let Some(known) = self.sources.get_mut(&id) else { return };
         let Some(paths) = self.table.get_mut(prefix) else { return };
         let Ok(at) = find(paths, id) else { return };
-        paths.remove(at);
-        known.routes[index(prefix.family())] -= 1;
-        if paths.is_empty() {
-            self.table.remove(prefix);
+        let path = paths.remove(at);
+        known.accounts[index(prefix.family())].lose(path.epoch);
+        match paths.is_empty() {
+            true => drop(self.table.remove(prefix)),
+            false => paths.shrink_to_fit(),
         }
-        self.changed.insert(prefix);
+        self.changed.push(prefix);
     }
 
-    /// Forgets all paths of the source; the source stays.
+    /// Forgets all paths of the source; the source stays. They are gone at once, and come out of [`Rib::take_changes`] in
+    /// portions.
     pub fn clear(&mut self, id: SourceId) {
         let Some(known) = self.sources.get_mut(&id) else { return };
-        known.marked = [false; 2];
-        if known.routes != [0; 2] {
-            known.routes = [0; 2];
-            self.remove_paths(|_, path| path.source == id);
+        for account in &mut known.accounts {
+            let epoch = account.epoch.wrapping_add(1);
+            if account.routes > 0 {
+                self.review.want(Wanted::GONE);
+            }
+            *account = Account { epoch, oldest: epoch, ..Account::default() };
         }
     }
 
     /// Forgets the paths of the source to prefixes that `keep` refuses.
     pub fn retain(&mut self, id: SourceId, keep: impl Fn(Prefix) -> bool) {
-        for family in Family::ALL {
-            let removed = self.remove_paths(|prefix, path| {
-                path.source == id && prefix.family() == family && !keep(prefix)
-            });
-            if let Some(known) = self.sources.get_mut(&id) {
-                known.routes[index(family)] -= removed;
+        let Some(known) = self.sources.get_mut(&id) else { return };
+        let changed = &mut self.changed;
+        self.table.retain(|prefix, paths| {
+            if let Ok(at) = find(paths, id)
+                && !keep(prefix)
+            {
+                let path = paths.remove(at);
+                paths.shrink_to_fit();
+                known.accounts[index(prefix.family())].lose(path.epoch);
+                changed.push(prefix);
             }
-        }
+            !paths.is_empty()
+        });
     }
 
     /// All paths that the source has in the family now are stale until they are heard again. Those
     /// that were stale already stay so: where they must go (RFC 4724 §4.2), sweep first.
     pub fn mark_stale(&mut self, id: SourceId, family: Family) {
         if let Some(known) = self.sources.get_mut(&id) {
-            known.epoch[index(family)] = known.epoch[index(family)].wrapping_add(1);
-            known.marked[index(family)] = known.routes[index(family)] > 0;
+            let account = &mut known.accounts[index(family)];
+            account.epoch = account.epoch.wrapping_add(1);
+            account.stale = account.routes;
         }
     }
 
-    /// Forgets the source's paths that are still stale. Their number.
+    /// Forgets the source's paths that are still stale, as [`Rib::clear`] does. Their number.
     pub fn sweep_stale(&mut self, id: SourceId, family: Family) -> usize {
         let Some(known) = self.sources.get_mut(&id) else { return 0 };
-        if !std::mem::take(&mut known.marked[index(family)]) {
-            return 0;
-        }
-        let epoch = known.epoch[index(family)];
-        let removed = self.remove_paths(|prefix, path| {
-            path.source == id && path.epoch != epoch && prefix.family() == family
-        });
-        if let Some(known) = self.sources.get_mut(&id) {
-            known.routes[index(family)] -= removed;
+        let account = &mut known.accounts[index(family)];
+        let removed = std::mem::take(&mut account.stale);
+        account.routes -= removed;
+        account.oldest = account.epoch;
+        if removed > 0 {
+            self.review.want(Wanted::GONE);
         }
         removed
     }
 
     /// Paths of one source in one family.
     pub fn count(&self, id: SourceId, family: Family) -> usize {
-        self.sources.get(&id).map_or(0, |known| known.routes[index(family)])
+        self.sources.get(&id).map_or(0, |known| known.accounts[index(family)].routes)
     }
 
-    /// Prefixes of one family with at least one path.
+    /// Prefixes of one family with at least one path, those included that a review will find gone.
     pub fn len(&self, family: Family) -> usize {
         self.table.len(family)
     }
@@ -236,7 +282,7 @@ impl Rib {
             Some(route) => self.igp.insert(prefix, route),
             None => self.igp.remove(prefix),
         };
-        self.changed.insert(prefix);
+        self.changed.push(prefix);
         if !prefix.is_default() {
             self.next_hops.resolve_within(prefix, &self.igp);
         }
@@ -250,7 +296,7 @@ impl Rib {
             false => self.own_in_igp.remove(&prefix),
         };
         if changed {
-            self.changed.insert(prefix);
+            self.changed.push(prefix);
         }
     }
 
@@ -274,50 +320,26 @@ impl Rib {
         self.next_hops.set_connected(connected, &self.igp);
     }
 
-    /// Up to `limit` prefixes whose best path or next hops may have changed since they were last taken, in
-    /// order.
+    /// Up to `limit` prefixes whose best path or next hops may have changed since they were last taken; a prefix can come
+    /// twice. None may come although there are more: a call looks at a bounded number of routes.
     pub fn take_changes(&mut self, limit: usize) -> Vec<Prefix> {
-        self.mark_moved();
-        let mut taken = Vec::with_capacity(limit.min(self.changed.len()));
-        while taken.len() < limit {
-            let Some(prefix) = self.changed.pop_first() else { break };
-            taken.push(prefix);
+        if self.next_hops.have_moved() {
+            self.review.want(Wanted::behind(self.next_hops.take_moved()));
+        }
+        let mut taken = self.changed.take(limit);
+        if taken.len() < limit {
+            self.review.proceed(&mut self.table, &self.sources, limit, &mut taken);
         }
         taken
     }
 
     pub fn has_changes(&self) -> bool {
-        !self.changed.is_empty() || self.next_hops.have_moved()
+        !self.changed.is_empty() || self.is_reviewing() || self.next_hops.have_moved()
     }
 
-    /// Marks the prefixes behind next hops that resolve differently now. One walk does for any number of next hops, so
-    /// a burst of interior routes costs one, not one each.
-    fn mark_moved(&mut self) {
-        if !self.next_hops.have_moved() {
-            return;
-        }
-        let moved = self.next_hops.take_moved();
-        for (prefix, paths) in self.table.iter() {
-            if paths.iter().any(|path| moved.contains(&path.attributes.next_hop)) {
-                self.changed.insert(prefix);
-            }
-        }
-    }
-
-    /// Takes out the paths that `gone` names, marks their prefixes; the number of paths.
-    fn remove_paths(&mut self, gone: impl Fn(Prefix, &Stored) -> bool) -> usize {
-        let mut removed = 0;
-        let changed = &mut self.changed;
-        self.table.retain(|prefix, paths| {
-            let before = paths.len();
-            paths.retain(|path| !gone(prefix, path));
-            if paths.len() != before {
-                removed += before - paths.len();
-                changed.insert(prefix);
-            }
-            !paths.is_empty()
-        });
-        removed
+    /// Whether the table is being gone through for what a source has lost, or for next hops that moved.
+    pub fn is_reviewing(&self) -> bool {
+        self.review.is_wanted()
     }
 }
 

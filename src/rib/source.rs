@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::types::RouterId;
 
-/// Who a path came from. Chosen by the agent; stable as long as the neighbour is configured.
+/// Who a path came from. Chosen by the agent; stable as long as the neighbour is configured, and never given again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 

@@ -110,6 +110,24 @@ impl<T> PrefixTable<T> {
         v4.chain(v6.map(|(net, value)| (Prefix::V6(net), value)))
     }
 
+    /// [`PrefixTable::iter_after`], to change the values.
+    pub fn iter_after_mut(
+        &mut self,
+        after: Option<Prefix>,
+    ) -> impl Iterator<Item = (Prefix, &mut T)> {
+        let v4 = match after {
+            None => Some(self.v4.iter_mut()),
+            Some(Prefix::V4(net)) => Some(self.v4.iter_from_mut(&net, false)),
+            Some(Prefix::V6(_)) => None,
+        };
+        let v6 = match after {
+            Some(Prefix::V6(net)) => self.v6.iter_from_mut(&net, false),
+            _ => self.v6.iter_mut(),
+        };
+        let v4 = v4.into_iter().flatten().map(|(net, value)| (Prefix::V4(net), value));
+        v4.chain(v6.map(|(net, value)| (Prefix::V6(net), value)))
+    }
+
     /// Entries that cover `address`, shortest prefix first.
     pub fn covering(&self, address: IpAddr) -> impl Iterator<Item = (Prefix, &T)> {
         self.above(Prefix::host(address))
