@@ -15,6 +15,7 @@ pub mod group;
 pub mod health;
 pub mod lab;
 pub mod ospf;
+pub mod policy;
 pub mod rib;
 pub mod rpki;
 pub mod sim;

@@ -18,13 +18,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("bfd", &["types", "wire"]),
     ("health", &["types", "wire"]),
     ("rib", &["types", "wire"]),
+    ("policy", &["types", "wire"]),
     ("fib", &["types", "wire"]),
     ("rpki", &["types", "wire"]),
     ("fast", &["types", "wire", "vrrp", "bfd"]),
     ("group", BELOW_GROUP),
     (
         "switch",
-        &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "group"],
+        &[
+            "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "policy", "fib",
+            "rpki", "group",
+        ],
     ),
     ("config", BELOW_CONFIG),
     ("api", BELOW_CONFIG),
@@ -36,22 +40,22 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 const BELOW_GROUP: &[&str] =
-    &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki"];
+    &["types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "policy", "fib", "rpki"];
 const BELOW_CONFIG: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
-    "switch",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "policy", "fib", "rpki",
+    "fast", "group", "switch",
 ];
 const BELOW_AGENT: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
-    "switch", "config", "api",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "policy", "fib", "rpki",
+    "fast", "group", "switch", "config", "api",
 ];
 const BELOW_DRIVER: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
-    "switch", "config", "api", "agent",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "policy", "fib", "rpki",
+    "fast", "group", "switch", "config", "api", "agent",
 ];
 const BELOW_PROGRAMS: &[&str] = &[
-    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "fib", "rpki", "fast", "group",
-    "switch", "config", "api", "agent", "driver", "sim",
+    "types", "wire", "bgp", "ospf", "vrrp", "bfd", "health", "rib", "policy", "fib", "rpki",
+    "fast", "group", "switch", "config", "api", "agent", "driver", "sim",
 ];
 
 /// Rooms that may do input and output and read the clock. The simulator is not one of them.

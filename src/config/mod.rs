@@ -26,6 +26,7 @@ mod check;
 mod distance;
 mod effect;
 mod fleet;
+mod group_policy;
 mod groups;
 mod guard;
 mod isolation;
@@ -50,6 +51,7 @@ mod value;
 mod vrrp;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -73,6 +75,7 @@ pub use vrrp::{Track, Vrrp};
 use fleet::FleetParts;
 use mappings::LevelNames;
 use node::NodeParts;
+use policy::PrefixLists;
 use report::Report;
 use section::Section;
 use sites::Sight;
@@ -80,6 +83,7 @@ use sites::Sight;
 use crate::group::{Definitions, Group, Levels, Mapping, SiteId};
 use crate::health;
 use crate::ospf::Settings;
+use crate::policy::Policy;
 use crate::rib::Distances;
 use crate::types::RouterId;
 
@@ -95,6 +99,8 @@ const KEYS: &[&str] = &[
     "fleet",
     "guard",
     "neighbor",
+    "prefix-list",
+    "policy",
     "ospf",
     "bfd",
     "vrrp",
@@ -127,6 +133,8 @@ pub struct Config {
     pub guard: Guard,
     /// By name.
     pub neighbors: BTreeMap<String, Neighbor>,
+    /// By name.
+    pub policies: BTreeMap<String, Arc<Policy>>,
     pub ospf: Option<Ospf>,
     /// By name. `default` is always there.
     pub bfd_profiles: BTreeMap<String, BfdProfile>,
@@ -198,6 +206,13 @@ pub fn parse(
     let profiles = bfd::profile::read(bfd.as_ref(), read_secret, &mut report);
     let bfd_sessions = bfd::session::read(bfd.as_ref(), node.router_id, &profiles, &mut report);
     let classes = mappings.keys().map(String::as_str).collect();
+    let context = policy::Context {
+        lists: &PrefixLists::read(&root, &mut report),
+        neighbors: &root.names(&["neighbor"]),
+        classes: &classes,
+        has_rpki: !root.names(&["rpki", "cache"]).is_empty(),
+    };
+    let policies = policy::read(&root, &context, &mut report);
     let neighbors = neighbors::read(
         &root,
         &neighbors::Context {
@@ -205,6 +220,7 @@ pub fn parse(
             listen: listen.as_ref(),
             classes: &classes,
             profiles: &profiles,
+            policies: &policies,
         },
         read_secret,
         &mut report,
@@ -221,10 +237,11 @@ pub fn parse(
     let isolation = Isolation::read(&root, &tracked, &mut report);
     let guard = Guard::read(&root, &tracked, &mut report);
     let checks = check::read(&root, &mut report);
-    let context = policy::Context { names: &names, checks: &checks, guard: &guard, sight: &sight };
+    let context =
+        group_policy::Context { names: &names, checks: &checks, guard: &guard, sight: &sight };
     for (name, section) in &group_sections {
         if let Some(group) = groups.get_mut(name) {
-            policy::read(section, group, &context, &mut report);
+            group_policy::read(section, group, &context, &mut report);
         }
     }
     guard.check_shared(&root, &groups, &mut report);
@@ -257,6 +274,7 @@ pub fn parse(
             isolation,
             guard,
             neighbors,
+            policies: whole(policies),
             ospf,
             bfd_profiles: whole(profiles),
             bfd_sessions,
@@ -324,6 +342,11 @@ mod tests {
             ("`[fleet.node.NAME]`", fleet::NODE_KEYS),
             ("`[guard]`", guard::KEYS),
             ("`[neighbor.NAME]`", neighbors::KEYS),
+            ("`[prefix-list.NAME]`", policy::prefix_list::KEYS),
+            ("`[policy.NAME]`", policy::KEYS),
+            ("`[[policy.NAME.rule]]`", policy::RULE_KEYS),
+            ("`[policy.NAME.rule.match]`", policy::conditions::KEYS),
+            ("`[policy.NAME.rule.set]`", policy::changes::KEYS),
             ("`[ospf]`", ospf::KEYS),
             ("`[ospf.interface.NAME]`", ospf::interface::KEYS),
             ("`[[ospf.interface.NAME.key]]`", ospf::authentication::KEYS),

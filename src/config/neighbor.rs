@@ -3,6 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::{BfdUse, Secret};
+use crate::policy::Chain;
 use crate::types::{Asn, Family};
 use crate::wire::bgp::Role;
 
@@ -29,6 +30,10 @@ pub struct Neighbor {
     pub import: Option<Import>,
     /// `None`: not configured, so nothing is exported (RFC 8212).
     pub export: Option<Export>,
+    /// What becomes of the routes that `import` lets through.
+    pub import_policy: Chain,
+    /// What becomes of the routes that `export` lets through.
+    pub export_policy: Chain,
     /// Our own role (RFC 9234).
     pub role: Option<Role>,
     /// Refuse a neighbour that sends no role.

@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::address;
 use super::bfd::{self, Profiles};
 use super::node::as_number;
+use super::policy::{Direction, Policies, read_chain};
 use super::reference::{self, ReadSecret, read_class};
 use super::report::Report;
 use super::section::{Entry, Section};
@@ -31,6 +32,8 @@ pub(super) const KEYS: &[&str] = &[
     "class",
     "import",
     "export",
+    "import-policy",
+    "export-policy",
     "role",
     "role-strict",
     "hold-time",
@@ -53,6 +56,7 @@ pub(super) struct Context<'a> {
     pub listen: Option<&'a Listen>,
     pub classes: &'a BTreeSet<&'a str>,
     pub profiles: &'a Profiles,
+    pub policies: &'a Policies,
 }
 
 /// RFC 9003 §2.
@@ -115,6 +119,10 @@ fn read_one(
     let next_hop_ipv6 = section.get("next-hop-ipv6", report, address::wide_ipv6);
     let class = read_class(section, context.classes, report);
     let export = section.get("export", report, |value| value::choice(value, &EXPORT));
+    let imports = matches!(import, Some(Import::All | Import::DefaultOnly));
+    let import_policy = read_chain(section, Direction::Import, imports, context.policies, report);
+    let exports = matches!(export, Some(Export::Groups | Export::Transit));
+    let export_policy = read_chain(section, Direction::Export, exports, context.policies, report);
     let role = section.get("role", report, |value| value::choice(value, &ROLES));
     let role_strict = section.boolean("role-strict", report).unwrap_or(false);
     let port = section.number("port", 1..=65535, report).unwrap_or(179);
@@ -154,6 +162,8 @@ fn read_one(
         class,
         import,
         export,
+        import_policy,
+        export_policy,
         role,
         role_strict,
         hold_time,

@@ -22,7 +22,7 @@ pub(super) struct Kind {
     pub head: &'static str,
 }
 
-const CLASS: Kind = Kind { one: "class", many: "classes", head: "mapping" };
+pub(super) const CLASS: Kind = Kind { one: "class", many: "classes", head: "mapping" };
 pub(super) const PROFILE: Kind =
     Kind { one: "BFD profile", many: "BFD profiles", head: "bfd.profile" };
 pub(super) const SESSION: Kind =
@@ -62,11 +62,21 @@ pub(super) fn known_list<'t>(
             .label(format!("expected at least one {}", kind.one));
         return None;
     }
+    all_known(&list, kind, names, report).then_some(list)
+}
+
+/// Whether each name of a list is one of `names`; those that are not are reported.
+pub(super) fn all_known(
+    list: &[Spanned<&str>],
+    kind: &Kind,
+    names: &BTreeSet<&str>,
+    report: &mut Report<'_>,
+) -> bool {
     let mut all_known = true;
-    for name in &list {
+    for name in list {
         all_known &= is_known(name.get_ref(), name.span(), kind, names, report);
     }
-    all_known.then_some(list)
+    all_known
 }
 
 /// The names of a list, if it could be read.

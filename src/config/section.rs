@@ -136,30 +136,32 @@ impl<'t> Section<'t> {
     }
 
     /// A list, each element converted. `None` if one of them is wrong or stands there twice.
-    pub fn list<T: Ord + Copy>(
+    pub fn list<T: Ord + Clone>(
         &self,
         key: &str,
         report: &mut Report<'_>,
         convert: impl Fn(&'t DeValue<'t>) -> Result<T, Wrong>,
     ) -> Option<Vec<Spanned<T>>> {
         let elements = self.get(key, report, value::list)?;
-        let mut converted: Vec<Spanned<T>> = Vec::with_capacity(elements.len());
-        let mut places = BTreeMap::new();
-        for element in elements {
-            match convert(element.get_ref()) {
-                Err(wrong) => wrong.report(key, element.span(), report),
-                Ok(value) => match places.insert(value, element.span()) {
-                    Some(earlier) => {
-                        report
-                            .at(element.span(), format!("`{key}` names the same twice"))
-                            .label("again here")
-                            .related(earlier, "first here");
-                    }
-                    None => converted.push(Spanned::new(element.span(), value)),
-                },
-            }
+        elements_of(key, elements, report, convert)
+    }
+
+    /// One value or a list of at least one, each converted. `None` as with [`Section::list`].
+    pub fn one_or_more<T: Ord + Clone>(
+        &self,
+        key: &str,
+        report: &mut Report<'_>,
+        convert: impl Fn(&'t DeValue<'t>) -> Result<T, Wrong>,
+    ) -> Option<Vec<Spanned<T>>> {
+        let value = self.value(key)?;
+        let Some(elements) = value.get_ref().as_array() else {
+            return elements_of(key, std::slice::from_ref(value), report, convert);
+        };
+        if elements.is_empty() {
+            report.at(value.span(), format!("`{key}` is empty")).label("expected at least one");
+            return None;
         }
-        (converted.len() == elements.len()).then_some(converted)
+        elements_of(key, elements, report, convert)
     }
 
     /// The entries of a table of this section, in the order of the text; none if it is not there.
@@ -235,6 +237,31 @@ impl<'t> Section<'t> {
     fn is_root(&self) -> bool {
         self.span.is_empty()
     }
+}
+
+fn elements_of<'t, T: Ord + Clone>(
+    key: &str,
+    elements: &'t [Value<'t>],
+    report: &mut Report<'_>,
+    convert: impl Fn(&'t DeValue<'t>) -> Result<T, Wrong>,
+) -> Option<Vec<Spanned<T>>> {
+    let mut converted: Vec<Spanned<T>> = Vec::with_capacity(elements.len());
+    let mut places = BTreeMap::new();
+    for element in elements {
+        match convert(element.get_ref()) {
+            Err(wrong) => wrong.report(key, element.span(), report),
+            Ok(value) => match places.insert(value.clone(), element.span()) {
+                Some(earlier) => {
+                    report
+                        .at(element.span(), format!("`{key}` names the same twice"))
+                        .label("again here")
+                        .related(earlier, "first here");
+                }
+                None => converted.push(Spanned::new(element.span(), value)),
+            },
+        }
+    }
+    (converted.len() == elements.len()).then_some(converted)
 }
 
 fn table<'t>(name: &str, value: &'t Value<'t>, report: &mut Report<'_>) -> Option<&'t DeTable<'t>> {

@@ -139,7 +139,11 @@ pub(super) fn explained<T: FromStr<Err: Display>>(value: &DeValue<'_>) -> Result
 }
 
 pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Wrong> {
-    let text = text(value)?;
+    prefix_of(text(value)?)
+}
+
+/// The same of a text.
+pub(super) fn prefix_of(text: &str) -> Result<Prefix, Wrong> {
     text.parse().map_err(|error| match error {
         PrefixError::HostBits { meant, .. } => {
             Wrong::new(format!("`{text}` has bits set behind the prefix length"))

@@ -66,6 +66,14 @@ impl AsPath {
         }
     }
 
+    /// The AS where the route begins: the last number, if the path ends in a sequence (RFC 6811 §2).
+    pub fn origin(&self) -> Option<Asn> {
+        match self.0.last() {
+            Some(Segment::Sequence(numbers)) => numbers.last().copied(),
+            _ => None,
+        }
+    }
+
     /// The path with `asn` put in front `count` times (RFC 4271 §5.1.2). A sequence holds at most
     /// 255 numbers.
     #[must_use]
