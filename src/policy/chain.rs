@@ -53,6 +53,15 @@ pub struct Step<'a> {
     pub conditions: Vec<(&'a Condition, bool)>,
 }
 
+/// A rule, or a default, and the attributes as it sees them.
+struct Asked<'a, 'v> {
+    policy: &'a Policy,
+    rule: Option<&'a Rule>,
+    /// Of the rule's conditions.
+    bits: &'v [Option<usize>],
+    view: &'v View<'v>,
+}
+
 #[derive(Default)]
 struct Compiled {
     policies: Vec<Arc<Policy>>,
@@ -135,7 +144,7 @@ impl Chain {
         facts: &Facts,
         prepended: Option<Asn>,
     ) -> Verdict {
-        self.run(attributes, facts, prepended, &mut |_, _, _, _| ())
+        self.run(attributes, facts, prepended, &mut |_| ())
     }
 
     /// The same, with each rule that was asked and each default that decided.
@@ -147,7 +156,8 @@ impl Chain {
     ) -> (Verdict, Vec<Step<'_>>) {
         let facts = self.facts(route);
         let mut steps = Vec::new();
-        let verdict = self.run(attributes, &facts, prepended, &mut |policy, rule, bits, view| {
+        let verdict = self.run(attributes, &facts, prepended, &mut |asked| {
+            let Asked { policy, rule, bits, view } = asked;
             let conditions = rule.iter().flat_map(|rule| &rule.conditions).zip(bits);
             let conditions = conditions
                 .map(|(condition, bit)| (condition, holds(condition, *bit, view, &facts)))
@@ -166,20 +176,20 @@ impl Chain {
         }
     }
 
-    /// `seen` hears of every rule before it is applied, with the bits of its conditions and the attributes as they are then.
+    /// `seen` hears of every rule before it is applied, and of every default.
     fn run<'a>(
         &'a self,
         attributes: &Attributes,
         facts: &Facts,
         prepended: Option<Asn>,
-        seen: &mut dyn FnMut(&'a Policy, Option<&'a Rule>, &[Option<usize>], &View<'_>),
+        seen: &mut dyn FnMut(Asked<'a, '_>),
     ) -> Verdict {
         let mut changes = Changes::default();
         let mut view = View::new(Cow::Borrowed(attributes));
         for (policy_index, (policy, bits)) in self.0.policies.iter().zip(&self.0.bits).enumerate() {
             let mut decision = None;
             for (index, (rule, bits)) in policy.rules.iter().zip(bits).enumerate() {
-                seen(policy, Some(rule), bits, &view);
+                seen(Asked { policy, rule: Some(rule), bits, view: &view });
                 let mut conditions = rule.conditions.iter().zip(bits);
                 if !conditions.all(|(condition, bit)| holds(condition, *bit, &view, facts)) {
                     continue;
@@ -198,7 +208,7 @@ impl Chain {
                 break;
             }
             let (accepted, rule) = decision.unwrap_or_else(|| {
-                seen(policy, None, &[], &view);
+                seen(Asked { policy, rule: None, bits: &[], view: &view });
                 (policy.accepts_by_default, None)
             });
             if !accepted {
