@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::lab::{
-    Bird, Capture, Gobgp, Net, Node, PATIENCE, Peer, Session, Shuntd, Speaker, wait_for,
+    Bird, Capture, Gobgp, Net, Node, PATIENCE, Peer, Session, Shuntd, Speaker, bgpdump, wait_for,
 };
 
 /// Reserved for documentation (RFC 5398), so that no real path has them.
@@ -242,6 +242,63 @@ fn expected(fed: &Table, next_hop: &str) -> Table {
     out
 }
 
+/// A route of the feed in the columns of `bgpdump -m` that follow the peer. Lists are sorted.
+fn archived(prefix: &str, attributes: &Attributes) -> Vec<String> {
+    let attribute = |name: &str| attributes.get(name).cloned().unwrap_or_default();
+    let communities = attribute("community");
+    let communities = tuples(&communities).map(|tuple| community_by_bgpdump(&tuple));
+    let aggregator = attribute("aggregator");
+    let aggregator = match aggregator.split_once(" AS") {
+        Some((address, asn)) => format!("{asn} {address}"),
+        None => String::new(),
+    };
+    let med = attributes.get("med").map_or("0", String::as_str);
+    let is_atomic = attributes.contains_key("atomic_aggr");
+    vec![
+        prefix.to_owned(),
+        sets_with_commas(&attribute("as_path")),
+        attribute("origin").to_uppercase(),
+        attribute("next_hop"),
+        "0".to_owned(),
+        med.to_owned(),
+        sorted(communities),
+        if is_atomic { "AG" } else { "NAG" }.to_owned(),
+        aggregator,
+        String::new(),
+    ]
+}
+
+/// `1 {2 3}` as `1 {2,3}`.
+fn sets_with_commas(path: &str) -> String {
+    let mut inside = false;
+    let cut = path.chars().map(|c| {
+        inside = c == '{' || (inside && c != '}');
+        if inside && c == ' ' { ',' } else { c }
+    });
+    cut.collect()
+}
+
+/// `(64500,7)` as `64500:7`, and three by name.
+fn community_by_bgpdump(tuple: &str) -> String {
+    match tuple {
+        "(65535,65281)" => "no-export".to_owned(),
+        "(65535,65282)" => "no-advertise".to_owned(),
+        "(65535,65283)" => "local-AS".to_owned(),
+        _ => tuple.trim_matches(['(', ')']).replace(',', ":"),
+    }
+}
+
+/// A line of `bgpdump -m`, what follows the peer: IPv6 as everybody writes it, communities sorted.
+fn canonical(line: &[String]) -> Vec<String> {
+    let mut columns = line.to_vec();
+    let prefix: IpNet = columns[0].parse().unwrap();
+    let next_hop: IpAddr = columns[3].parse().unwrap();
+    columns[0] = prefix.to_string();
+    columns[3] = next_hop.to_string();
+    columns[6] = sorted(columns[6].split_whitespace().map(str::to_owned));
+    columns
+}
+
 /// The differences between two tables, the first few in words.
 #[track_caller]
 fn assert_same(what: &str, found: &Table, wanted: &Table) {
@@ -375,6 +432,32 @@ impl Scene {
         (fed.len(), found.len())
     }
 
+    /// What shuntd dumps is what the feed has sent it, says bgpdump.
+    #[track_caller]
+    fn compare_archive(&self) {
+        let file = self.edge.path("rib.mrt");
+        let started = Instant::now();
+        let said = self.shuntd.order(&["mrt", "dump", &file]);
+        println!("{} after {:?}", said.trim(), started.elapsed());
+        let mut found = [BTreeSet::new(), BTreeSet::new()];
+        for line in bgpdump(&file) {
+            let peer = if line[5].contains(':') { "fd99:1::2" } else { "10.99.1.2" };
+            assert_eq!(line[..1], ["TABLE_DUMP2"]);
+            assert_eq!(line[2..5], ["B", peer, &FEED.to_string()]);
+            let new = found[usize::from(line[5].contains(':'))].insert(canonical(&line[5..]));
+            assert!(new, "twice: {line:?}");
+        }
+        for (found, neighbor) in found.iter().zip(["10.99.1.1", "fd99:1::1"]) {
+            let fed = gobgp_table(&self.feed, neighbor, "adj-out").unwrap();
+            let wanted: BTreeSet<Vec<String>> =
+                fed.iter().map(|(prefix, attributes)| archived(prefix, attributes)).collect();
+            let missing: Vec<_> = wanted.difference(found).take(5).collect();
+            let surplus: Vec<_> = found.difference(&wanted).take(5).collect();
+            let length = (wanted.len(), found.len());
+            assert_eq!(*found, wanted, "{length:?} wanted {missing:#?} found {surplus:#?}");
+        }
+    }
+
     /// Nothing is left at the receivers.
     #[track_caller]
     fn empty(&self) {
@@ -447,6 +530,7 @@ fn comes_out_as_it_went_in() {
             let (fed, found) = scene.compare(family);
             println!("life {life}, IPv{family}: {fed} routes in, {found} out");
         }
+        scene.compare_archive();
         scene.feed.kill();
         scene.empty();
         scene.feed.start();
@@ -485,6 +569,7 @@ fn full_table_comes_out_as_it_went_in() {
     let (fed, found) = scene.compare(4);
     println!("{fed} routes in, {found} out after {:?}", start.elapsed());
     assert!(fed > 320_000);
+    scene.compare_archive();
     scene.feed.kill();
     let start = Instant::now();
     scene.empty();

@@ -124,7 +124,7 @@ fn documentation_shows_what_is_printed() {
 #[test]
 fn documentation_names_every_command() {
     let documentation = include_str!("../docs/cli.md");
-    let nested = ["audit", "health", "ospf", "pki", "plan", "switch", "vrrp"]
+    let nested = ["audit", "health", "mrt", "ospf", "pki", "plan", "switch", "vrrp"]
         .map(|name| subcommands(&[name]).into_iter().map(move |nested| format!("{name} {nested}")));
     for name in subcommands(&[]).into_iter().chain(nested.into_iter().flatten()) {
         assert!(documentation.contains(&format!("$ shunt {name}")), "shunt {name} is missing");
@@ -216,6 +216,28 @@ fn streams_are_json_lines() {
     assert_eq!(json!(lines(&output)), json!(mock::events()));
     assert_eq!(stderr(&output), "warning: 4 events missed\n");
     assert_eq!(code(&output), 0);
+}
+
+#[test]
+fn a_table_is_dumped_octet_by_octet() {
+    let mock = Mock::start();
+    let octets = [vec![0; 100], vec![b'\n'; 100]].concat();
+    let output = run(&mock.socket(), &["mrt", "dump", "-"]);
+    assert_eq!((code(&output), &output.stdout), (0, &octets));
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rib.mrt");
+    fs::write(&file, "an older one").unwrap();
+    let name = file.to_str().unwrap();
+    let output = run(&mock.socket(), &["mrt", "dump", name, "--json"]);
+    let written: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(written, json!({ "file": name, "prefixes": 3, "paths": 4, "octets": 200 }));
+    assert_eq!(fs::read(&file).unwrap(), octets);
+    // What is no file stays what it is.
+    let output = run(&mock.socket(), &["mrt", "dump", "/dev/null"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! and goes away when its `Net` is dropped, also when the test panics. Nothing waits a fixed time: `wait_for` polls.
 
 pub mod bfd;
+mod bgpdump;
 mod bird;
 mod bird_daemon;
 mod capture;
@@ -29,6 +30,7 @@ mod shuntd;
 pub mod vrrp;
 mod wait;
 
+pub use bgpdump::bgpdump;
 pub use bird::Bird;
 pub use capture::{Capture, Instance, Update};
 pub use conntrackd::Conntrackd;

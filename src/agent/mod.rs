@@ -68,6 +68,7 @@ mod switch_commands;
 mod switch_plan;
 mod switch_preview;
 mod switching;
+mod table_dump;
 mod takeover;
 mod text;
 mod tracking;
@@ -96,6 +97,7 @@ use orders::{Durable, Orders};
 use ospf::{Ospf, Withholding};
 use survivor::Survivor;
 use switching::Switching;
+pub use table_dump::TableDump;
 use tracking::Probes;
 use vrrp::VirtualRouters;
 

@@ -142,6 +142,9 @@ pub enum Command {
     },
     /// List routes in prefix order
     Routes(Selection),
+    /// Write what was learned in the form of archives (MRT)
+    #[command(subcommand)]
+    Mrt(MrtCommand),
     /// Show what OSPF knows
     #[command(subcommand)]
     Ospf(OspfCommand),
@@ -260,6 +263,16 @@ pub enum OspfCommand {
         /// Only routes that end at this router, by host name or router id
         #[arg(long)]
         router: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum MrtCommand {
+    /// Write the table: every path that was learned and taken, as it is after the import
+    Dump {
+        /// The file, made anew; `-` for standard output
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
     },
 }
 

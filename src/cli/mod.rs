@@ -24,6 +24,7 @@ mod failure;
 mod groups;
 mod health;
 mod history;
+mod mrt;
 mod neighbors;
 mod node;
 mod order;
@@ -43,8 +44,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{
-    Arguments, AuditCommand, Command, Expiry, HealthArguments, HealthCommand, PlannedOrder,
-    VrrpArguments,
+    Arguments, AuditCommand, Command, Expiry, HealthArguments, HealthCommand, MrtCommand,
+    PlannedOrder, VrrpArguments,
 };
 use daemon::Daemon;
 use failure::Failure;
@@ -130,6 +131,7 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
         Command::Switch(arguments) => switch::switch(arguments, daemon, out).await,
         Command::Drill(arguments) => switch::drill(arguments, daemon, out).await,
         Command::Evacuate(arguments) => switch::evacuate(arguments, daemon, out).await,
+        Command::Mrt(MrtCommand::Dump { file }) => mrt::dump(&file, daemon, out).await,
         Command::Ospf(command) => ospf::ospf(command, daemon, out).await,
         Command::Bfd { name } => bfd::bfd(name, daemon, out).await,
         Command::Vrrp(VrrpArguments { name, order: None }) => vrrp::vrrp(name, daemon, out).await,

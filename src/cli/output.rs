@@ -58,6 +58,11 @@ impl Output {
         self.write_all(b"\n")
     }
 
+    /// Writes octets that are not text.
+    pub fn raw(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.out.write_all(octets)
+    }
+
     fn write_out(&mut self) -> io::Result<()> {
         if self.styled || self.json {
             self.out.write_all(&self.pending)?;

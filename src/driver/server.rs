@@ -184,6 +184,15 @@ impl Control for Server {
         self.stream(page).await
     }
 
+    type DumpTableStream = Stream<v1::MrtRecords>;
+
+    async fn dump_table(
+        &self,
+        _request: Request<v1::DumpTableRequest>,
+    ) -> Result<Response<Self::DumpTableStream>, Status> {
+        self.stream(|agent: &Agent, dump, now: Time| Ok(agent.dump_table(dump, now))).await
+    }
+
     async fn why(
         &self,
         request: Request<v1::WhyRequest>,

@@ -76,6 +76,11 @@ impl Wall {
         self.0
     }
 
+    /// Seconds since 1970 in the 32 bits that formats of that time have: until 2106.
+    pub fn unix_seconds(self) -> u32 {
+        u32::try_from(self.0.div_euclid(1_000_000)).unwrap_or(0)
+    }
+
     /// Without the fraction, which only a machine reads.
     pub fn to_seconds(self) -> String {
         match Timestamp::from_second(self.0.div_euclid(1_000_000)) {

@@ -6,6 +6,7 @@ pub mod bgp;
 mod checksum;
 mod comparison;
 pub mod ethernet;
+pub mod mrt;
 pub mod neighbor_discovery;
 pub mod ospf;
 pub mod rtr;

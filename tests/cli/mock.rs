@@ -417,6 +417,7 @@ fn known(name: &str) -> Result<(), Status> {
 #[tonic::async_trait]
 impl Control for Service {
     type RoutesStream = Replies<Route>;
+    type DumpTableStream = Replies<MrtRecords>;
     type EventsStream = Replies<Event>;
     type OspfDatabaseStream = Replies<OspfLsa>;
     type OspfRoutesStream = Replies<OspfRoute>;
@@ -557,6 +558,16 @@ impl Control for Service {
             Ok(route)
         });
         Ok(Response::new(Box::pin(tokio_stream::iter(kept))))
+    }
+
+    async fn dump_table(
+        &self,
+        _request: Request<DumpTableRequest>,
+    ) -> Result<Response<Self::DumpTableStream>, Status> {
+        let portion =
+            |octet, prefixes, paths| Ok(MrtRecords { records: vec![octet; 100], prefixes, paths });
+        let portions = [portion(0, 2, 3), portion(b'\n', 1, 1)];
+        Ok(Response::new(Box::pin(tokio_stream::iter(portions))))
     }
 
     async fn why(&self, request: Request<WhyRequest>) -> Result<Response<WhyReply>, Status> {

@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use super::as_path::Width;
 use super::attribute::{code, flag, kind};
 use super::message::{frame, kind as message_kind};
-use super::multiprotocol::{write_reach_head, write_unreach_head};
+use super::multiprotocol::{write_next_hop, write_reach_head, write_unreach_head};
 use super::{
     Aggregator, Attributes, HEADER_LENGTH, NextHop, Nlri, Origin, SessionFacts, UnknownAttribute,
     Update,
@@ -71,6 +71,20 @@ pub fn emit_end_of_rib(family: Family, out: &mut BytesMut) {
             }
         }
     });
+}
+
+/// Appends the attributes as they stand in an MRT table: AS numbers in four octets, and of MP_REACH_NLRI, which is first, only
+/// the next hop (RFC 6396 §4.3.4).
+pub fn emit_table_attributes(attributes: &Attributes, out: &mut BytesMut) {
+    let facts = SessionFacts { four_octet_as: true, ..SessionFacts::default() };
+    let in_body = matches!(attributes.next_hop, NextHop::V4(_));
+    if !in_body {
+        let mut next_hop = BytesMut::with_capacity(33);
+        write_next_hop(&attributes.next_hop, &mut next_hop);
+        put_head(code::MP_REACH_NLRI, next_hop.len(), out);
+        out.put_slice(&next_hop);
+    }
+    write_attributes(attributes, in_body, &facts, out);
 }
 
 impl Update {

@@ -39,7 +39,7 @@ pub use attributes::{Aggregator, Attributes, NextHop, Origin, UnknownAttribute};
 pub use capability::{Capability, GracefulRestart, Role};
 pub use community::{Community, CommunityError, ExtendedCommunity, LargeCommunity};
 pub use decoder::Decoder;
-pub use emit::{Unsendable, emit_end_of_rib, emit_routes};
+pub use emit::{Unsendable, emit_end_of_rib, emit_routes, emit_table_attributes};
 pub use facts::SessionFacts;
 pub use message::{
     HEADER_LENGTH, MAX_EXTENDED_LENGTH, MAX_LENGTH, Message, RefreshSubtype, RouteRefresh,

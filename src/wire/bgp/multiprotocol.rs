@@ -122,6 +122,12 @@ fn is_host_v6(address: Ipv6Addr) -> bool {
 pub(super) fn write_reach_head(family: Family, next_hop: &NextHop, out: &mut BytesMut) {
     out.put_u16(family.afi());
     out.put_u8(1);
+    write_next_hop(next_hop, out);
+    out.put_u8(0);
+}
+
+/// Appends the length of the next hop and the next hop.
+pub(super) fn write_next_hop(next_hop: &NextHop, out: &mut BytesMut) {
     match next_hop {
         NextHop::V4(address) => {
             out.put_u8(4);
@@ -135,7 +141,6 @@ pub(super) fn write_reach_head(family: Family, next_hop: &NextHop, out: &mut Byt
             }
         }
     }
-    out.put_u8(0);
 }
 
 /// Appends AFI and SAFI, the head of MP_UNREACH_NLRI.
