@@ -195,6 +195,8 @@ impl Session<'_> {
     fn run(mut self, address: Ipv4Addr, asn: u16) -> io::Result<()> {
         *self.shared.counts.lock().unwrap() = Counts::zero();
         self.stream.set_nodelay(true)?;
+        // A daemon that takes nothing any more must not hold up the end of a benchmark.
+        self.stream.set_write_timeout(Some(STUCK))?;
         let sink = Sink(Arc::new(Mutex::new(self.stream.try_clone()?)));
         sink.write(&open(address, asn))?;
         let mut buffer = vec![0; 1 << 18];
@@ -313,6 +315,9 @@ pub fn open(address: Ipv4Addr, asn: u16) -> Vec<u8> {
 
 /// Seconds. The daemons propose less, and theirs counts.
 const HOLD_TIME: u16 = 240;
+
+/// TCP has taken nothing for so long.
+const STUCK: Duration = Duration::from_secs(120);
 
 /// How often progress is looked at; times are taken by the session itself.
 pub const LOOK_EVERY: Duration = Duration::from_millis(2);

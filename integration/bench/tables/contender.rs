@@ -1,6 +1,7 @@
 //! A daemon between neighbours that send tables and neighbours that take them.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use crate::floor;
 use crate::lab::{Net, Node, within};
 use crate::process::{Process, processor};
 use crate::product::{self, Product, Scene};
+use crate::rounds::Row;
 use crate::speaker::{Sink, Speaker};
 
 /// What has not happened by then will not.
@@ -46,26 +48,40 @@ impl Contender {
             Contender::Floor => None,
         }
     }
+}
 
-    pub fn name(self) -> &'static str {
+impl Row for Contender {
+    fn name(self) -> &'static str {
         self.product().map_or("floor", Product::name)
     }
 
-    /// Takes minutes where the others take seconds, so it is measured in the first round only.
-    pub fn slow(self) -> bool {
+    fn slow(self) -> bool {
         self == Contender::Gobgp
     }
+}
+
+/// The address of neighbour `n`; the daemon has that before it.
+pub fn far_address(n: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 99, n, 2)
 }
 
 /// Who sends the table: the lower the number, the shorter the path.
 pub fn sender(feed: u8) -> Sender {
     let asn = 65001 + u16::from(feed);
-    Sender { address: Ipv4Addr::new(10, 99, feed, 2), asn, hops: 4 + feed, variant: 0 }
+    Sender { address: far_address(feed), asn, hops: 4 + feed, variant: 0 }
 }
 
 pub struct Feed {
     pub speaker: Speaker,
     pub sink: Sink,
+}
+
+impl Feed {
+    /// Sends a table while the caller looks at what comes of it. Ends early with the session.
+    pub fn send(&self, pieces: &Arc<Vec<Vec<u8>>>) {
+        let (sink, pieces) = (self.sink.clone(), pieces.clone());
+        thread::spawn(move || pieces.iter().try_for_each(|piece| sink.write(piece)));
+    }
 }
 
 /// One that runs, with established neighbours.
@@ -76,6 +92,8 @@ pub struct Running {
     pub feeds: Vec<Feed>,
     pub takers: Vec<Speaker>,
     pub node: Node,
+    /// Where the neighbours are, the feeds first.
+    pub fars: Vec<Node>,
     _net: Net,
 }
 
@@ -83,11 +101,13 @@ impl Running {
     pub fn start(contender: Contender, feeds: u8, takers: u8, kernel: bool) -> Running {
         let mut net = Net::new();
         let node = net.node("router");
-        let mut speakers: Vec<Speaker> = (0..feeds + takers)
-            .map(|n| {
-                let far = net.node(&format!("neighbor{n}"));
-                net.link(&node, &far, n);
-                Speaker::start(&far, Ipv4Addr::new(10, 99, n, 2), 65001 + u16::from(n))
+        let fars: Vec<Node> =
+            (0..feeds + takers).map(|n| net.node(&format!("neighbor{n}"))).collect();
+        let mut speakers: Vec<Speaker> = (0..)
+            .zip(&fars)
+            .map(|(n, far)| {
+                net.link(&node, far, n);
+                Speaker::start(far, far_address(n), 65001 + u16::from(n))
             })
             .collect();
         let state = product::state(false);
@@ -115,6 +135,7 @@ impl Running {
             feeds,
             takers,
             node,
+            fars,
             _net: net,
         }
     }

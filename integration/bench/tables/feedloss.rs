@@ -1,5 +1,6 @@
 //! Two neighbours send the same prefixes, and the one with the shorter paths is lost.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use crate::contender::{Contender, GIVE_UP, Running, sender};
 use crate::feed::Table;
 use crate::process::{memory, processor};
 use crate::replay::replay;
-use crate::rounds::{self, Columns};
+use crate::rounds::{self, Columns, Row};
 use crate::speaker::{LOOK_EVERY, Speaker};
 
 /// Nothing further comes after so long: FRR collects changes for 50 ms.
@@ -17,7 +18,7 @@ pub fn measure(contenders: &[Contender], sizes: &[usize], count: usize) {
     for size in sizes {
         let table = Table::new(*size);
         let wanted = table.index();
-        let feeds = [0, 1].map(|feed| table.updates(sender(feed)));
+        let feeds = [0, 1].map(|feed| Arc::new(table.updates(sender(feed))));
         let sets = table.sets.len();
         println!(
             "\nThe better one of two feeds of {size} prefixes is lost; {sets} UPDATEs suffice:\n"
@@ -34,9 +35,7 @@ pub fn measure(contenders: &[Contender], sizes: &[usize], count: usize) {
             let running = Running::start(contender, 2, 1, false);
             let [taker] = &running.takers[..] else { panic!("one taker") };
             for (feed, pieces) in running.feeds.iter().zip(&feeds) {
-                for piece in pieces {
-                    feed.sink.write(piece).unwrap();
-                }
+                feed.send(pieces);
                 came(taker, *size, contender);
                 running.settled();
             }

@@ -10,6 +10,7 @@ mod contender;
 mod feed;
 mod feedloss;
 mod floor;
+mod kernel;
 #[path = "../../lab/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the interop tests need more of it")]
 mod lab;
@@ -22,6 +23,7 @@ mod product;
 mod relay;
 mod replay;
 mod rounds;
+mod routes;
 #[path = "../speaker.rs"]
 #[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod speaker;
@@ -29,6 +31,7 @@ mod speaker;
 use clap::{Parser, ValueEnum};
 
 use contender::Contender;
+use kernel::Fault;
 
 #[derive(Parser)]
 struct Arguments {
@@ -41,6 +44,12 @@ struct Arguments {
     /// Prefixes of a table; each size is measured.
     #[arg(long, value_delimiter = ',', env = "BENCH_PREFIXES", default_values_t = [500_000])]
     prefixes: Vec<usize>,
+    /// `kernel`: how the exit is lost.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Fault::Session, Fault::Carrier])]
+    faults: Vec<Fault>,
+    /// `kernel`: net.ipv4.nexthop_compat_mode, 1 is the system's default.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 0])]
+    compat: Vec<u8>,
     /// How often each is measured; GoBGP once.
     #[arg(long, env = "BENCH_ROUNDS", default_value_t = 3)]
     rounds: usize,
@@ -58,6 +67,8 @@ enum Part {
     Relay,
     /// The better one of two feeds is lost.
     Feedloss,
+    /// A table into the kernel, and to another exit when the first one is lost.
+    Kernel,
 }
 
 fn main() {
@@ -79,5 +90,8 @@ fn main() {
     }
     if wanted(Part::Feedloss) {
         feedloss::measure(contenders, sizes, rounds);
+    }
+    if wanted(Part::Kernel) {
+        kernel::measure(contenders, sizes, rounds, &arguments.faults, &arguments.compat);
     }
 }

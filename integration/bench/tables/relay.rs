@@ -1,12 +1,13 @@
 //! A full table from one neighbour to another.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::contender::{Contender, GIVE_UP, Running, sender};
 use crate::feed::Table;
 use crate::process::{memory, processor};
-use crate::rounds::{self, Columns};
+use crate::rounds::{self, Columns, Row};
 use crate::speaker::LOOK_EVERY;
 
 /// A table, from its first octet written until its last prefix has come out: seconds, processor seconds, peak MiB.
@@ -14,7 +15,7 @@ pub fn relay(contenders: &[Contender], sizes: &[usize], count: usize) {
     for size in sizes {
         let table = Table::new(*size);
         let wanted = table.index();
-        let pieces = table.updates(sender(0));
+        let pieces = Arc::new(table.updates(sender(0)));
         println!("\nA table of {size} prefixes from neighbour to neighbour:\n");
         let columns = Columns(&["seconds", "processor, s", "peak memory, MiB"]);
         rounds::measure(contenders, count, columns, |contender| {
@@ -24,9 +25,7 @@ pub fn relay(contenders: &[Contender], sizes: &[usize], count: usize) {
             let before = processor(&running.node);
             taker.record();
             let start = Instant::now();
-            for piece in &pieces {
-                feed.sink.write(piece).unwrap();
-            }
+            feed.send(&pieces);
             while taker.counts().announced < *size {
                 assert!(start.elapsed() < GIVE_UP, "{}: it does not come", contender.name());
                 thread::sleep(LOOK_EVERY);

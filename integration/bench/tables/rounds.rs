@@ -2,29 +2,36 @@
 
 use shunt::types::Rng;
 
-use crate::contender::Contender;
+/// What is measured: a row of the table.
+pub trait Row: Copy {
+    fn name(self) -> &'static str;
+
+    /// Takes minutes where the others take seconds, so it is measured in the first round only.
+    fn slow(self) -> bool {
+        false
+    }
+}
 
 /// What the columns of a table hold.
 pub struct Columns(pub &'static [&'static str]);
 
-/// Measures each contender `count` times, in another order each time, and prints the median of each column with its
-/// ratio to the first contender's.
-pub fn measure(
-    contenders: &[Contender],
+/// Measures each row `count` times, in another order each time, and prints the median of each column with its ratio to
+/// that of the first row.
+pub fn measure<R: Row>(
+    rows: &[R],
     count: usize,
     columns: Columns,
-    mut once: impl FnMut(Contender) -> Vec<f64>,
+    mut once: impl FnMut(R) -> Vec<f64>,
 ) {
     let mut rng = Rng::new(1);
-    let mut all: Vec<(Contender, Vec<Vec<f64>>)> =
-        contenders.iter().map(|contender| (*contender, Vec::new())).collect();
+    let mut all: Vec<(R, Vec<Vec<f64>>)> = rows.iter().map(|row| (*row, Vec::new())).collect();
     let mut order: Vec<usize> = (0..all.len()).collect();
     for round in 0..count {
         for index in &order {
-            let (contender, found) = &mut all[*index];
-            if round == 0 || !contender.slow() {
-                let values = once(*contender);
-                eprintln!("round {}: {}: {values:.3?}", round + 1, contender.name());
+            let (row, found) = &mut all[*index];
+            if round == 0 || !row.slow() {
+                let values = once(*row);
+                eprintln!("round {}: {}: {values:.3?}", round + 1, row.name());
                 found.push(values);
             }
         }
@@ -39,16 +46,18 @@ pub fn measure(
         (0..columns.0.len()).map(|at| median(found.iter().map(|values| values[at]))).collect()
     };
     let reference = all.first().map(|(_, found)| medians(found)).unwrap_or_default();
-    for (contender, found) in &all {
+    for (row, found) in &all {
         let values = medians(found);
         let texts = values.iter().zip(&reference).map(|(value, first)| {
-            if found.is_empty() || value == first {
+            if value.is_nan() {
+                "–".to_owned()
+            } else if value == first || *first == 0.0 {
                 number(*value)
             } else {
                 format!("{} (×{})", number(*value), number(value / first))
             }
         });
-        cells(contender.name(), texts.collect());
+        cells(row.name(), texts.collect());
     }
 }
 
