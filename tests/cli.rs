@@ -19,7 +19,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
-use shunt::api::v1::OrderRequest;
+use shunt::api::v1::{OrderRequest, RpkiRequest};
 
 use mock::Mock;
 
@@ -172,6 +172,10 @@ fn json_is_the_message_as_the_daemon_sent_it() {
     assert_eq!(read(&["ospf", "interfaces"]), interfaces);
     assert_eq!(read(&["bfd"]), json!(mock::fast::bfd("").unwrap()));
     assert_eq!(read(&["bfd", "far"]), json!(mock::fast::bfd("far").unwrap()));
+    let asked = |prefix: &str, origin_as| RpkiRequest { prefix: prefix.to_owned(), origin_as };
+    assert_eq!(read(&["rpki"]), json!(mock::rpki::rpki(&asked("", None))));
+    let verdict = json!(mock::rpki::rpki(&asked("192.0.2.0/25", Some(64497))));
+    assert_eq!(read(&["rpki", "192.0.2.0/25", "64497"]), verdict);
     assert_eq!(read(&["vrrp"]), json!(mock::fast::vrrp("").unwrap()));
     assert_eq!(read(&["health"]), json!(mock::health::health("").unwrap()));
     assert_eq!(read(&["health", "web"]), json!(mock::health::health("web").unwrap()));
@@ -666,6 +670,7 @@ fn lists_fit_into_80_columns() {
         &["ospf", "database"],
         &["ospf", "routes"],
         &["bfd"],
+        &["rpki"],
         &["vrrp"],
         &["health"],
         &["plan", "prefer", "198.51.100.7/32", "standby"],

@@ -138,7 +138,7 @@ error: unknown key `weather`
 19 | weather = "fine"
    | ^^^^^^^ not a key of [neighbor.isp-a]
    |
-   = help: the keys are: address, remote-as, local-address, port, passive, families, next-hop-ipv4, next-hop-ipv6, class, import, export, role, role-strict, hold-time, connect-retry, send-hold-time, maximum-prefixes, graceful-restart, ttl-security, multihop, password-file, bfd, bfd-strict, bfd-multihop, shutdown
+   = help: the keys are: address, remote-as, local-address, port, passive, families, next-hop-ipv4, next-hop-ipv6, class, import, export, import-policy, export-policy, rpki, role, role-strict, hold-time, connect-retry, send-hold-time, maximum-prefixes, graceful-restart, ttl-security, multihop, password-file, bfd, bfd-strict, bfd-multihop, shutdown
 
 error: unknown key `wind`
   --> shunt.toml:21:1
@@ -879,6 +879,46 @@ error: the secret file `long.secret` has a first line of 81 bytes: a key has at 
    |
 19 | password-file = "long.secret"
    |                 ^^^^^^^^^^^^^ named here
+"#,
+    );
+}
+
+#[test]
+fn a_cache_is_of_use_and_has_its_place() {
+    let one = "[rpki.cache.one]\naddress = \"192.0.2.53\"";
+    let two = "[rpki.cache.two]\naddress = \"192.0.2.53\"";
+    check(
+        "[neighbor.isp-a]",
+        &format!("{one}\nlocal-address = \"2001:db8::1\"\n{two}\n[neighbor.isp-a]"),
+        r#"
+error: `local-address` is of the other address family
+  --> shunt.toml:17:17
+   |
+16 | address = "192.0.2.53"
+   |           ------------ the cache's address
+17 | local-address = "2001:db8::1"
+   |                 ^^^^^^^^^^^^^ not IPv4
+
+error: the same cache as `one`
+  --> shunt.toml:19:11
+   |
+19 | address = "192.0.2.53"
+   |           ^^^^^^^^^^^^ says the same
+   |
+   = help: another cache is of use when it can fail alone
+"#,
+    );
+    check(
+        "export",
+        "rpki = \"reject-invalid\"\nexport",
+        r#"
+error: `rpki = "reject-invalid"` without a cache
+  --> shunt.toml:19:8
+   |
+19 | rpki = "reject-invalid"
+   |        ^^^^^^^^^^^^^^^^ has no effect: nothing says what is valid
+   |
+   = help: add a section such as [rpki.cache.validator]
 "#,
     );
 }

@@ -507,12 +507,33 @@ mod table {
 
     #[derive(Clone, Debug)]
     enum Op {
-        Learn { source: u32, prefix: usize, med: u32 },
-        Forget { source: u32, prefix: usize },
-        Clear { source: u32 },
-        MarkStale { source: u32 },
-        SweepStale { source: u32 },
-        Follow { limit: usize },
+        Learn {
+            source: u32,
+            prefix: usize,
+            med: u32,
+            eligible: bool,
+        },
+        /// Eligible is what has no lower MED.
+        Judge {
+            prefix: usize,
+            least: u32,
+        },
+        Forget {
+            source: u32,
+            prefix: usize,
+        },
+        Clear {
+            source: u32,
+        },
+        MarkStale {
+            source: u32,
+        },
+        SweepStale {
+            source: u32,
+        },
+        Follow {
+            limit: usize,
+        },
     }
 
     /// The MED and the source of the best path.
@@ -524,8 +545,10 @@ mod table {
         let source = 1..4u32;
         let target = 0..6usize;
         prop_oneof![
-            6 => (source.clone(), target.clone(), 0..3u32)
-                .prop_map(|(source, prefix, med)| Op::Learn { source, prefix, med }),
+            6 => (source.clone(), target.clone(), 0..3u32, proptest::bool::weighted(0.7)).prop_map(
+                |(source, prefix, med, eligible)| Op::Learn { source, prefix, med, eligible }
+            ),
+            2 => (target.clone(), 0..3u32).prop_map(|(prefix, least)| Op::Judge { prefix, least }),
             3 => (source.clone(), target).prop_map(|(source, prefix)| Op::Forget { source, prefix }),
             1 => source.clone().prop_map(|source| Op::Clear { source }),
             1 => source.clone().prop_map(|source| Op::MarkStale { source }),
@@ -546,18 +569,27 @@ mod table {
                 let facts = Source::neighbor(true, id(&format!("10.0.0.{source}")), address);
                 rib.add_source(SourceId(source), facts);
             }
-            // (prefix, source) to (MED, stale)
-            let mut model: BTreeMap<(Prefix, u32), (u32, bool)> = BTreeMap::new();
+            // (prefix, source) to (MED, stale, eligible)
+            let mut model: BTreeMap<(Prefix, u32), (u32, bool, bool)> = BTreeMap::new();
             // What somebody who follows the changes believes is best.
             let mut followed: BTreeMap<Prefix, Option<(u32, u32)>> = BTreeMap::new();
             for op in ops {
                 match op {
-                    Op::Learn { source, prefix, med } => {
+                    Op::Learn { source, prefix, med, eligible } => {
                         let mut attributes = set(&format!("192.0.2.{}", 10 + source), &[64500]);
                         attributes.med = Some(med);
                         let attributes = rib.intern(attributes);
-                        rib.learn(SourceId(source), prefixes[prefix], attributes);
-                        model.insert((prefixes[prefix], source), (med, false));
+                        let id = SourceId(source);
+                        rib.learn_if(eligible, id, prefixes[prefix], attributes);
+                        model.insert((prefixes[prefix], source), (med, false, eligible));
+                    }
+                    Op::Judge { prefix, least } => {
+                        rib.judge(prefixes[prefix], |_, set| set.med >= Some(least));
+                        for ((of, _), (med, _, eligible)) in &mut model {
+                            if *of == prefixes[prefix] {
+                                *eligible = *med >= least;
+                            }
+                        }
                     }
                     Op::Forget { source, prefix } => {
                         rib.forget(SourceId(source), prefixes[prefix]);
@@ -569,13 +601,13 @@ mod table {
                     }
                     Op::MarkStale { source } => {
                         rib.mark_stale(SourceId(source), Family::Ipv4);
-                        for ((_, from), (_, stale)) in &mut model {
+                        for ((_, from), (_, stale, _)) in &mut model {
                             *stale |= *from == source;
                         }
                     }
                     Op::SweepStale { source } => {
                         let before = model.len();
-                        model.retain(|(_, from), (_, stale)| !(*from == source && *stale));
+                        model.retain(|(_, from), (_, stale, _)| !(*from == source && *stale));
                         let swept = rib.sweep_stale(SourceId(source), Family::Ipv4);
                         prop_assert_eq!(swept, before - model.len());
                     }
@@ -590,8 +622,8 @@ mod table {
                 for prefix in &prefixes {
                     let expected = model
                         .iter()
-                        .filter(|((of, _), _)| of == prefix)
-                        .map(|((_, source), (med, _))| (*med, *source))
+                        .filter(|((of, _), (_, _, eligible))| of == prefix && *eligible)
+                        .map(|((_, source), (med, _, _))| (*med, *source))
                         .min();
                     prop_assert_eq!(best(&rib, *prefix), expected);
                     if !rib.has_changes() {
@@ -599,13 +631,18 @@ mod table {
                     }
                     for candidate in rib.candidates(*prefix, 1) {
                         let Route::Bgp(path) = candidate.route else { panic!("nothing of the IGP") };
-                        let stale = model[&(*prefix, path.source.0)].1;
-                        prop_assert_eq!(path.stale, stale);
+                        let (_, stale, eligible) = model[&(*prefix, path.source.0)];
+                        prop_assert_eq!((path.stale, path.hop.is_ok()), (stale, eligible));
                     }
                 }
                 for source in 1..4u32 {
                     let count = model.keys().filter(|(_, from)| *from == source).count();
                     prop_assert_eq!(rib.count(SourceId(source), Family::Ipv4), count);
+                    let of = |((_, from), (_, _, eligible)): &(&(Prefix, u32), &(u32, bool, bool))| {
+                        *from == source && !*eligible
+                    };
+                    let ineligible = rib.count_ineligible(SourceId(source), Family::Ipv4);
+                    prop_assert_eq!(ineligible, model.iter().filter(of).count());
                 }
             }
             while rib.has_changes() {

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::fast;
 use crate::fib;
 use crate::health::{self, CheckId};
+use crate::rpki;
 use crate::types::{Mac, Prefix};
 use crate::vrrp::VirtualRouterId;
 
@@ -50,6 +51,8 @@ pub enum Event {
     Kernel(fib::Observed),
     /// From the lane of BFD and VRRP.
     Fast(fast::Report),
+    /// From the RPKI client.
+    Rpki(rpki::Report),
     /// How that lane could be started: whether its thread has real-time priority, and whether our memory is
     /// locked, or why not.
     LaneStarted { realtime: Result<(), String>, locked: Result<(), String> },

@@ -148,6 +148,7 @@ impl Agent {
             self.rib.forget(source, nlri.prefix);
         }
         let session = import_session(&self.config, neighbor);
+        let own = self.config.node.asn;
         for mut announced in update.announced {
             announced.nlri.retain(|nlri| policy.accepts(nlri.prefix));
             if announced.nlri.is_empty() {
@@ -168,8 +169,10 @@ impl Agent {
                     continue;
                 }
             };
+            let origin = self.validation.origin(&neighbor.config, own, &attributes);
             for nlri in &announced.nlri {
-                self.rib.learn(source, nlri.prefix, Arc::clone(&attributes));
+                let eligible = self.validation.admits(nlri.prefix, origin);
+                self.rib.learn_if(eligible, source, nlri.prefix, Arc::clone(&attributes));
             }
         }
         let name = neighbor.name.clone();

@@ -61,6 +61,7 @@ mod preview;
 mod reads;
 mod reload;
 mod route_reads;
+mod rpki_reads;
 mod rules;
 mod service;
 mod survivor;
@@ -72,6 +73,7 @@ mod table_dump;
 mod takeover;
 mod text;
 mod tracking;
+mod validation;
 mod vrrp;
 mod vrrp_reads;
 
@@ -99,6 +101,7 @@ use survivor::Survivor;
 use switching::Switching;
 pub use table_dump::TableDump;
 use tracking::Probes;
+use validation::Validation;
 use vrrp::VirtualRouters;
 
 use crate::api::v1;
@@ -151,6 +154,7 @@ pub struct Agent {
     /// Unless it is not configured.
     ospf: Option<Ospf>,
     rib: Rib,
+    validation: Validation,
     fib: Fib,
     orders: Orders,
     /// Every prefix that this node may announce, with its effective preference.
@@ -238,6 +242,7 @@ impl Agent {
             neighbors: BTreeMap::new(),
             next_peer: 0,
             rib: Rib::new(),
+            validation: Validation::default(),
             orders: Orders::new(start.intents),
             own: BTreeMap::new(),
             own_changed: BTreeSet::new(),
@@ -305,6 +310,7 @@ impl Agent {
                 self.interface_opened(interface, result)
             }
             Event::Fast(report) => self.reported(report, now),
+            Event::Rpki(report) => self.rpki_reported(report, now),
             Event::LaneStarted { realtime, locked } => {
                 self.facts.lane = Some(LaneFacts { realtime, locked });
             }
@@ -437,6 +443,7 @@ impl Agent {
         self.settle_bfd(now);
         self.settle_locks(now);
         self.settle_services(now);
+        self.settle_validation();
         loop {
             self.groups_stale |= self.settle_lowering(now);
             self.groups_stale |= self.settle_survivor(now);
@@ -456,7 +463,9 @@ impl Agent {
     }
 
     fn has_bulk_work(&self) -> bool {
-        self.rib.has_changes() || self.neighbors.values().any(Neighbor::can_drain)
+        self.rib.has_changes()
+            || self.validation.is_pending()
+            || self.neighbors.values().any(Neighbor::can_drain)
     }
 
     fn report(&mut self, now: Time, kind: &str, subject: &str, severity: &str, text: String) {

@@ -82,6 +82,11 @@ impl Neighbor {
         SourceId(self.id.0 + 1)
     }
 
+    /// Whose the paths of a source are; `None`: our own.
+    pub fn of_source(source: SourceId) -> Option<PeerId> {
+        source.0.checked_sub(1).map(PeerId)
+    }
+
     pub fn is_established(&self) -> bool {
         self.peer.session().is_some()
     }

@@ -58,6 +58,9 @@ fn changes(old: &Config, new: &Config) -> Vec<String> {
     for name in new.neighbors.keys().filter(|name| !old.neighbors.contains_key(*name)) {
         changes.push(format!("neighbor {name}: added"));
     }
+    for change in difference("rpki cache", &old.rpki_caches, &new.rpki_caches) {
+        changes.push(change);
+    }
     changes.extend(ospf_changes(old, new));
     changes.extend(bfd_changes(old, new));
     changes.extend(vrrp_changes(old, new));

@@ -45,6 +45,7 @@ impl Agent {
             drain: self.drain_order(now),
             fast: None,
             health: self.health_status(),
+            rpki: self.rpki_status(),
         }
     }
 
@@ -97,6 +98,7 @@ impl Agent {
         warnings.extend(self.unwatched());
         warnings.extend(self.guards_in_force().into_iter().map(|text| format!("guard: {text}")));
         warnings.extend(self.check_warnings());
+        warnings.extend(self.rpki_warnings());
         for intent in self.orders.in_force().iter() {
             let is_configured = match &intent.target {
                 Target::Node => true,

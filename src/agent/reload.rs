@@ -82,6 +82,9 @@ impl Agent {
             }
         }
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        if before.rejects_invalid != neighbor.config.rejects_invalid {
+            self.validation.begin_again();
+        }
         let passed_on = |n: &config::Neighbor| {
             (n.export == Some(Export::Transit)).then_some((n.next_hop_ipv4, n.next_hop_ipv6))
         };

@@ -158,6 +158,14 @@ pub enum Command {
     Vrrp(VrrpArguments),
     /// List the checks with what is thought of them, show one in full, or try one
     Health(HealthArguments),
+    /// List the RPKI caches, or show who may originate a prefix
+    Rpki {
+        /// What covers this prefix
+        prefix: Option<String>,
+        /// Whether this AS may originate it
+        #[arg(value_name = "AS")]
+        origin_as: Option<u32>,
+    },
     /// Explain a prefix: why this preference, what was sent to whom, which path won and why
     Why {
         /// A prefix, or an address whose longest match is explained

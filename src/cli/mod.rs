@@ -8,7 +8,7 @@
 //! - `daemon`: the connection, and what a failed call means; `remote`: another node, over the network.
 //! - `failure`: what is printed when a command fails, and the exit codes.
 //! - `output`: standard output, columns, colours, spans of time.
-//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `plan`, `switch`, `history`, `why`, `events`, `check`, `pages`, `pki`: one
+//! - `order`, `node`, `neighbors`, `groups`, `routes`, `ospf`, `bfd`, `vrrp`, `health`, `rpki`, `plan`, `switch`, `history`, `why`, `events`, `check`, `pages`, `pki`: one
 //!   file or folder per command or family of commands, each asking and rendering.
 //!
 //! Answers go to standard output, everything else to standard error. A reader that goes away
@@ -35,6 +35,7 @@ mod pki;
 mod plan;
 mod remote;
 mod routes;
+mod rpki;
 mod switch;
 mod vrrp;
 mod why;
@@ -144,6 +145,7 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
         Command::Health(HealthArguments {
             command: Some(HealthCommand::Try { check }), ..
         }) => health::try_check(check, daemon, out).await,
+        Command::Rpki { prefix, origin_as } => rpki::rpki(prefix, origin_as, daemon, out).await,
         Command::Status => node::status(daemon, out).await,
         Command::Version => node::version(daemon, out).await,
         Command::Reload => node::reload(daemon, out).await,

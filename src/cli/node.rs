@@ -8,8 +8,8 @@ use super::failure::{Exit, Failure};
 use super::groups;
 use super::output::{self, BOLD, Output, WARN, count, harmless};
 use crate::api::v1::{
-    FastStatus, HealthStatus, KernelStatus, OspfStatus, ReloadReply, ReloadRequest, StatusReply,
-    StatusRequest, VersionRequest,
+    FastStatus, HealthStatus, KernelStatus, OspfStatus, ReloadReply, ReloadRequest, RpkiStatus,
+    StatusReply, StatusRequest, VersionRequest,
 };
 
 /// `shunt status`
@@ -50,6 +50,7 @@ fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
                 ),
             ),
             ("routes", format!("{} learned", reply.routes_learned)),
+            ("rpki", reply.rpki.as_ref().map(rpki).unwrap_or_default()),
             ("ospf", reply.ospf.as_ref().map(|status| ospf(status, router_id)).unwrap_or_default()),
             ("bfd", reply.fast.as_ref().map(bfd).unwrap_or_default()),
             ("vrrp", reply.fast.as_ref().map(vrrp).unwrap_or_default()),
@@ -87,6 +88,17 @@ fn ospf(status: &OspfStatus, router_id: &str) -> String {
         why => text.push_str(&format!("\nstub router, not for transit (RFC 6987): {why}")),
     }
     text
+}
+
+/// `1 of 2 caches with data, 512345 VRPs, 17 paths rejected`
+fn rpki(status: &RpkiStatus) -> String {
+    format!(
+        "{} of {} with data, {}, {} rejected",
+        status.caches_with_data,
+        count(status.caches.into(), "cache", "caches"),
+        count(status.vrps, "VRP", "VRPs"),
+        count(status.rejected_paths, "path", "paths"),
+    )
 }
 
 fn bfd(status: &FastStatus) -> String {

@@ -41,6 +41,7 @@ mod policy;
 mod probe;
 mod reference;
 mod report;
+mod rpki;
 mod rule;
 mod section;
 mod sites;
@@ -102,6 +103,7 @@ const KEYS: &[&str] = &[
     "prefix-list",
     "policy",
     "ospf",
+    "rpki",
     "bfd",
     "vrrp",
     "takeover",
@@ -136,6 +138,8 @@ pub struct Config {
     /// By name.
     pub policies: BTreeMap<String, Arc<Policy>>,
     pub ospf: Option<Ospf>,
+    /// By name.
+    pub rpki_caches: BTreeMap<String, crate::rpki::Settings>,
     /// By name. `default` is always there.
     pub bfd_profiles: BTreeMap<String, BfdProfile>,
     /// By name.
@@ -213,6 +217,7 @@ pub fn parse(
         has_rpki: !root.names(&["rpki", "cache"]).is_empty(),
     };
     let policies = policy::read(&root, &context, &mut report);
+    let rpki_caches = rpki::read(&root, &mut report);
     let neighbors = neighbors::read(
         &root,
         &neighbors::Context {
@@ -221,6 +226,7 @@ pub fn parse(
             classes: &classes,
             profiles: &profiles,
             policies: &policies,
+            has_caches: !rpki_caches.is_empty(),
         },
         read_secret,
         &mut report,
@@ -276,6 +282,7 @@ pub fn parse(
             neighbors,
             policies: whole(policies),
             ospf,
+            rpki_caches,
             bfd_profiles: whole(profiles),
             bfd_sessions,
             vrrp,
@@ -350,6 +357,7 @@ mod tests {
             ("`[ospf]`", ospf::KEYS),
             ("`[ospf.interface.NAME]`", ospf::interface::KEYS),
             ("`[[ospf.interface.NAME.key]]`", ospf::authentication::KEYS),
+            ("`[rpki.cache.NAME]`", rpki::KEYS),
             ("`[bfd.profile.NAME]`", bfd::profile::KEYS),
             ("`[[bfd.profile.NAME.key]]`", bfd::profile::KEY_KEYS),
             ("`[bfd.session.NAME]`", bfd::session::KEYS),

@@ -34,6 +34,8 @@ pub struct Neighbor {
     pub import_policy: Chain,
     /// What becomes of the routes that `export` lets through.
     pub export_policy: Chain,
+    /// Whether routes with an invalid origin (RFC 6811) cannot be used.
+    pub rejects_invalid: bool,
     /// Our own role (RFC 9234).
     pub role: Option<Role>,
     /// Refuse a neighbour that sends no role.

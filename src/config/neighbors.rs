@@ -34,6 +34,7 @@ pub(super) const KEYS: &[&str] = &[
     "export",
     "import-policy",
     "export-policy",
+    "rpki",
     "role",
     "role-strict",
     "hold-time",
@@ -57,6 +58,8 @@ pub(super) struct Context<'a> {
     pub classes: &'a BTreeSet<&'a str>,
     pub profiles: &'a Profiles,
     pub policies: &'a Policies,
+    /// Whether an RPKI cache is configured.
+    pub has_caches: bool,
 }
 
 /// RFC 9003 §2.
@@ -123,6 +126,7 @@ fn read_one(
     let import_policy = read_chain(section, Direction::Import, imports, context.policies, report);
     let exports = matches!(export, Some(Export::Groups | Export::Transit));
     let export_policy = read_chain(section, Direction::Export, exports, context.policies, report);
+    let rejects_invalid = section.get("rpki", report, |value| value::choice(value, &RPKI));
     let role = section.get("role", report, |value| value::choice(value, &ROLES));
     let role_strict = section.boolean("role-strict", report).unwrap_or(false);
     let port = section.number("port", 1..=65535, report).unwrap_or(179);
@@ -162,6 +166,8 @@ fn read_one(
         class,
         import,
         export,
+        // Inside an AS its edges have looked already, and a policy that looks decides by itself.
+        rejects_invalid: rejects_invalid.unwrap_or(!internal && !import_policy.looks_at_validity()),
         import_policy,
         export_policy,
         role,
@@ -204,6 +210,9 @@ const IMPORT: [(&str, Import); 3] =
 
 const EXPORT: [(&str, Export); 3] =
     [("none", Export::None), ("groups", Export::Groups), ("transit", Export::Transit)];
+
+/// Whether routes with an invalid origin are rejected.
+const RPKI: [(&str, bool); 2] = [("reject-invalid", true), ("ignore", false)];
 
 const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)];
 
@@ -266,6 +275,12 @@ fn check(
                 .label("has no effect: iBGP may cross any number of hops")
                 .related(section.span_of("remote-as"), "our own AS number: iBGP");
         }
+    }
+    if section.has("rpki") && neighbor.rejects_invalid && !context.has_caches {
+        report
+            .at(section.span_of("rpki"), "`rpki = \"reject-invalid\"` without a cache")
+            .label("has no effect: nothing says what is valid")
+            .help("add a section such as [rpki.cache.validator]");
     }
     if neighbor.role_strict && !section.has("role") {
         report

@@ -11,6 +11,7 @@
 //!                                                  ├── addresses: a thread, and the guardian, a process
 //!                                                  ├── commands, probes, checks
 //!                                                  ├── fleet: a thread with TLS
+//!                                                  ├── rpki: a thread
 //!                                                  └── journal, log
 //! ```
 //!
@@ -28,12 +29,13 @@
 //! - **keeper.rs** is a process around each command that checks something, by which all that it starts ends with it.
 //! - **http2.rs** is a connection of a gRPC client: of the check that asks so, and of the command `shunt`.
 //! - **fleet/** is the other nodes, and clients from elsewhere: a thread with TLS.
+//! - **rpki.rs** is the connections to RPKI caches, and a thread for what they send.
 //! - **store/** makes intents durable; **socket.rs** claims the control socket; **server.rs** is the gRPC
 //!   service, **clients.rs** limits how many use it, and **access.rs** says who may write.
 //! - **pulse.rs** raises the alarm when the pump does not answer.
 //! - **syscalls.rs** has the unsafe code: socket options and other system calls that no library has.
 //!
-//! Everything runs on one thread but BFD and VRRP, the fleet, virtual addresses, the disk, the watch for acknowledgements and the log.
+//! Everything runs on one thread but BFD and VRRP, the fleet, the RPKI client, virtual addresses, the disk, the watch for acknowledgements and the log.
 //! A second worker thread made an order no faster when it was tried (1.2 ms from the client to the UPDATE either way,
 //! unoptimised), and a session that sends a full table is worked off in portions, so that timers, clients and other
 //! neighbours have their turn.
@@ -68,6 +70,7 @@ mod peers;
 mod probes;
 mod pulse;
 mod pump;
+mod rpki;
 mod server;
 mod socket;
 mod store;
@@ -106,6 +109,7 @@ use ospf::OspfSockets;
 use peers::Peers;
 use probes::Probes;
 use pump::Pump;
+use rpki::Rpki;
 use server::Server;
 use socket::ControlSocket;
 use store::{StateDirectory, Store};
@@ -229,6 +233,10 @@ async fn serve(
     let settings = kernel::Settings::from(&agent.config().kernel);
     let kernel = kernel::spawn(settings, to_agent).map_err(other("no netlink socket"))?;
 
+    let rpki = Rpki::start(inbox.clone(), clock, seed(clock).rotate_left(32))
+        .map_err(other("the thread of the RPKI client did not start"))?;
+    rpki.configure(agent.config().rpki_caches.clone());
+
     let server = Server {
         inbox: inbox.clone(),
         lane: lane.clone(),
@@ -278,6 +286,7 @@ async fn serve(
         probes,
         checks,
         fleet,
+        rpki,
         memory,
         store,
         ledger,

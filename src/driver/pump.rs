@@ -20,6 +20,7 @@ use super::memory::Memory;
 use super::ospf::OspfSockets;
 use super::peers::Peers;
 use super::probes::Probes;
+use super::rpki::Rpki;
 use super::{ledger, store};
 use crate::agent::{Action, Agent, AskId, Event, OrderId, PeerAction};
 use crate::api::v1;
@@ -45,6 +46,7 @@ pub struct Pump {
     pub probes: Probes,
     pub checks: Checks,
     pub fleet: Fleet,
+    pub rpki: Rpki,
     pub memory: Memory,
     pub store: store::Writer,
     pub ledger: ledger::Writer,
@@ -400,6 +402,7 @@ impl Pump {
         self.peers.listen(&config.listen, bound);
         let (fleet, own) = (config.fleet.as_ref(), &config.node.name);
         changes.extend(self.fleet.configure(fleet, own, for_fleet, credentials));
+        self.rpki.configure(config.rpki_caches.clone());
         self.agent.handle(Event::Reconfigured(config), self.clock.now());
         Ok(v1::ReloadReply { changes })
     }

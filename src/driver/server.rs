@@ -300,6 +300,14 @@ impl Control for Server {
         self.ask(move |agent, now| agent.bfd(&request, &snapshot, now)).await?.map(Response::new)
     }
 
+    async fn rpki(
+        &self,
+        request: Request<v1::RpkiRequest>,
+    ) -> Result<Response<v1::RpkiReply>, Status> {
+        let request = request.into_inner();
+        self.ask(move |agent, now| agent.rpki(&request, now)).await?.map(Response::new)
+    }
+
     async fn vrrp(
         &self,
         request: Request<v1::VrrpRequest>,

@@ -20,7 +20,7 @@ pub struct Resolved {
     pub interface: u32,
 }
 
-/// Why a next hop does not resolve.
+/// Why a path cannot win: its next hop does not resolve, or it is not eligible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unusable {
     /// No link that is up has a network with this address, and no interior route but perhaps the default leads to it.
@@ -29,6 +29,8 @@ pub enum Unusable {
     OwnAddress(IpAddr),
     /// A link-local address says nothing without an interface, and none came with it (RFC 2545 §3 wants a global one).
     LinkLocal(IpAddr),
+    /// The AS at its origin may not originate it (RFC 6811).
+    InvalidOrigin,
 }
 
 impl Connected {
@@ -74,6 +76,9 @@ impl fmt::Display for Unusable {
             Unusable::OwnAddress(address) => write!(f, "next hop {address} is our own address"),
             Unusable::LinkLocal(address) => {
                 write!(f, "next hop {address} is link-local and no global one came with it")
+            }
+            Unusable::InvalidOrigin => {
+                f.write_str("the AS at its origin may not announce it (RPKI)")
             }
         }
     }

@@ -252,6 +252,7 @@ impl Rib {
         let family = prefix.family();
         let known = self.sources.get(&stored.source).filter(|known| known.has(family, stored))?;
         let hop = match known.source.kind {
+            _ if !stored.eligible => Err(Unusable::InvalidOrigin),
             SourceKind::Local => Ok(None),
             SourceKind::Ebgp | SourceKind::Ibgp => {
                 self.next_hops.get(&stored.attributes.next_hop).map(Some)

@@ -13,7 +13,7 @@ pub(super) const DEFAULT_LOCAL_PREF: u32 = 100;
 /// order of the struct is all of it. No two paths of a prefix are equal, as the source is the last field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
-    /// The next hop does not resolve (RFC 4271 §9.1.2). Such a path never wins.
+    /// The next hop does not resolve (RFC 4271 §9.1.2), or the origin is invalid (RFC 6811 §3). Such a path never wins.
     pub unusable: bool,
     /// Before BGP's own decision: our own route beats a learned one.
     pub learned: bool,

@@ -35,6 +35,8 @@ pub(super) struct Stored {
     pub source: SourceId,
     /// The source's epoch when the path was last heard.
     pub epoch: u16,
+    /// Whether it may win.
+    pub eligible: bool,
 }
 
 /// A source and its account per family.
@@ -51,6 +53,9 @@ struct Account {
     routes: usize,
     /// Of them, those of an older epoch.
     stale: usize,
+    /// Of each of both, those that may not win.
+    ineligible: usize,
+    ineligible_stale: usize,
     epoch: u16,
     /// Paths of epochs before this one are gone: nobody sees them, and a review takes them out of the table.
     oldest: u16,
@@ -73,12 +78,23 @@ impl Account {
         epoch.wrapping_sub(self.oldest) <= u16::MAX / 2
     }
 
-    /// A path of this epoch is no longer there.
-    fn lose(&mut self, epoch: u16) {
-        if self.has(epoch) {
+    /// This path is no longer there.
+    fn lose(&mut self, path: &Stored) {
+        if self.has(path.epoch) {
+            let stale = usize::from(path.epoch != self.epoch);
             self.routes -= 1;
-            self.stale -= usize::from(epoch != self.epoch);
+            self.stale -= stale;
+            if !path.eligible {
+                self.ineligible -= 1;
+                self.ineligible_stale -= stale;
+            }
         }
+    }
+
+    /// A path of this epoch is there.
+    fn gain(&mut self, eligible: bool) {
+        self.routes += 1;
+        self.ineligible += usize::from(!eligible);
     }
 }
 
@@ -143,6 +159,17 @@ impl Rib {
     /// The source has this path to `prefix` now, in place of an earlier one. A source that was not
     /// added is ignored.
     pub fn learn(&mut self, id: SourceId, prefix: Prefix, attributes: Arc<Attributes>) {
+        self.learn_if(true, id, prefix, attributes);
+    }
+
+    /// The same, of a path that can only win if it is `eligible`.
+    pub fn learn_if(
+        &mut self,
+        eligible: bool,
+        id: SourceId,
+        prefix: Prefix,
+        attributes: Arc<Attributes>,
+    ) {
         let Some(known) = self.sources.get_mut(&id) else { return };
         let account = &mut known.accounts[index(prefix.family())];
         let epoch = account.epoch;
@@ -151,20 +178,58 @@ impl Rib {
             Ok(at) => {
                 let Some(path) = paths.get_mut(at) else { return };
                 let is_there = account.has(path.epoch);
-                account.lose(path.epoch);
-                account.routes += 1;
+                account.lose(path);
+                account.gain(eligible);
                 path.epoch = epoch;
-                if is_there && same(&path.attributes, &attributes) {
+                let as_before = std::mem::replace(&mut path.eligible, eligible) == eligible;
+                if is_there && as_before && same(&path.attributes, &attributes) {
                     return;
                 }
                 path.attributes = attributes;
             }
             Err(at) => {
-                account.routes += 1;
-                paths.insert(at, Stored { attributes, source: id, epoch });
+                account.gain(eligible);
+                paths.insert(at, Stored { attributes, source: id, epoch, eligible });
             }
         }
         self.changed.push(prefix);
+    }
+
+    /// Asks of each path to `prefix` anew whether it is eligible.
+    pub fn judge(
+        &mut self,
+        prefix: Prefix,
+        mut is_eligible: impl FnMut(SourceId, &Attributes) -> bool,
+    ) {
+        let Some(paths) = self.table.get_mut(prefix) else { return };
+        let mut changed = false;
+        for path in paths {
+            let Some(known) = self.sources.get_mut(&path.source) else { continue };
+            if !known.has(prefix.family(), path) {
+                continue;
+            }
+            let eligible = is_eligible(path.source, &path.attributes);
+            if eligible == path.eligible {
+                continue;
+            }
+            let account = &mut known.accounts[index(prefix.family())];
+            let stale = usize::from(path.epoch != account.epoch);
+            match eligible {
+                true => {
+                    account.ineligible -= 1;
+                    account.ineligible_stale -= stale;
+                }
+                false => {
+                    account.ineligible += 1;
+                    account.ineligible_stale += stale;
+                }
+            }
+            path.eligible = eligible;
+            changed = true;
+        }
+        if changed {
+            self.changed.push(prefix);
+        }
     }
 
     /// The paths of a prefix if we announced it, or did not.
@@ -179,7 +244,8 @@ impl Rib {
                 let epoch = known.map_or(0, |known| known.accounts[index(prefix.family())].epoch);
                 let next_hop = NextHop::from(std::net::IpAddr::from([0, 0, 0, 0]));
                 let attributes = Arc::new(Attributes::originated(next_hop));
-                paths.insert(at, Stored { attributes, source: SourceId::LOCAL, epoch });
+                let source = SourceId::LOCAL;
+                paths.insert(at, Stored { attributes, source, epoch, eligible: true });
             }
             _ => {}
         }
@@ -192,7 +258,7 @@ impl Rib {
         let Some(paths) = self.table.get_mut(prefix) else { return };
         let Ok(at) = find(paths, id) else { return };
         let path = paths.remove(at);
-        known.accounts[index(prefix.family())].lose(path.epoch);
+        known.accounts[index(prefix.family())].lose(&path);
         match paths.is_empty() {
             true => drop(self.table.remove(prefix)),
             false => paths.shrink_to_fit(),
@@ -223,7 +289,7 @@ impl Rib {
             {
                 let path = paths.remove(at);
                 paths.shrink_to_fit();
-                known.accounts[index(prefix.family())].lose(path.epoch);
+                known.accounts[index(prefix.family())].lose(&path);
                 changed.push(prefix);
             }
             !paths.is_empty()
@@ -237,6 +303,7 @@ impl Rib {
             let account = &mut known.accounts[index(family)];
             account.epoch = account.epoch.wrapping_add(1);
             account.stale = account.routes;
+            account.ineligible_stale = account.ineligible;
         }
     }
 
@@ -246,6 +313,7 @@ impl Rib {
         let account = &mut known.accounts[index(family)];
         let removed = std::mem::take(&mut account.stale);
         account.routes -= removed;
+        account.ineligible -= std::mem::take(&mut account.ineligible_stale);
         account.oldest = account.epoch;
         if removed > 0 {
             self.review.want(Wanted::GONE);
@@ -256,6 +324,11 @@ impl Rib {
     /// Paths of one source in one family.
     pub fn count(&self, id: SourceId, family: Family) -> usize {
         self.sources.get(&id).map_or(0, |known| known.accounts[index(family)].routes)
+    }
+
+    /// Of them, those that cannot win.
+    pub fn count_ineligible(&self, id: SourceId, family: Family) -> usize {
+        self.sources.get(&id).map_or(0, |known| known.accounts[index(family)].ineligible)
     }
 
     /// Prefixes of one family with at least one path, those included that a review will find gone.

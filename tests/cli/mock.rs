@@ -10,7 +10,8 @@ pub mod history;
 mod orders;
 #[path = "ospf.rs"]
 pub mod ospf;
-
+#[path = "rpki.rs"]
+pub mod rpki;
 #[path = "switch.rs"]
 pub mod switch;
 
@@ -151,6 +152,7 @@ pub fn status() -> StatusReply {
         drain: None,
         fast: Some(fast::status()),
         health: Some(health::status()),
+        rpki: Some(rpki::status()),
     }
 }
 
@@ -504,6 +506,10 @@ impl Control for Service {
 
     async fn bfd(&self, request: Request<BfdRequest>) -> Result<Response<BfdReply>, Status> {
         fast::bfd(&request.into_inner().name).map(Response::new)
+    }
+
+    async fn rpki(&self, request: Request<RpkiRequest>) -> Result<Response<RpkiReply>, Status> {
+        Ok(Response::new(rpki::rpki(&request.into_inner())))
     }
 
     async fn vrrp(&self, request: Request<VrrpRequest>) -> Result<Response<VrrpReply>, Status> {

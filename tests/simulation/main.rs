@@ -26,3 +26,4 @@ mod switching_large;
 mod switching_random;
 mod tables;
 mod topology;
+mod validation;

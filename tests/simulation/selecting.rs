@@ -12,15 +12,15 @@ use tonic::Code;
 
 use crate::topology::*;
 
-const ISP_A: (PeerId, &str, u32) = (PeerId(0), "10.0.1.2", 64496);
-const ISP_B: (PeerId, &str, u32) = (PeerId(1), "10.0.2.2", 64497);
+pub const ISP_A: (PeerId, &str, u32) = (PeerId(0), "10.0.1.2", 64496);
+pub const ISP_B: (PeerId, &str, u32) = (PeerId(1), "10.0.2.2", 64497);
 
-struct Table {
-    world: World,
-    edge: NodeId,
+pub struct Table {
+    pub world: World,
+    pub edge: NodeId,
 }
 
-fn table() -> Table {
+pub fn table() -> Table {
     let mut world = World::new(1);
     let edge = Text::node("edge", "dc1", 64500, "192.0.2.1")
         .neighbor("isp-a", ISP_A.1, ISP_A.2, EDGE)
@@ -53,7 +53,7 @@ fn table() -> Table {
 }
 
 impl Table {
-    fn learn(
+    pub fn learn(
         &mut self,
         (peer, next_hop, asn): (PeerId, &str, u32),
         prefix: &str,
@@ -95,7 +95,7 @@ impl Table {
     }
 
     #[track_caller]
-    fn shows(&self, request: &RoutesRequest, expected: &[&str]) {
+    pub fn shows(&self, request: &RoutesRequest, expected: &[&str]) {
         for portion in [1, 2, 3, 100] {
             assert_eq!(self.read(request, portion), expected, "{portion} at a time");
         }
@@ -111,7 +111,7 @@ impl Table {
     }
 }
 
-fn all() -> RoutesRequest {
+pub fn all() -> RoutesRequest {
     RoutesRequest::default()
 }
 

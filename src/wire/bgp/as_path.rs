@@ -74,6 +74,15 @@ impl AsPath {
         }
     }
 
+    /// Who originated the route, for a speaker in AS `own` (RFC 6811 §2); `None` if the path ends with a set.
+    pub fn origin_for(&self, own: Asn) -> Option<Asn> {
+        match self.0.last() {
+            Some(Segment::Sequence(numbers)) => numbers.last().copied(),
+            Some(Segment::Set(_)) => None,
+            None | Some(Segment::ConfedSequence(_) | Segment::ConfedSet(_)) => Some(own),
+        }
+    }
+
     /// The path with `asn` put in front `count` times (RFC 4271 §5.1.2). A sequence holds at most
     /// 255 numbers.
     #[must_use]
@@ -286,6 +295,15 @@ mod tests {
         let path = path(&[(3, &[65001, 65002]), (4, &[65003]), (2, &[1, 70000]), (1, &[5, 6])]);
         assert_eq!(path.to_string(), "(65001 65002) [65003] 1 70000 {5,6}");
         assert_eq!(AsPath::default().to_string(), "");
+    }
+
+    #[test]
+    fn the_origin_is_the_last_of_a_sequence() {
+        let own = Asn(9);
+        assert_eq!(path(&[(2, &[1, 2])]).origin_for(own), Some(Asn(2)));
+        assert_eq!(path(&[(2, &[1, 2]), (1, &[3])]).origin_for(own), None);
+        assert_eq!(path(&[(2, &[1]), (3, &[3])]).origin_for(own), Some(own));
+        assert_eq!(AsPath::default().origin_for(own), Some(own));
     }
 
     #[test]
