@@ -89,8 +89,11 @@ const BANNED: &[(&str, &str)] = &[
 ];
 
 /// Files of deterministic rooms that may break one rule, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("rib/intern.rs", "hashbrown", "only looked up and swept, its order shows nowhere")];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("rib/intern.rs", "hashbrown", "only looked up and swept, its order shows nowhere"),
+    ("rib/pending.rs", "hashbrown", "only looked up, its order shows nowhere"),
+    ("rib/pending.rs", "HashMap", "only looked up, its order shows nowhere"),
+];
 
 /// The file where unsafe code may stand: system calls that no library has.
 const UNSAFE_FILE: &str = "driver/syscalls.rs";

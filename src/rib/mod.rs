@@ -50,6 +50,7 @@ pub mod import;
 mod intern;
 mod next_hops;
 mod out;
+mod pending;
 mod rank;
 mod review;
 mod routes;

@@ -1,16 +1,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
+use super::pending::{GroupId, Pending, PendingPrefixes, WITHDRAWALS};
 use super::routes::same;
 use crate::types::{Family, Prefix, PrefixTable};
 use crate::wire::bgp::Attributes;
 
 /// What one neighbour is to have, and what of it is still to be sent.
 ///
-/// Per route that is settled: 8 octets beside the trie (about 21 octets for IPv4 in all). Per route still to be
-/// sent about 100 more. Changes that cancel each other before they are drained send nothing.
+/// Per route that is settled: 8 octets beside the trie (about 27 octets for IPv4 in all). Per route still to be
+/// sent about 80 more. Changes that cancel each other before they are drained send nothing.
 ///
 /// What is to be sent lies in groups, one per attribute set, in the order in which the sets were first queued. A prefix
 /// that has left a group stays in its list and is passed over when its turn comes, which costs less than to find it.
@@ -19,8 +18,8 @@ pub struct AdjRibOut {
     /// What the neighbour is to have: by routes that are passed on, and by sets that were made for it.
     passed: PrefixTable<Arc<Attributes>>,
     made: PrefixTable<Arc<Attributes>>,
-    /// The prefixes for which that is not what was last sent. Only looked up, never walked.
-    pending: HashMap<Prefix, Pending>,
+    /// The prefixes for which that is not what was last sent.
+    pending: PendingPrefixes,
     /// The same prefixes in the order of sending.
     groups: BTreeMap<GroupId, Group>,
     /// The groups that a prefix can still join: by urgency and the address of the set.
@@ -55,15 +54,6 @@ pub enum Urgency {
     Bulk,
 }
 
-/// An attribute set by the time it was first queued; withdrawals have the first number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct GroupId {
-    urgency: Urgency,
-    number: u64,
-}
-
-const WITHDRAWALS: u64 = 0;
-
 #[derive(Clone)]
 struct Group {
     /// None for withdrawals.
@@ -72,15 +62,6 @@ struct Group {
     prefixes: VecDeque<Prefix>,
     /// How many are still in it.
     queued: usize,
-}
-
-#[derive(Clone)]
-struct Pending {
-    /// What the neighbour has.
-    sent: Option<Told>,
-    /// It asked for it again, so equal is not enough.
-    again: bool,
-    group: GroupId,
 }
 
 /// Routes to be sent now, in this order.
@@ -139,7 +120,7 @@ impl AdjRibOut {
             return;
         }
         let (sent, again) = match self.unqueue(prefix) {
-            Some(pending) => (pending.sent, pending.again),
+            Some(pending) => (pending.sent(), pending.again()),
             None => (old, false),
         };
         let is_needless = is_same(sent.as_ref(), told.as_ref()) && (!again || told.is_none());
@@ -166,8 +147,8 @@ impl AdjRibOut {
                     break;
                 }
                 looked_at += 1;
-                if self.pending.get(prefix).is_some_and(|pending| pending.group == id) {
-                    self.pending.remove(prefix);
+                if self.pending.get(*prefix).is_some_and(|pending| pending.group() == id) {
+                    self.pending.remove(*prefix);
                     lists[usize::from(prefix.family() == Family::Ipv6)].push(*prefix);
                     group.queued -= 1;
                     left -= 1;
@@ -176,7 +157,7 @@ impl AdjRibOut {
             let told = group.told.clone();
             if group.queued == 0 {
                 if let Some(told) = &told {
-                    self.open.remove(&(id.urgency, address(told)));
+                    self.open.remove(&(id.urgency(), address(told)));
                 }
                 entry.remove();
             } else {
@@ -190,8 +171,7 @@ impl AdjRibOut {
             }
         }
         if self.pending.is_empty() {
-            // What a lost table needed is given back.
-            self.pending.shrink_to(REFRESH_PORTION);
+            self.pending.give_back(REFRESH_PORTION);
         }
         batch
     }
@@ -208,8 +188,8 @@ impl AdjRibOut {
 
     /// What the neighbour was last sent.
     pub fn sent(&self, prefix: Prefix) -> Option<Told> {
-        match self.pending.get(&prefix) {
-            Some(pending) => pending.sent.clone(),
+        match self.pending.get(prefix) {
+            Some(pending) => pending.sent(),
             None => self.wanted(prefix),
         }
     }
@@ -222,7 +202,7 @@ impl AdjRibOut {
 
     /// Whether something about the prefix is still to be drained.
     pub fn is_pending(&self, prefix: Prefix) -> bool {
-        self.pending.contains_key(&prefix)
+        self.pending.get(prefix).is_some()
     }
 
     /// Prefixes queued. A refresh has more to come.
@@ -232,7 +212,7 @@ impl AdjRibOut {
 
     /// Whether an announcement of our own is still to be drained.
     pub fn is_urgent(&self) -> bool {
-        self.groups.first_key_value().is_some_and(|(id, _)| id.urgency == Urgency::Own)
+        self.groups.first_key_value().is_some_and(|(id, _)| id.urgency() == Urgency::Own)
     }
 
     /// Nothing is to be drained.
@@ -268,7 +248,7 @@ impl AdjRibOut {
         for prefix in prefixes {
             let told = self.wanted(prefix);
             let (sent, urgency) = match self.unqueue(prefix) {
-                Some(pending) => (pending.sent, pending.group.urgency),
+                Some(pending) => (pending.sent(), pending.group().urgency()),
                 None => (told.clone(), Urgency::Bulk),
             };
             self.enqueue(prefix, told, sent, true, urgency);
@@ -284,21 +264,22 @@ impl AdjRibOut {
         urgency: Urgency,
     ) {
         let group = self.join(prefix, told, urgency);
-        self.pending.insert(prefix, Pending { sent, again, group });
+        self.pending.insert(prefix, Pending::new(sent, again, group));
     }
 
     fn unqueue(&mut self, prefix: Prefix) -> Option<Pending> {
-        let pending = self.pending.remove(&prefix)?;
-        let group = self.groups.get_mut(&pending.group)?;
+        let pending = self.pending.remove(prefix)?;
+        let id = pending.group();
+        let group = self.groups.get_mut(&id)?;
         group.queued -= 1;
         if group.queued == 0 {
             if let Some(told) = &group.told {
-                self.open.remove(&(pending.group.urgency, address(told)));
+                self.open.remove(&(id.urgency(), address(told)));
             }
-            self.groups.remove(&pending.group);
+            self.groups.remove(&id);
         } else if group.prefixes.len() > SMALLEST_SWEEP.max(2 * group.queued) {
             let in_it = |prefix: &Prefix| {
-                self.pending.get(prefix).is_some_and(|other| other.group == pending.group)
+                self.pending.get(*prefix).is_some_and(|other| other.group() == id)
             };
             group.prefixes.retain(in_it);
         }
@@ -307,21 +288,21 @@ impl AdjRibOut {
 
     /// Puts the prefix into the group of what is told.
     fn join(&mut self, prefix: Prefix, told: Option<Told>, urgency: Urgency) -> GroupId {
-        let number = match &told {
-            None => GroupId { urgency, number: WITHDRAWALS },
+        let id = match &told {
+            None => GroupId::new(urgency, WITHDRAWALS),
             Some(told) => *self.open.entry((urgency, address(told))).or_insert_with(|| {
                 self.last_group += 1;
-                GroupId { urgency, number: self.last_group }
+                GroupId::new(urgency, self.last_group)
             }),
         };
-        let group = self.groups.entry(number).or_insert_with(|| Group {
+        let group = self.groups.entry(id).or_insert_with(|| Group {
             told,
             prefixes: VecDeque::new(),
             queued: 0,
         });
         group.prefixes.push_back(prefix);
         group.queued += 1;
-        number
+        id
     }
 }
 
