@@ -30,6 +30,8 @@ pub struct Edge<P> {
     pub capture: Capture,
     /// Where shuntd runs.
     pub node: Node,
+    /// Where the ISP runs.
+    pub isp_node: Node,
     /// Last, so that it goes last.
     _net: Net,
 }
@@ -94,13 +96,13 @@ impl<P: Peer> Edge<P> {
     /// Starts the capture, then the side that waits, then the one that dials; returns when both sessions are up.
     #[track_caller]
     pub fn meet(start: impl Fn(&Node, Speaker) -> P, meeting: Meeting) -> Edge<P> {
-        let (net, edge, isp) = Net::pair("edge", "isp");
+        let (net, edge, isp_node) = Net::pair("edge", "isp");
         let capture = Capture::start(&edge, "isp", "tcp port 179");
         let secret = edge.write("isp.secret", &format!("{}\n", SECRET.replace(' ', "-")));
         std::fs::set_permissions(secret, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .unwrap();
         let ours = || Shuntd::start(&edge, &configuration(meeting, ""));
-        let theirs = || start(&isp, speaker(meeting));
+        let theirs = || start(&isp_node, speaker(meeting));
         let (shuntd, isp) = if meeting.edge_waits {
             let shuntd = ours();
             (shuntd, theirs())
@@ -108,7 +110,7 @@ impl<P: Peer> Edge<P> {
             let isp = theirs();
             (ours(), isp)
         };
-        let edge = Edge { shuntd, isp, capture, node: edge, _net: net };
+        let edge = Edge { shuntd, isp, capture, node: edge, isp_node, _net: net };
         edge.established();
         edge
     }

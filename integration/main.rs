@@ -21,6 +21,7 @@ mod lab;
 mod malformed;
 mod netlink;
 mod notifying;
+mod origins;
 mod ospf;
 mod protocol89;
 mod real_table;

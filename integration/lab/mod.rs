@@ -27,6 +27,7 @@ mod probe;
 mod run;
 mod sessions;
 mod shuntd;
+mod stayrtr;
 pub mod vrrp;
 mod wait;
 
@@ -48,4 +49,5 @@ pub use probe::{Prober, Responder};
 pub use run::run;
 pub use sessions::Sessions;
 pub use shuntd::Shuntd;
+pub use stayrtr::Stayrtr;
 pub use wait::{PATIENCE, wait_for};
