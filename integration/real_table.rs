@@ -35,7 +35,7 @@ type Table = BTreeMap<String, Attributes>;
 /// `(name, AS, number of the link)` of shuntd's three neighbours.
 const NEIGHBORS: [(&str, u32, u8); 3] = [("feed", FEED, 1), ("bird", BIRD, 2), ("sink", SINK, 3)];
 
-fn configuration() -> String {
+fn configuration(update_log: &str) -> String {
     let mut text = format!(
         r#"
 [node]
@@ -47,6 +47,10 @@ own-prefixes = ["198.18.7.0/24"]
 
 [kernel]
 install = false
+
+[mrt]
+updates = "{update_log}"
+keep = 1000
 "#
     );
     for (name, asn, link) in NEIGHBORS {
@@ -347,7 +351,7 @@ impl Scene {
         let feed = Gobgp::start(&nodes[0], speaker(FEED, 1));
         let bird = Bird::start(&nodes[1], speaker(BIRD, 2));
         let sink = Gobgp::start(&nodes[2], speaker(SINK, 3));
-        let shuntd = Shuntd::start(&edge, &configuration());
+        let shuntd = Shuntd::start(&edge, &configuration(&edge.path("log")));
         let scene = Scene { feed, shuntd, bird, sink, bird_link, patience, edge, _net: net };
         scene.established();
         scene
@@ -447,6 +451,7 @@ impl Scene {
             let new = found[usize::from(line[5].contains(':'))].insert(canonical(&line[5..]));
             assert!(new, "twice: {line:?}");
         }
+        self.compare_log(&found);
         for (found, neighbor) in found.iter().zip(["10.99.1.1", "fd99:1::1"]) {
             let fed = gobgp_table(&self.feed, neighbor, "adj-out").unwrap();
             let wanted: BTreeSet<Vec<String>> =
@@ -456,6 +461,41 @@ impl Scene {
             let length = (wanted.len(), found.len());
             assert_eq!(*found, wanted, "{length:?} wanted {missing:#?} found {surplus:#?}");
         }
+    }
+
+    /// The log of updates, from its beginning on, leads to the same table.
+    #[track_caller]
+    fn compare_log(&self, wanted: &[BTreeSet<Vec<String>>; 2]) {
+        let logged = || -> Result<[BTreeSet<Vec<String>>; 2], String> {
+            let mut files: Vec<_> = std::fs::read_dir(self.edge.path("log"))
+                .map_err(|error| error.to_string())?
+                .map(|file| file.unwrap().path().display().to_string())
+                .collect();
+            files.sort();
+            let mut tables: [BTreeMap<String, Vec<String>>; 2] = Default::default();
+            for line in files.iter().flat_map(|file| bgpdump(file)) {
+                assert_eq!(line[0], "BGP4MP_ET");
+                let table = &mut tables[usize::from(line[3].contains(':'))];
+                match (line[2].as_str(), line[3].as_str()) {
+                    ("A", "10.99.1.2" | "fd99:1::2") => {
+                        let columns = canonical(&line[5..]);
+                        table.insert(columns[0].clone(), columns);
+                    }
+                    ("W", "10.99.1.2" | "fd99:1::2") => {
+                        let prefix: IpNet = line[5].parse().unwrap();
+                        table.remove(&prefix.to_string());
+                    }
+                    // The end of a session is the end of all its routes.
+                    ("STATE", _) if line[5] == "6" => table.clear(),
+                    _ => {}
+                }
+            }
+            Ok(tables.map(|table| table.into_values().collect()))
+        };
+        wait_for("the table in the log", self.patience, || match logged()? {
+            tables if tables == *wanted => Ok(()),
+            tables => Err(format!("{} and {}", tables[0].len(), tables[1].len())),
+        });
     }
 
     /// Nothing is left at the receivers.

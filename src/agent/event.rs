@@ -11,8 +11,9 @@ use crate::fast;
 use crate::fib;
 use crate::health::{self, CheckId};
 use crate::rpki;
-use crate::types::{Mac, Prefix};
+use crate::types::{Asn, Mac, Prefix};
 use crate::vrrp::VirtualRouterId;
+use crate::wire::mrt::Ends;
 
 /// A configured neighbour, for the life of its configuration: a removed and re-added neighbour
 /// gets a new one.
@@ -215,12 +216,22 @@ pub enum Action {
     },
     /// Change routes in the kernel, then [`Event::KernelApplied`].
     Kernel(Vec<fib::Change>),
+    /// For the log of updates: only if there is one.
+    StateChanged(StateChange),
     /// Dump links, addresses and our routes again.
     RescanKernel,
     /// A fact for the log and for `shunt events`.
     Report(v1::Event),
     /// Everything is closed; the process may end.
     Stopped,
+}
+
+/// A session is in another state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    pub ends: Ends,
+    pub old: bgp::State,
+    pub new: bgp::State,
 }
 
 /// What a session wants done to its connections.
@@ -295,6 +306,7 @@ pub struct VirtualAddresses {
 pub struct PeerEndpoint {
     /// The configured name, for logs.
     pub name: String,
+    pub asn: Asn,
     pub address: IpAddr,
     pub port: u16,
     /// Source address when dialling; the address an accepted connection must have arrived at.

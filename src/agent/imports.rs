@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::neighbor::{Neighbor, problem_text};
-use super::{Action, Agent, PeerAction, PeerId};
+use super::{Action, Agent, PeerAction, PeerId, StateChange};
 use crate::bgp::{self, Note};
 use crate::config::Import;
 use crate::rib::import::{Policy, Session, import};
@@ -43,8 +43,12 @@ impl Agent {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         let state = neighbor.peer.state();
         if state != neighbor.state {
-            neighbor.state = state;
+            let old = std::mem::replace(&mut neighbor.state, state);
             neighbor.state_since = now;
+            if self.config.update_log.is_some() {
+                let ends = neighbor.ends(self.config.node.asn);
+                self.actions.push_back(Action::StateChanged(StateChange { ends, old, new: state }));
+            }
         }
     }
 

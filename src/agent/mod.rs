@@ -86,7 +86,7 @@ use bfd::Sessions;
 use elsewhere::Others;
 pub use event::{
     Action, AskId, CallId, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint,
-    PeerId, Probe, ProbeId, VirtualAddresses,
+    PeerId, Probe, ProbeId, StateChange, VirtualAddresses,
 };
 use fleet::Asker;
 use guards::Guards;

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::exports::{PORTION, QUEUE_LIMIT};
@@ -7,8 +8,9 @@ use crate::bgp::{self, Peer, Settings};
 use crate::config::{self, Config, GracefulRestart, Ttl};
 use crate::group::Mark;
 use crate::rib::{AdjRibOut, SourceId};
-use crate::types::{Family, Preference, Prefix, Rng, Time};
+use crate::types::{Asn, Family, Preference, Prefix, Rng, Time};
 use crate::wire::bgp::{Attributes, Problem, Reaction};
+use crate::wire::mrt::Ends;
 
 /// How many faults in UPDATEs are kept to be shown.
 const PROBLEMS_KEPT: usize = 10;
@@ -125,6 +127,18 @@ impl Neighbor {
         self.problems.push_front(problem_text(problem));
     }
 
+    /// For records of the session. Our address is unspecified before there is one.
+    pub fn ends(&self, local_asn: Asn) -> Ends {
+        let peer = self.config.address;
+        let session = self.peer.session().map(|session| session.local.ip().to_canonical());
+        let unspecified = match peer {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let local = session.or(self.config.local_address).unwrap_or(unspecified);
+        Ends { peer_asn: self.config.remote_as, local_asn, peer, local }
+    }
+
     /// What may also be the reason if a neighbour does not answer a dial: the kernel drops such packets without a word.
     pub fn silent_drop_hint(&self) -> &'static str {
         let guarded = matches!(self.config.ttl, Ttl::Security { .. });
@@ -148,6 +162,7 @@ impl Neighbor {
         };
         PeerEndpoint {
             name: self.name.clone(),
+            asn: config.remote_as,
             address: config.address,
             port: config.port,
             local_address: config.local_address,

@@ -46,6 +46,7 @@ impl Agent {
             fast: None,
             health: self.health_status(),
             rpki: self.rpki_status(),
+            update_log: None,
         }
     }
 

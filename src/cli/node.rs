@@ -9,7 +9,7 @@ use super::groups;
 use super::output::{self, BOLD, Output, WARN, count, harmless};
 use crate::api::v1::{
     FastStatus, HealthStatus, KernelStatus, OspfStatus, ReloadReply, ReloadRequest, RpkiStatus,
-    StatusReply, StatusRequest, VersionRequest,
+    StatusReply, StatusRequest, UpdateLogStatus, VersionRequest,
 };
 
 /// `shunt status`
@@ -56,6 +56,7 @@ fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
             ("vrrp", reply.fast.as_ref().map(vrrp).unwrap_or_default()),
             ("lane", reply.fast.as_ref().map(lane).unwrap_or_default()),
             ("checks", reply.health.as_ref().map(checks).unwrap_or_default()),
+            ("update log", reply.update_log.as_ref().map(update_log).unwrap_or_default()),
             ("kernel", reply.kernel.as_ref().map(kernel).unwrap_or_default()),
             ("configuration", reply.configuration.clone()),
             ("state", reply.state_directory.clone()),
@@ -138,6 +139,19 @@ fn lane(status: &FastStatus) -> String {
         text.push_str(&format!(
             "\ntimers late by {half} (half of them), {most} (99 %), {worst} (worst)"
         ));
+    }
+    text
+}
+
+fn update_log(status: &UpdateLogStatus) -> String {
+    let UpdateLogStatus { directory, file, records, lost, error } = status;
+    let place = if file.is_empty() { directory } else { file };
+    let mut text = format!("{place}, {}", count(*records, "record", "records"));
+    if *lost > 0 {
+        text.push_str(&format!(", {lost} lost"));
+    }
+    if !error.is_empty() {
+        text.push_str(&format!("\n{error}"));
     }
     text
 }

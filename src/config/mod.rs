@@ -33,6 +33,7 @@ mod isolation;
 mod kernel;
 mod mappings;
 mod mistake;
+mod mrt;
 mod neighbor;
 mod neighbors;
 mod node;
@@ -63,6 +64,7 @@ pub use guard::{Correlated, Guard};
 pub use isolation::Isolation;
 pub use kernel::{Kernel, OnExit};
 pub use mistake::{Mistake, Place};
+pub use mrt::UpdateLog;
 pub use neighbor::{Export, GracefulRestart, Import, Neighbor, Ttl};
 pub use node::{Listen, Node};
 pub use ospf::{Ospf, OspfExport};
@@ -109,6 +111,7 @@ const KEYS: &[&str] = &[
     "takeover",
     "distance",
     "kernel",
+    "mrt",
 ];
 
 /// A whole configuration, checked.
@@ -149,6 +152,7 @@ pub struct Config {
     pub takeover: Takeover,
     pub distances: Distances,
     pub kernel: Kernel,
+    pub update_log: Option<UpdateLog>,
 }
 
 impl Config {
@@ -258,6 +262,7 @@ pub fn parse(
     let takeover = Takeover::read(&root, &vrrp, &mut report);
     let distances = distance::read(&root, &mut report);
     let kernel = Kernel::read(&root, &mut report);
+    let update_log = mrt::read(&root, &mut report);
 
     let mistakes = report.into_mistakes();
     if !mistakes.is_empty() {
@@ -289,6 +294,7 @@ pub fn parse(
             takeover,
             distances,
             kernel,
+            update_log,
         }),
         _ => Err(mistakes),
     }
@@ -366,6 +372,7 @@ mod tests {
             ("`[takeover]`", takeover::KEYS),
             ("`[distance]`", distance::DISTANCE_KEYS),
             ("`[kernel]`", kernel::KERNEL_KEYS),
+            ("`[mrt]`", mrt::KEYS),
         ];
         for (heading, keys) in sections {
             let documented: BTreeSet<&str> = part(heading)

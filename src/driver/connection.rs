@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::inbox::{Inbox, Input};
 use super::syscalls;
+use super::update_log::Logged;
 use crate::agent::{Event, PeerEndpoint, PeerId};
 use crate::bgp::{self, ConnectionId};
 use crate::wire::bgp::Decoder;
@@ -80,6 +81,7 @@ impl Connection {
         connection: ConnectionId,
         peer: PeerId,
         endpoint: &PeerEndpoint,
+        logged: Logged,
         inbox: &Inbox,
         open: Open,
     ) -> Connection {
@@ -91,7 +93,8 @@ impl Connection {
         });
         let report = Report { connection, peer, inbox: inbox.clone() };
         let decoder = Decoder::new(endpoint.open.clone());
-        let reader = tokio::spawn(read(shared.clone(), decoder, report.clone())).abort_handle();
+        let reader =
+            tokio::spawn(read(shared.clone(), decoder, logged, report.clone())).abort_handle();
         tokio::spawn(write(shared.clone(), report, open));
         Connection { peer, shared, reader }
     }
@@ -221,7 +224,7 @@ impl Report {
     }
 }
 
-async fn read(shared: Arc<Shared>, mut decoder: Decoder, report: Report) {
+async fn read(shared: Arc<Shared>, mut decoder: Decoder, logged: Logged, report: Report) {
     let connection = report.connection;
     let mut buffer = BytesMut::with_capacity(READ);
     loop {
@@ -239,7 +242,7 @@ async fn read(shared: Arc<Shared>, mut decoder: Decoder, report: Report) {
         // The option lasts for one acknowledgement. Without it nothing is wrong but the wait.
         let _ = socket2::SockRef::from(&shared.stream).set_tcp_quickack(true);
         decoder.feed(&buffer);
-        while let Some(result) = decoder.next() {
+        while let Some(result) = decoder.next_seen(|message, facts| logged.see(message, facts)) {
             match result {
                 Ok(message) => report.event(bgp::Event::Received { connection, message }).await,
                 // Nothing after it can be understood.

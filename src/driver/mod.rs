@@ -75,6 +75,7 @@ mod server;
 mod socket;
 mod store;
 mod syscalls;
+mod update_log;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -113,6 +114,7 @@ use rpki::Rpki;
 use server::Server;
 use socket::ControlSocket;
 use store::{StateDirectory, Store};
+use update_log::UpdateLog;
 
 /// Where the daemon finds what it needs.
 #[derive(Clone, Debug)]
@@ -187,7 +189,10 @@ async fn serve(
     let watch = Watch::start().map_err(other("the watch for acknowledgements did not start"))?;
     let (open, mut all_closed) = mpsc::channel(1);
     let ospf = OspfSockets::new(inbox.clone(), journal.clone(), open.clone());
-    let mut peers = Peers::new(inbox.clone(), watch, open.clone());
+    let update_log = UpdateLog::start(journal.clone())
+        .map_err(other("the thread of the update log did not start"))?;
+    update_log.configure(agent.config().update_log.as_ref());
+    let mut peers = Peers::new(inbox.clone(), watch, open.clone(), update_log.tap());
     let bound = peers.listeners().bind_new(&agent.config().listen)?;
     peers.listen(&agent.config().listen, bound);
 
@@ -245,6 +250,7 @@ async fn serve(
         gid: socket.gid(),
         keeper,
         ledger: ledger.reader(),
+        update_log: update_log.tap(),
         fleet: fleet::Shared::default(),
         orders: Arc::new(AtomicU64::new(1)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -290,6 +296,7 @@ async fn serve(
         memory,
         store,
         ledger,
+        update_log,
         journal,
         answers: BTreeMap::new(),
         plans: BTreeMap::new(),

@@ -11,15 +11,18 @@ use super::connection::{self, Connection, Open};
 use super::dial::dial;
 use super::inbox::{Inbox, Input};
 use super::listen::{Bound, Listeners};
+use super::update_log::{Logged, Tap};
 use crate::agent::{Event, OrderId, PeerEndpoint, PeerId};
 use crate::bgp::{self, ConnectionId};
 use crate::config::Listen;
+use crate::wire::mrt::Ends;
 
 /// The neighbours as far as TCP is concerned: how to reach them, and the connections there are.
 pub struct Peers {
     inbox: Inbox,
     watch: Watch,
     open: Open,
+    tap: Tap,
     listeners: Listeners,
     peers: BTreeMap<PeerId, Peer>,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -46,11 +49,12 @@ struct Strangers {
 const LOG_STRANGERS_EVERY: Duration = Duration::from_secs(10);
 
 impl Peers {
-    pub fn new(inbox: Inbox, watch: Watch, open: Open) -> Peers {
+    pub fn new(inbox: Inbox, watch: Watch, open: Open, tap: Tap) -> Peers {
         Peers {
             inbox,
             watch,
             open,
+            tap,
             listeners: Listeners::default(),
             peers: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -174,8 +178,15 @@ impl Peers {
         connection::prepare(&stream, endpoint, remote.ip())?;
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        let connection =
-            Connection::start(stream, id, peer, endpoint, &self.inbox, self.open.clone());
+        let ends = Ends {
+            peer_asn: endpoint.asn,
+            local_asn: endpoint.open.asn,
+            peer: remote.ip(),
+            local: local.ip(),
+        };
+        let logged = Logged { tap: self.tap.clone(), ends };
+        let (inbox, open) = (&self.inbox, self.open.clone());
+        let connection = Connection::start(stream, id, peer, endpoint, logged, inbox, open);
         self.connections.insert(id, connection);
         Ok((id, local, remote))
     }

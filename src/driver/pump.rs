@@ -21,6 +21,7 @@ use super::ospf::OspfSockets;
 use super::peers::Peers;
 use super::probes::Probes;
 use super::rpki::Rpki;
+use super::update_log::UpdateLog;
 use super::{ledger, store};
 use crate::agent::{Action, Agent, AskId, Event, OrderId, PeerAction};
 use crate::api::v1;
@@ -50,6 +51,7 @@ pub struct Pump {
     pub memory: Memory,
     pub store: store::Writer,
     pub ledger: ledger::Writer,
+    pub update_log: UpdateLog,
     pub journal: Journal,
     /// Clients that wait for an order.
     pub answers: BTreeMap<OrderId, Answer>,
@@ -359,6 +361,10 @@ impl Pump {
                 self.kernel.apply(changes);
                 None
             }
+            Action::StateChanged(change) => {
+                self.update_log.state_changed(&change);
+                None
+            }
             Action::RescanKernel => {
                 self.kernel.rescan();
                 None
@@ -403,6 +409,7 @@ impl Pump {
         let (fleet, own) = (config.fleet.as_ref(), &config.node.name);
         changes.extend(self.fleet.configure(fleet, own, for_fleet, credentials));
         self.rpki.configure(config.rpki_caches.clone());
+        self.update_log.configure(config.update_log.as_ref());
         self.agent.handle(Event::Reconfigured(config), self.clock.now());
         Ok(v1::ReloadReply { changes })
     }

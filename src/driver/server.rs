@@ -17,6 +17,7 @@ use super::inbox::{Inbox, Input, NEWS};
 use super::journal::{self, Journal};
 use super::keeper::Keeper;
 use super::lane::Lane;
+use super::update_log::Tap;
 use super::{ledger, plain};
 use crate::agent::{Agent, Event, OrderId, Owner};
 use crate::api::v1;
@@ -34,6 +35,7 @@ pub struct Server {
     pub gid: u32,
     pub keeper: Keeper,
     pub ledger: ledger::Reader,
+    pub update_log: Tap,
     pub fleet: fleet::Shared,
     pub orders: Arc<AtomicU64>,
     pub version: String,
@@ -147,11 +149,13 @@ impl Control for Server {
     ) -> Result<Response<v1::StatusReply>, Status> {
         let snapshot = self.lane.snapshot().await;
         let of_fleet = self.fleet.warnings();
+        let update_log = self.update_log.status();
         let status = move |agent: &mut Agent, now: Time| {
             let mut status = agent.status(now);
             status.fast = agent.fast_status(snapshot.as_ref());
             status.warnings.extend(agent.fast_warnings(snapshot.as_ref(), now));
             status.warnings.extend(of_fleet);
+            status.update_log = update_log;
             status
         };
         self.ask(status).await.map(Response::new)

@@ -640,6 +640,8 @@ impl World {
                         .collect();
                     self.event_at(self.now + KERNEL, id, Event::KernelApplied(results));
                 }
+                // For archives only.
+                Action::StateChanged(_) => {}
                 Action::RescanKernel => {
                     for line in node.kernel.dump() {
                         self.event_at(self.now + KERNEL, id, Event::Kernel(line));

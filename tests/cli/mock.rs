@@ -153,6 +153,13 @@ pub fn status() -> StatusReply {
         fast: Some(fast::status()),
         health: Some(health::status()),
         rpki: Some(rpki::status()),
+        update_log: Some(UpdateLogStatus {
+            directory: text("/var/lib/shunt/mrt"),
+            file: text("/var/lib/shunt/mrt/updates.20261121.220000.mrt"),
+            records: 123_456,
+            lost: 7,
+            error: String::new(),
+        }),
     }
 }
 

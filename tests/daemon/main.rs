@@ -10,6 +10,7 @@ mod fleet_document;
 mod health;
 mod hostile;
 mod hostile_checks;
+mod logging;
 mod neighbours;
 mod process;
 mod reading;

@@ -33,12 +33,21 @@ impl Decoder {
     /// The next whole message, or the NOTIFICATION that answers what is there instead.
     #[allow(clippy::should_implement_trait)] // an iterator's `None` would mean the end
     pub fn next(&mut self) -> Option<Result<Message, Notification>> {
+        self.next_seen(|_, _| ())
+    }
+
+    /// The same; `see` is shown the octets of the message, whether it can be understood or not, and what the OPENs settled.
+    pub fn next_seen(
+        &mut self,
+        see: impl FnOnce(&[u8], &SessionFacts),
+    ) -> Option<Result<Message, Notification>> {
         if self.failed {
             return None;
         }
         let result = match frame_length(&self.buffer, self.facts.extended_message) {
             Ok(Some(length)) if self.buffer.len() >= length => {
                 let frame = self.buffer.split_to(length);
+                see(&frame, &self.facts);
                 Message::parse(&frame, &self.facts)
             }
             Ok(_) => return None,
