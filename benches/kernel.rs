@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use shunt::driver::kernel::{self, Kernel, Report, Settings};
-use shunt::fib::{Change, Hop, Hops, Observed, Route};
+use shunt::fib::{Change, Hop, Hops, Observed, Route, Via};
 use shunt::types::Prefix;
 use tokio::sync::mpsc;
 
@@ -81,7 +81,7 @@ async fn measure(
         .zip(interfaces)
         .map(|(gateway, interface)| Hop { gateway: gateway.parse().unwrap(), interface })
         .collect();
-    let route = |n| Route { prefix: prefix(n), hops: hops.clone(), metric: METRIC };
+    let route = |n| Route { prefix: prefix(n), via: Via::Hops(hops.clone()), metric: METRIC };
     let create =
         apply(kernel, reports, (0..ROUTES).map(|n| Change::Create(route(n))).collect()).await;
     let replace =

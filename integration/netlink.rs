@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use shunt::driver::kernel::{self, Kernel, Report, Settings};
-use shunt::fib::{self, Change, Fib, Hop, KernelError, Observed, Route};
+use shunt::fib::{self, Change, Exit, Fib, Hop, KernelError, Key, Observed, Route, Urgency, Via};
 use shunt::types::{Prefix, Time};
 use tokio::sync::mpsc;
 
@@ -100,7 +100,7 @@ fn hop(text: &str) -> Hop {
 
 fn route(to: &str, hops: &[&str]) -> Route {
     let hops = hops.iter().map(|text| hop(text)).collect();
-    Route { prefix: prefix(to), hops, metric: METRIC }
+    Route { prefix: prefix(to), via: Via::Hops(hops), metric: METRIC }
 }
 
 fn delete(to: &str) -> Change {
@@ -131,7 +131,7 @@ impl Watched {
 
     /// Makes the changes and waits for all results; what was observed meanwhile is dropped.
     async fn apply(&mut self, changes: Vec<Change>) -> Vec<Result<(), KernelError>> {
-        let wanted: Vec<Prefix> = changes.iter().map(Change::prefix).collect();
+        let wanted: Vec<Key> = changes.iter().map(Change::key).collect();
         self.kernel.apply(changes);
         let mut results = Vec::new();
         while results.len() < wanted.len() {
@@ -139,8 +139,8 @@ impl Watched {
                 results.extend(more);
             }
         }
-        let (prefixes, results): (Vec<_>, Vec<_>) = results.into_iter().unzip();
-        assert_eq!(prefixes, wanted, "one result per change, in order");
+        let (keys, results): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+        assert_eq!(keys, wanted, "one result per change, in order");
         results
     }
 
@@ -488,11 +488,12 @@ struct Driven {
 }
 
 impl Driven {
-    fn new() -> Driven {
+    fn new(objects: bool) -> Driven {
         let settings = fib::Settings {
             metric: METRIC,
             grace: Duration::from_secs(3600),
             rescan: Duration::from_secs(3600),
+            objects,
         };
         let fib = Fib::new(settings, Time::ZERO);
         Driven { fib, watched: Watched::new(), begun: Instant::now(), scanning: false }
@@ -503,8 +504,8 @@ impl Driven {
     }
 
     fn want(&mut self, to: &str, hops: &[&str]) {
-        let hops = (!hops.is_empty()).then(|| hops.iter().map(|text| hop(text)).collect());
-        self.fib.want(prefix(to), hops);
+        let (to, hops) = (prefix(to), hops.iter().map(|text| hop(text)).collect());
+        self.fib.want(to, Exit::plain(to.family(), hops), Urgency::Bulk);
     }
 
     /// Lets model and kernel work until `done`.
@@ -536,8 +537,8 @@ impl Driven {
                     }
                 }
                 Report::Applied(results) => {
-                    for (prefix, result) in results {
-                        self.fib.applied(prefix, result, now);
+                    for (key, result) in results {
+                        self.fib.applied(key, result, now);
                     }
                 }
             }
@@ -558,7 +559,7 @@ fn routes_of_an_earlier_life_are_adopted_and_swept() {
         ] {
             ip(&format!("route add {route}"));
         }
-        let mut driven = Driven::new();
+        let mut driven = Driven::new(false);
         driven.want("198.51.100.0/24", &["10.0.1.2@east", "10.0.2.2@west"]);
         driven.until(Fib::is_ready).await;
         let mut expected = vec![
@@ -581,7 +582,7 @@ fn routes_of_an_earlier_life_are_adopted_and_swept() {
 #[test]
 fn what_the_kernel_drops_with_a_link_comes_back() {
     in_namespace(async || {
-        let mut driven = Driven::new();
+        let mut driven = Driven::new(false);
         driven.want("198.51.100.0/24", &["10.0.1.2@east"]);
         driven.want("203.0.113.0/24", &["10.0.1.2@east", "10.0.2.2@west"]);
         driven.want("2001:db8:f::/48", &["2001:db8:1::2@east", "2001:db8:2::2@west"]);
@@ -599,7 +600,8 @@ fn what_the_kernel_drops_with_a_link_comes_back() {
             .until(|fib| {
                 wanted.iter().all(|prefix| {
                     let route = fib.route(*prefix).unwrap();
-                    route.failure.is_none() && route.observed == route.wanted
+                    route.failure.is_none()
+                        && route.observed.map(|hops| &**hops) == route.wanted.as_ref()
                 }) && routes("-4").len() == 2
             })
             .await;
@@ -667,7 +669,9 @@ fn a_hundred_thousand_routes_go_in_and_out() {
         let prefixes =
             || (0..ROUTES).map(|n| Prefix::host(std::net::Ipv4Addr::from(0x2c00_0000 + n).into()));
         let create = prefixes()
-            .map(|prefix| Change::Create(Route { prefix, hops: hops.clone(), metric: METRIC }))
+            .map(|prefix| {
+                Change::Create(Route { prefix, via: Via::Hops(hops.clone()), metric: METRIC })
+            })
             .collect();
         let begun = Instant::now();
         assert!(watched.apply(create).await.iter().all(Result::is_ok));

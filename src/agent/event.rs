@@ -68,7 +68,7 @@ pub enum Event {
     /// The answer to [`Action::Ask`].
     CheckEnded { run: health::Run, outcome: health::Outcome },
     /// The kernel's answers to [`Action::Kernel`], one per change.
-    KernelApplied(Vec<(Prefix, Result<(), fib::KernelError>)>),
+    KernelApplied(Vec<(fib::Key, Result<(), fib::KernelError>)>),
     /// A client orders `announce`, `withdraw`, `prefer` or `release`.
     Ordered { order: OrderId, request: v1::OrderRequest, owner: Owner },
     /// A client wants something of a switch. What comes of it is told with [`Action::Progress`],

@@ -117,6 +117,7 @@ impl Agent {
         neighbor.last_down = Some((reason.to_owned(), at));
         let (source, name) = (neighbor.source(), neighbor.name.clone());
         if retained.is_empty() {
+            self.kernel_source_lost(source);
             self.rib.clear(source);
         } else {
             for family in Family::ALL {

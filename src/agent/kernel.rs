@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Action, Agent};
 use crate::config::{Config, Import};
-use crate::fib::{self, Fib, Hop, Hops, KernelError, Observed};
+use crate::fib::{self, Exit, Fate, Fib, Hop, KernelError, Key, Leg, Observed, Urgency};
+use crate::rib::{self, SourceId};
 use crate::types::{Prefix, Time};
 
 /// Between two scans of the kernel's table when nothing else asks for one.
@@ -15,8 +16,12 @@ const BATCH: usize = 500;
 
 /// An empty model for this configuration.
 pub(super) fn model(config: &Config) -> Fib {
-    let settings =
-        fib::Settings { metric: config.kernel.metric, grace: config.kernel.grace, rescan: RESCAN };
+    let settings = fib::Settings {
+        metric: config.kernel.metric,
+        grace: config.kernel.grace,
+        rescan: RESCAN,
+        objects: config.kernel.nexthop_objects,
+    };
     Fib::new(settings, Time::ZERO)
 }
 
@@ -27,24 +32,32 @@ impl Agent {
 
     pub(super) fn kernel_applied(
         &mut self,
-        results: Vec<(Prefix, Result<(), KernelError>)>,
+        results: Vec<(Key, Result<(), KernelError>)>,
         now: Time,
     ) {
-        for (prefix, result) in results {
-            let known = self.failure(prefix).is_some();
-            self.fib.applied(prefix, result, now);
+        for (key, result) in results {
+            if result.is_ok() {
+                self.fib.applied(key, result, now);
+                continue;
+            }
+            let known = self.failure(key).is_some();
+            self.fib.applied(key, result, now);
             // That a route to be deleted is gone already is no failure.
-            let Some(error) = self.failure(prefix) else { continue };
-            self.kernel_error = format!("{prefix}: {error}");
-            // A route that fails again is not news.
+            let Some((subject, error)) = self.failure(key) else { continue };
+            self.kernel_error = format!("{subject}: {error}");
+            // What fails again is not news.
             if !known {
-                self.report(now, "kernel", &prefix.to_string(), "error", error);
+                self.report(now, "kernel", &subject, "error", error);
             }
         }
     }
 
-    fn failure(&self, prefix: Prefix) -> Option<String> {
-        self.fib.route(prefix)?.failure.map(|failure| failure.error.to_string())
+    fn failure(&self, key: Key) -> Option<(String, String)> {
+        let (subject, failure) = match key {
+            Key::Route(prefix) => (prefix.to_string(), self.fib.route(prefix)?.failure?),
+            Key::Object(id) => self.fib.object_failure(id)?,
+        };
+        Some((subject, failure.error.to_string()))
     }
 
     /// The kernel is to have the best learned paths or the OSPF route, and nothing for what we announce ourselves: packets
@@ -53,12 +66,33 @@ impl Agent {
         if !self.config.kernel.install || self.stopping.is_some() {
             return;
         }
-        let hops = self.rib.hops(prefix, usize::from(self.config.kernel.max_paths));
-        let hops: Hops = hops
-            .into_iter()
-            .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
-            .collect();
-        self.fib.want(prefix, Some(hops).filter(|hops| !hops.is_empty()));
+        let max_paths = usize::from(self.config.kernel.max_paths);
+        let tiers = self.rib.tiers(prefix, max_paths, Exit::TIERS);
+        let first = tiers.first().and_then(|tier| tier.first());
+        let urgency = if prefix.is_default() || self.own.contains_key(&prefix) {
+            Urgency::Own
+        } else if first.is_some_and(|leg| leg.source == SourceId::IGP) {
+            Urgency::Interior
+        } else {
+            Urgency::Bulk
+        };
+        let leg = |leg: rib::Leg| Leg {
+            source: leg.source.0,
+            next_hop: leg.next_hop,
+            hops: leg
+                .hops
+                .into_iter()
+                .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
+                .collect(),
+        };
+        let tiers = tiers.into_iter().map(|tier| tier.into_iter().map(leg).collect());
+        self.fib.want(prefix, Exit::new(prefix.family(), tiers), urgency);
+    }
+
+    /// Nothing goes over what this neighbour told us any more: routes that have a backup use it from now on, by one
+    /// change for all of them.
+    pub(super) fn kernel_source_lost(&mut self, source: SourceId) {
+        self.fib.rewrite(|leg| if leg.source == source.0 { Fate::Gone } else { Fate::Kept });
     }
 
     pub(super) fn settle_kernel(&mut self, now: Time) {

@@ -465,6 +465,7 @@ impl Agent {
     fn has_bulk_work(&self) -> bool {
         self.rib.has_changes()
             || self.validation.is_pending()
+            || self.fib.has_work()
             || self.neighbors.values().any(Neighbor::can_drain)
     }
 

@@ -17,6 +17,8 @@ pub struct Kernel {
     /// Equal-cost next hops of one route, at most; 1 is no multipath.
     pub max_paths: u16,
     pub on_exit: OnExit,
+    /// Whether routes lead to nexthop objects, so that all that share a way out are moved by one change.
+    pub nexthop_objects: bool,
     /// How long routes of an earlier life are kept after a start.
     pub grace: Duration,
 }
@@ -28,7 +30,7 @@ pub enum OnExit {
 }
 
 pub(super) const KERNEL_KEYS: &[&str] =
-    &["install", "protocol", "table", "metric", "max-paths", "on-exit", "grace"];
+    &["install", "protocol", "table", "metric", "max-paths", "nexthop-objects", "on-exit", "grace"];
 
 /// The kernel's own table of local and broadcast addresses (RT_TABLE_LOCAL).
 const LOCAL_TABLE: u32 = 255;
@@ -41,6 +43,7 @@ impl Default for Kernel {
             table: 254,
             metric: 20,
             max_paths: 8,
+            nexthop_objects: true,
             on_exit: OnExit::Keep,
             grace: Duration::from_secs(60),
         }
@@ -72,6 +75,9 @@ impl Kernel {
                 .number("metric", 1..=u64::from(u32::MAX), report)
                 .unwrap_or(usual.metric),
             max_paths: section.number("max-paths", 1..=256, report).unwrap_or(usual.max_paths),
+            nexthop_objects: section
+                .boolean("nexthop-objects", report)
+                .unwrap_or(usual.nexthop_objects),
             on_exit: section
                 .get("on-exit", report, |value| value::choice(value, &words))
                 .unwrap_or(usual.on_exit),

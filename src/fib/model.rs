@@ -1,19 +1,19 @@
+mod scan;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Change, Failure, Hops, Interfaces, KernelError, Observed, Route};
+use super::exit::{Exit, Fate, Leg};
+use super::exits::{Number, Shared};
+use super::objects::{Answered, Objects};
+use super::retries::Retries;
+use super::{Change, Failure, Hops, Interfaces, KernelError, Key, Observed, Route, Via};
 use crate::types::{Prefix, PrefixTable, Time};
 
 /// Changes at the kernel at the same time: enough to keep it busy, few enough that a newer wish never waits long.
 pub const WINDOW: usize = 1024;
-
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(64);
-/// Reasons to scan that come in a burst make one scan.
-const SCAN_PAUSE: Duration = Duration::from_secs(1);
-/// Below this many hop sets a sweep is not worth its walk.
-const SMALLEST_SWEEP: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -23,6 +23,18 @@ pub struct Settings {
     pub grace: Duration,
     /// Time between two scans when there is no other reason for one.
     pub rescan: Duration,
+    /// Whether routes lead to nexthop objects.
+    pub objects: bool,
+}
+
+/// Which routes go first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Default routes, and those to what we announce ourselves.
+    Own,
+    Interior,
+    #[default]
+    Bulk,
 }
 
 /// The model. See the [module](super) for its states.
@@ -30,22 +42,29 @@ pub struct Settings {
 pub struct Fib {
     settings: Settings,
     table: PrefixTable<Entry>,
-    /// Every hop set in the table, once.
-    hops: BTreeSet<Arc<Hops>>,
-    sweep_hops_at: usize,
+    /// What entries want.
+    exits: Shared<Exit>,
+    /// What routes have that lead to no object.
+    hops: Shared<Hops>,
+    objects: Objects,
     /// Routes of ours with another metric than ours is now, from an earlier configuration; the round they were seen in.
     strays: BTreeMap<(Prefix, u32), u8>,
     /// Observed, never wanted in this life, not yet swept.
-    adopted: BTreeSet<Prefix>,
-    dirty: BTreeSet<Prefix>,
+    adopted: usize,
+    dirty: BTreeSet<(Urgency, Prefix)>,
+    /// Dirty ones that wait for their group, by its id.
+    blocked: BTreeMap<u32, BTreeSet<Prefix>>,
     in_flight: BTreeMap<Prefix, Change>,
-    failures: BTreeMap<Prefix, Failure>,
-    retries: BTreeSet<(Time, Prefix)>,
+    retries: Retries<Prefix>,
     interfaces: Interfaces,
     interfaces_changed: bool,
     dump: Option<Dump>,
     /// Number of the last dump, to tell what it did not show.
     round: u8,
+    /// Number of the last complete one.
+    complete: u8,
+    /// All entries are to be looked at again, those behind this one.
+    review: Option<Option<Prefix>>,
     /// The first dump is complete.
     ready: bool,
     swept: bool,
@@ -57,10 +76,32 @@ pub struct Fib {
 
 #[derive(Clone, Default)]
 struct Entry {
-    wanted: Option<Arc<Hops>>,
-    observed: Option<Arc<Hops>>,
+    /// A number of `exits`.
+    wanted: Option<Number>,
+    observed: Option<Way>,
     /// The last dump that showed it, or in which we heard of it otherwise.
     round: u8,
+    urgency: Urgency,
+    /// Kept until the sweep.
+    adopted: bool,
+}
+
+/// What an observed route leads to: a number of `hops`, or the id of an object, which is larger than these ever get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way(NonZeroU32);
+
+impl Way {
+    fn is_object(self) -> bool {
+        Objects::is_ours(self.0.get())
+    }
+}
+
+/// The next step for a prefix.
+enum Step {
+    Nothing,
+    Make(Change),
+    /// Once the group with this id is there.
+    Await(u32),
 }
 
 /// A dump that is running.
@@ -93,14 +134,16 @@ pub struct Totals {
     pub failed: usize,
     /// Kept from an earlier life and not wanted so far.
     pub adopted: usize,
+    /// Groups of nexthop objects.
+    pub groups: usize,
 }
 
 /// What is known of one prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FibRoute<'a> {
     pub prefix: Prefix,
-    pub wanted: Option<&'a Hops>,
-    pub observed: Option<&'a Hops>,
+    pub wanted: Option<Hops>,
+    pub observed: Option<&'a Arc<Hops>>,
     pub failure: Option<&'a Failure>,
 }
 
@@ -110,18 +153,21 @@ impl Fib {
         Fib {
             settings,
             table: PrefixTable::new(),
-            hops: BTreeSet::new(),
-            sweep_hops_at: SMALLEST_SWEEP,
+            exits: Shared::new(),
+            hops: Shared::new(),
+            objects: Objects::new(),
             strays: BTreeMap::new(),
-            adopted: BTreeSet::new(),
+            adopted: 0,
             dirty: BTreeSet::new(),
+            blocked: BTreeMap::new(),
             in_flight: BTreeMap::new(),
-            failures: BTreeMap::new(),
-            retries: BTreeSet::new(),
+            retries: Retries::new(),
             interfaces: Interfaces::default(),
             interfaces_changed: false,
             dump: None,
             round: 0,
+            complete: 0,
+            review: None,
             ready: false,
             swept: false,
             sweep_at: now + settings.grace,
@@ -131,22 +177,44 @@ impl Fib {
         }
     }
 
-    /// The route to `prefix` is to have these hops; none, or empty ones: there is to be no route of ours.
-    pub fn want(&mut self, prefix: Prefix, hops: Option<Hops>) {
-        let hops = hops.filter(|hops| !hops.is_empty()).map(|hops| self.intern(hops));
-        if hops.is_none() && self.table.get(prefix).is_none() {
+    /// The route to `prefix` is to lead to this exit; none: there is to be no route of ours.
+    pub fn want(&mut self, prefix: Prefix, exit: Option<Exit>, urgency: Urgency) {
+        if exit.is_none() && self.table.get(prefix).is_none() {
             return;
         }
+        let wanted = exit.and_then(|exit| self.exits.acquire(exit));
         let entry = self.table.get_or_default(prefix);
-        if entry.wanted == hops {
-            return;
+        let before = std::mem::replace(&mut entry.wanted, wanted);
+        if before != wanted {
+            self.wanted -= usize::from(before.is_some());
+            self.wanted += usize::from(wanted.is_some());
+            self.adopted -= usize::from(std::mem::take(&mut entry.adopted) && !self.swept);
+            self.retries.forgive(prefix);
+            self.blocked.retain(|_, prefixes| {
+                prefixes.remove(&prefix);
+                !prefixes.is_empty()
+            });
         }
-        self.wanted -= usize::from(entry.wanted.is_some());
-        self.wanted += usize::from(hops.is_some());
-        entry.wanted = hops;
-        self.adopted.remove(&prefix);
-        self.forgive(prefix);
-        self.settle(prefix);
+        let moved = entry.urgency != urgency;
+        if moved {
+            self.dirty.remove(&(entry.urgency, prefix));
+            entry.urgency = urgency;
+        }
+        if let Some(before) = before {
+            self.exits.release(before);
+        }
+        if moved || before != wanted {
+            self.settle(prefix);
+        }
+    }
+
+    /// Something has happened to the legs of exits. Groups follow at once, each by one change, and the routes that lead to
+    /// them need none: those of the agent's next wishes that come to the same are fulfilled already.
+    pub fn rewrite(&mut self, fate: impl Fn(&Leg) -> Fate) {
+        if self.settings.objects {
+            let rewritten = self.exits.rewrite(self.objects.exits().cloned().collect(), &fate);
+            self.objects.rewrite(&rewritten);
+        }
     }
 
     /// Takes in what the kernel said.
@@ -166,9 +234,19 @@ impl Fib {
                     self.see(route, false);
                 }
             }
+            Observed::Object { id, object } => self.objects.event(id, object),
+            Observed::ObjectGone { id } => {
+                if self.objects.lose(id) {
+                    self.review_all();
+                }
+                self.request_scan(now);
+            }
+            Observed::DumpedObject { id, object } => self.objects.dumped(id, object),
+            Observed::NoObjects => self.settings.objects = false,
             Observed::DumpBegun => {
                 self.dump = Some(Dump::default());
                 self.round = self.round.wrapping_add(1);
+                self.objects.dump_begun(self.round);
             }
             Observed::DumpDone => self.finish_dump(now),
             Observed::Lost => self.request_scan(now),
@@ -179,33 +257,54 @@ impl Fib {
         }
     }
 
-    /// Up to `limit` changes to be made now. They count as in flight until [`Fib::applied`].
+    /// Up to `limit` changes to be made now, and those of objects. They count as in flight until [`Fib::applied`].
     pub fn poll(&mut self, limit: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         if !self.ready {
             return changes;
         }
+        self.objects.poll(&mut changes);
+        self.review_some();
         while changes.len() < limit && self.in_flight.len() < WINDOW {
-            let Some(prefix) = self.dirty.pop_first() else { break };
+            let Some((_, prefix)) = self.dirty.pop_first() else { break };
             // The answer, or the end of the wait, makes it dirty again.
-            if self.in_flight.contains_key(&prefix) || self.is_waiting(prefix) {
+            if self.in_flight.contains_key(&prefix) || self.retries.is_waiting(prefix) {
                 continue;
             }
-            if let Some(change) = self.next_change(prefix) {
-                self.in_flight.insert(prefix, change.clone());
-                changes.push(change);
+            match self.next_step(prefix) {
+                Step::Nothing => {}
+                Step::Await(group) => _ = self.blocked.entry(group).or_default().insert(prefix),
+                Step::Make(change) => {
+                    if let Some(id) = object_of(&change) {
+                        self.objects.used(id);
+                    }
+                    self.in_flight.insert(prefix, change.clone());
+                    changes.push(change);
+                }
             }
+        }
+        // Those that the routes have just asked for.
+        self.objects.poll(&mut changes);
+        if self.dirty.is_empty() && self.in_flight.is_empty() && self.review.is_none() {
+            let blocked = &self.blocked;
+            let needed = |id| blocked.contains_key(&id);
+            self.objects.poll_unused(needed, self.swept, &mut changes);
         }
         changes
     }
 
-    /// The kernel's answer to the change in flight for `prefix`. Every change must be answered; one that got lost,
+    /// The kernel's answer to a change in flight. Every change must be answered; one that got lost,
     /// for example with its socket, by an error.
-    pub fn applied(&mut self, prefix: Prefix, result: Result<(), KernelError>, now: Time) {
+    pub fn applied(&mut self, key: Key, result: Result<(), KernelError>, now: Time) {
+        let prefix = match key {
+            Key::Route(prefix) => prefix,
+            Key::Object(id) => return self.object_applied(id, result, now),
+        };
         let Some(change) = self.in_flight.remove(&prefix) else { return };
+        let object = object_of(&change);
         match (change, result) {
             (Change::Create(route) | Change::Replace(route), Ok(())) => {
-                self.forgive(prefix);
+                self.retries.forgive(prefix);
                 self.is_newer(prefix, route.metric);
                 self.see(route, true);
             }
@@ -213,6 +312,7 @@ impl Fib {
             (Change::Delete { metric, .. }, Err(error)) if error.is_missing() => {
                 self.deleted(prefix, metric);
             }
+            // Or the object is, of which we hear otherwise.
             (Change::Replace(route), Err(error)) if error.is_missing() => {
                 self.lose(prefix, route.metric);
             }
@@ -220,21 +320,55 @@ impl Fib {
                 if matches!(change, Change::Create(_)) && error.is_taken() {
                     self.request_scan(now);
                 }
-                self.fail(prefix, error, now);
+                // Its group went with its link while it was on the way: it gets another one at once.
+                if object.is_none_or(|id| self.objects.is_there(id)) {
+                    self.retries.fail(prefix, error, now);
+                }
             }
+            (_, Ok(())) => {}
+        }
+        if let Some(id) = object {
+            self.objects.unused(id);
         }
         self.settle(prefix);
     }
 
+    fn object_applied(&mut self, id: u32, result: Result<(), KernelError>, now: Time) {
+        match self.objects.applied(id, result, now) {
+            Answered::Nothing => {}
+            Answered::There(group) => {
+                for prefix in self.blocked.remove(&group).unwrap_or_default() {
+                    self.make_dirty(prefix);
+                }
+            }
+            Answered::Taken => {
+                self.request_scan(now);
+                self.unblock_forgotten();
+            }
+            Answered::Lost => {
+                self.review_all();
+                self.request_scan(now);
+            }
+        }
+    }
+
+    /// What waits for a group that will never be there waits for another one.
+    fn unblock_forgotten(&mut self) {
+        let forgotten = |id: &u32| !self.objects.is_known(*id);
+        let ids: Vec<u32> = self.blocked.keys().copied().filter(forgotten).collect();
+        for id in ids {
+            for prefix in self.blocked.remove(&id).unwrap_or_default() {
+                self.make_dirty(prefix);
+            }
+        }
+    }
+
     /// Fires what is due: retries, the end of the grace time, the safety-net scan.
     pub fn tick(&mut self, now: Time) {
-        while let Some(&(at, prefix)) = self.retries.first() {
-            if at > now {
-                break;
-            }
-            self.retries.pop_first();
-            self.dirty.insert(prefix);
+        while let Some(prefix) = self.retries.next_due(now) {
+            self.make_dirty(prefix);
         }
+        self.objects.tick(now);
         if !self.swept && now >= self.sweep_at {
             self.sweep();
         }
@@ -246,13 +380,19 @@ impl Fib {
     }
 
     pub fn deadline(&self) -> Option<Time> {
-        let retry = self.retries.first().map(|(at, _)| *at);
+        let retries = [self.retries.deadline(), self.objects.deadline()];
         let sweep = (!self.swept).then_some(self.sweep_at);
         let scan = match self.scan {
             Scan::At(at) => Some(at),
             Scan::Due | Scan::Running { .. } => None,
         };
-        [retry, sweep, scan].into_iter().flatten().min()
+        retries.into_iter().chain([sweep, scan]).flatten().min()
+    }
+
+    /// Whether [`Fib::poll`] has more to do than it did.
+    pub fn has_work(&self) -> bool {
+        let room = self.in_flight.len() < WINDOW && !self.dirty.is_empty();
+        self.ready && (self.review.is_some() || room)
     }
 
     /// Whether a dump is to be started now; true once per dump.
@@ -266,16 +406,19 @@ impl Fib {
 
     /// All protocols have converged: what is not wanted now may go. Later calls do nothing.
     pub fn sweep(&mut self) {
-        self.swept = true;
-        self.dirty.append(&mut self.adopted);
-        self.dirty.extend(self.strays.keys().map(|(prefix, _)| *prefix));
+        if !std::mem::replace(&mut self.swept, true) {
+            self.adopted = 0;
+            let strays: Vec<Prefix> = self.strays.keys().map(|(prefix, _)| *prefix).collect();
+            strays.into_iter().for_each(|prefix| self.make_dirty(prefix));
+            self.review_all();
+        }
     }
 
     /// Wants nothing any more, adopted routes included: for an exit that withdraws.
     pub fn withdraw_all(&mut self) {
         let wanted: Vec<Prefix> = self.table.iter().map(|(prefix, _)| prefix).collect();
         for prefix in wanted {
-            self.want(prefix, None);
+            self.want(prefix, None, Urgency::Bulk);
         }
         self.sweep();
     }
@@ -287,16 +430,29 @@ impl Fib {
 
     /// Nothing is to be done or being done, though routes may have failed.
     pub fn is_settled(&self) -> bool {
-        self.ready && self.dirty.is_empty() && self.in_flight.is_empty()
+        self.ready
+            && self.dirty.is_empty()
+            && self.in_flight.is_empty()
+            && self.review.is_none()
+            && self.objects.is_settled()
+            && self.blocked.keys().all(|id| self.objects.failure_of(*id).is_some())
     }
 
     pub fn totals(&self) -> Totals {
+        let (mut awaiting, mut failing) = (0, 0);
+        for (id, prefixes) in &self.blocked {
+            match self.objects.failure_of(*id) {
+                Some(_) => failing += prefixes.len(),
+                None => awaiting += prefixes.len(),
+            }
+        }
         Totals {
             wanted: self.wanted,
             observed: self.observed,
-            pending: self.dirty.len() + self.in_flight.len(),
-            failed: self.failures.len(),
-            adopted: self.adopted.len(),
+            pending: self.dirty.len() + self.in_flight.len() + awaiting,
+            failed: self.retries.len() + failing.max(self.objects.failed()),
+            adopted: self.adopted,
+            groups: self.objects.len(),
         }
     }
 
@@ -319,33 +475,83 @@ impl Fib {
         entries.map(|(prefix, entry)| self.view(prefix, entry)).collect()
     }
 
+    /// The object with this id as a person knows it, and why the kernel did not take it.
+    pub fn object_failure(&self, id: u32) -> Option<(String, &Failure)> {
+        self.objects.failure(id)
+    }
+
     fn view<'a>(&'a self, prefix: Prefix, entry: &'a Entry) -> FibRoute<'a> {
+        let group = entry.wanted.and_then(|number| self.exits.get(number)).and_then(|exit| {
+            let group = self.objects.find(exit)?;
+            self.blocked.get(&group)?.contains(&prefix).then_some(group)
+        });
         FibRoute {
             prefix,
-            wanted: entry.wanted.as_deref(),
-            observed: entry.observed.as_deref(),
-            failure: self.failures.get(&prefix),
+            wanted: entry.wanted.and_then(|number| self.exits.get(number)).map(|exit| exit.hops()),
+            observed: entry.observed.and_then(|way| self.hops_of(way)),
+            failure: self
+                .retries
+                .get(prefix)
+                .or_else(|| group.and_then(|group| self.objects.failure_of(group))),
+        }
+    }
+
+    /// `None`: the object is no more, and so is the route.
+    fn hops_of(&self, way: Way) -> Option<&Arc<Hops>> {
+        match way.is_object() {
+            true => self.objects.hops_of(way.0.get()),
+            false => self.hops.get(way.0),
         }
     }
 
     /// The kernel has this route; `ours` if it came from this life of ours.
     fn see(&mut self, route: Route, ours: bool) {
-        let Route { prefix, hops, metric } = route;
+        let Route { prefix, via, metric } = route;
         if metric != self.settings.metric {
             self.strays.insert((prefix, metric), self.round);
             return self.settle(prefix);
         }
-        let hops = self.intern(hops);
-        let ours = ours || self.dirty.contains(&prefix) || self.in_flight.contains_key(&prefix);
+        let way = match via {
+            Via::Object(id) if self.objects.is_known(id) => {
+                self.objects.used(id);
+                NonZeroU32::new(id)
+            }
+            // Whatever this object is, it is none that we want.
+            Via::Object(_) => self.hops.acquire(Hops::default()),
+            Via::Hops(hops) => self.hops.acquire(hops),
+        };
+        let ours = ours || self.is_busy(prefix);
         let entry = self.table.get_or_default(prefix);
         entry.round = self.round;
-        if entry.observed.replace(hops).is_none() {
+        let before = std::mem::replace(&mut entry.observed, way.map(Way));
+        if before.is_none() {
             self.observed += 1;
             if entry.wanted.is_none() && !self.swept && !ours {
-                self.adopted.insert(prefix);
+                entry.adopted = true;
+                self.adopted += 1;
             }
         }
+        self.release(before);
         self.settle(prefix);
+    }
+
+    fn release(&mut self, way: Option<Way>) {
+        match way {
+            Some(way) if way.is_object() => self.objects.unused(way.0.get()),
+            Some(way) => self.hops.release(way.0),
+            None => {}
+        }
+    }
+
+    /// A change is to be made or is being made.
+    fn is_busy(&self, prefix: Prefix) -> bool {
+        let urgency = self.table.get(prefix).map(|entry| entry.urgency).unwrap_or_default();
+        self.dirty.contains(&(urgency, prefix)) || self.in_flight.contains_key(&prefix)
+    }
+
+    fn make_dirty(&mut self, prefix: Prefix) {
+        let urgency = self.table.get(prefix).map(|entry| entry.urgency).unwrap_or_default();
+        self.dirty.insert((urgency, prefix));
     }
 
     /// The kernel does not have this route.
@@ -353,8 +559,10 @@ impl Fib {
         if metric != self.settings.metric {
             self.strays.remove(&(prefix, metric));
         } else if let Some(entry) = self.table.get_mut(prefix) {
-            self.observed -= usize::from(entry.observed.take().is_some());
-            self.adopted.remove(&prefix);
+            let way = entry.observed.take();
+            self.observed -= usize::from(way.is_some());
+            self.adopted -= usize::from(std::mem::take(&mut entry.adopted) && !self.swept);
+            self.release(way);
         }
         self.settle(prefix);
     }
@@ -367,20 +575,20 @@ impl Fib {
     }
 
     fn deleted(&mut self, prefix: Prefix, metric: u32) {
-        self.forgive(prefix);
+        self.retries.forgive(prefix);
         self.is_newer(prefix, metric);
         self.lose(prefix, metric);
     }
 
     /// Makes the prefix dirty if there is something to do, and forgets it if nothing is left of it.
     fn settle(&mut self, prefix: Prefix) {
-        if self.next_change(prefix).is_some() {
-            self.dirty.insert(prefix);
-            return;
+        if !matches!(self.next_step(prefix), Step::Nothing) {
+            return self.make_dirty(prefix);
         }
-        self.dirty.remove(&prefix);
+        let urgency = self.table.get(prefix).map(|entry| entry.urgency).unwrap_or_default();
+        self.dirty.remove(&(urgency, prefix));
         if !self.in_flight.contains_key(&prefix) {
-            self.forgive(prefix);
+            self.retries.forgive(prefix);
         }
         let empty = |entry: &Entry| entry.wanted.is_none() && entry.observed.is_none();
         if self.table.get(prefix).is_some_and(empty) {
@@ -389,108 +597,58 @@ impl Fib {
     }
 
     /// The one next step for a prefix. Strays go last, so that there is no moment without a route.
-    fn next_change(&self, prefix: Prefix) -> Option<Change> {
+    fn next_step(&mut self, prefix: Prefix) -> Step {
         let metric = self.settings.metric;
-        let route = |hops: &Arc<Hops>| Route { prefix, hops: Hops::clone(hops), metric };
-        let entry = self.table.get(prefix);
-        match entry.map(|entry| (&entry.wanted, &entry.observed)) {
-            Some((Some(wanted), None)) => return Some(Change::Create(route(wanted))),
-            Some((Some(wanted), Some(observed))) if wanted != observed => {
-                return Some(Change::Replace(route(wanted)));
+        if let Some(Entry { wanted, observed, adopted, .. }) = self.table.get(prefix) {
+            let (observed, kept) = (*observed, *adopted && !self.swept);
+            let wanted = wanted.and_then(|number| self.exits.get(number)).cloned();
+            match (wanted, observed) {
+                (Some(exit), None) => return self.step_to(prefix, &exit, false),
+                (Some(exit), Some(way)) if !self.is_fulfilled(&exit, way) => {
+                    return self.step_to(prefix, &exit, true);
+                }
+                (None, Some(_)) if !kept => return Step::Make(Change::Delete { prefix, metric }),
+                _ => {}
             }
-            Some((None, Some(_))) if !self.adopted.contains(&prefix) => {
-                return Some(Change::Delete { prefix, metric });
-            }
-            _ => {}
+        }
+        if !self.swept {
+            return Step::Nothing;
         }
         let mut strays = self.strays.range((prefix, 0)..=(prefix, u32::MAX));
-        let (&(prefix, metric), _) = strays.next().filter(|_| self.swept)?;
-        Some(Change::Delete { prefix, metric })
-    }
-
-    fn fail(&mut self, prefix: Prefix, error: KernelError, now: Time) {
-        let attempts = self.failures.get(&prefix).map_or(1, |failure| failure.attempts + 1);
-        let wait = FIRST_RETRY.saturating_mul(1 << (attempts - 1).min(31)).min(LAST_RETRY);
-        let retry_at = now + wait;
-        self.retries.insert((retry_at, prefix));
-        self.failures.insert(prefix, Failure { error, attempts, retry_at });
-    }
-
-    /// Ends the wait of a prefix and forgets its failures.
-    fn forgive(&mut self, prefix: Prefix) {
-        if let Some(failure) = self.failures.remove(&prefix) {
-            self.retries.remove(&(failure.retry_at, prefix));
+        match strays.next() {
+            Some((&(prefix, metric), _)) => Step::Make(Change::Delete { prefix, metric }),
+            None => Step::Nothing,
         }
     }
 
-    fn is_waiting(&self, prefix: Prefix) -> bool {
-        let failure = self.failures.get(&prefix);
-        failure.is_some_and(|failure| self.retries.contains(&(failure.retry_at, prefix)))
+    /// Whether a route that leads there is as wanted. Until the sweep it is enough that packets go the right way: what is
+    /// still to be learned may make the rest right without a change.
+    fn is_fulfilled(&mut self, exit: &Arc<Exit>, way: Way) -> bool {
+        let hops = exit.hops();
+        if way.is_object() && self.settings.objects {
+            return self.objects.serves(way.0.get(), exit, &hops, !self.swept);
+        }
+        let same = self.hops_of(way).is_some_and(|observed| **observed == hops);
+        same && !(self.settings.objects && self.swept)
     }
 
-    fn observe_interface(&mut self, observed: &Observed, now: Time) {
-        if let Some(dump) = &mut self.dump {
-            dump.interfaces.observe(observed);
-        }
-        if !self.interfaces.observe(observed) {
-            return;
-        }
-        self.interfaces_have_changed();
-        match observed {
-            Observed::Link { up: true, .. } | Observed::Address { .. } => {}
-            // The kernel may have dropped routes over it without telling.
-            _ => self.request_scan(now),
-        }
-    }
-
-    /// What failed may work now.
-    fn interfaces_have_changed(&mut self) {
-        self.interfaces_changed = true;
-        let waiting = std::mem::take(&mut self.retries);
-        self.dirty.extend(waiting.into_iter().map(|(_, prefix)| prefix));
-    }
-
-    fn finish_dump(&mut self, now: Time) {
-        let Some(dump) = self.dump.take() else { return };
-        if self.interfaces != dump.interfaces {
-            self.interfaces = dump.interfaces;
-            self.interfaces_have_changed();
-        }
-        let round = self.round;
-        let gone = |entry: &Entry| entry.observed.is_some() && entry.round != round;
-        let routes = self.table.iter().filter(|(_, entry)| gone(entry));
-        let routes = routes.map(|(prefix, _)| (prefix, self.settings.metric));
-        let strays = self.strays.iter().filter(|(_, seen)| **seen != round).map(|(key, _)| *key);
-        let lost: Vec<(Prefix, u32)> = routes.chain(strays).collect();
-        for (prefix, metric) in lost {
-            self.lose(prefix, metric);
-        }
-        self.ready = true;
-        let pause = match self.scan {
-            Scan::Running { again: true } => SCAN_PAUSE,
-            _ => self.settings.rescan,
+    fn step_to(&mut self, prefix: Prefix, exit: &Arc<Exit>, replaces: bool) -> Step {
+        let via = match self.settings.objects {
+            false => Via::Hops(exit.hops()),
+            true => match self.objects.group_of(exit) {
+                group if self.objects.is_there(group) => Via::Object(group),
+                group => return Step::Await(group),
+            },
         };
-        self.scan = Scan::At(now + pause);
+        let route = Route { prefix, via, metric: self.settings.metric };
+        Step::Make(if replaces { Change::Replace(route) } else { Change::Create(route) })
     }
+}
 
-    fn request_scan(&mut self, now: Time) {
-        self.scan = match self.scan {
-            Scan::At(at) => Scan::At(at.min(now + SCAN_PAUSE)),
-            Scan::Due => Scan::Due,
-            Scan::Running { .. } => Scan::Running { again: true },
-        };
-    }
-
-    fn intern(&mut self, hops: Hops) -> Arc<Hops> {
-        if let Some(known) = self.hops.get(&hops) {
-            return Arc::clone(known);
-        }
-        if self.hops.len() >= self.sweep_hops_at {
-            self.hops.retain(|hops| Arc::strong_count(hops) > 1);
-            self.sweep_hops_at = SMALLEST_SWEEP.max(self.hops.len() * 2);
-        }
-        let shared = Arc::new(hops);
-        self.hops.insert(Arc::clone(&shared));
-        shared
+fn object_of(change: &Change) -> Option<u32> {
+    match change {
+        Change::Create(Route { via: Via::Object(id), .. })
+        | Change::Replace(Route { via: Via::Object(id), .. }) => Some(*id),
+        _ => None,
     }
 }

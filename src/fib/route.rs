@@ -16,7 +16,7 @@ pub struct Hop {
 
 /// The ways out of a route, with equal shares: sorted, each once. More than one is equal-cost multipath.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hops(SmallVec<[Hop; 1]>);
+pub struct Hops(pub(super) SmallVec<[Hop; 1]>);
 
 impl Hops {
     pub fn as_slice(&self) -> &[Hop] {
@@ -37,14 +37,43 @@ impl FromIterator<Hop> for Hops {
     }
 }
 
+/// What a route leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Ways out that the route has for itself.
+    Hops(Hops),
+    /// A nexthop object, by its id.
+    Object(u32),
+}
+
 /// A unicast route of ours, in our table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     pub prefix: Prefix,
-    pub hops: Hops,
+    pub via: Via,
     /// Kernel route priority, lower wins.
     pub metric: u32,
 }
+
+/// A nexthop object of the kernel, with our protocol number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    Hop(Hop),
+    Group(Group),
+    /// Of a kind that we never make.
+    Other,
+}
+
+/// Objects that share the traffic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub members: Members,
+    /// Its buckets move to other members only if theirs is gone. The kernel never changes that of a group.
+    pub resilient: bool,
+}
+
+/// Ids of hops and how much of the traffic each gets, beside the others.
+pub type Members = SmallVec<[(u32, u8); 2]>;
 
 /// What the kernel said. Events that echo our own requests may be left out or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,10 +108,25 @@ pub enum Observed {
         prefix: Prefix,
         metric: u32,
     },
-    /// A dump of links, addresses and our routes begins; one that was running is void.
+    /// Event: a nexthop object with our protocol number was added or replaced.
+    Object {
+        id: u32,
+        object: Object,
+    },
+    /// Event: it is no more, nor is any route that led to it. Not said of those that go with their link.
+    ObjectGone {
+        id: u32,
+    },
+    /// The kernel has no nexthop objects at all.
+    NoObjects,
+    /// A dump of links, addresses, our objects and our routes begins, in this order; one that was running is void.
     DumpBegun,
     /// A line of the dump. Links and addresses come in it as [`Observed::Link`] and [`Observed::Address`].
     Dumped(Route),
+    DumpedObject {
+        id: u32,
+        object: Object,
+    },
     /// The dump is complete: what was not in it is gone.
     DumpDone,
     /// Events were lost.
@@ -98,13 +142,29 @@ pub enum Change {
     Replace(Route),
     /// By prefix, metric and our protocol number, without hops.
     Delete { prefix: Prefix, metric: u32 },
+    /// Must fail if there is an object with this id, whoever owns it.
+    CreateObject { id: u32, object: Object },
+    /// In place of what there is, of the same kind, for all routes at once.
+    ReplaceObject { id: u32, object: Object },
+    /// With every route that leads to it.
+    DeleteObject { id: u32 },
+}
+
+/// What a change is about. At most one per key is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Route(Prefix),
+    Object(u32),
 }
 
 impl Change {
-    pub fn prefix(&self) -> Prefix {
+    pub fn key(&self) -> Key {
         match self {
-            Change::Create(route) | Change::Replace(route) => route.prefix,
-            Change::Delete { prefix, .. } => *prefix,
+            Change::Create(route) | Change::Replace(route) => Key::Route(route.prefix),
+            Change::Delete { prefix, .. } => Key::Route(*prefix),
+            Change::CreateObject { id, .. }
+            | Change::ReplaceObject { id, .. }
+            | Change::DeleteObject { id } => Key::Object(*id),
         }
     }
 }
@@ -147,6 +207,15 @@ pub struct Failure {
 impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} dev #{}", self.gateway, self.interface)
+    }
+}
+
+impl fmt::Display for Hops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, hop) in self.0.iter().enumerate() {
+            write!(f, "{}{hop}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 

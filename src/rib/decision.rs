@@ -51,7 +51,7 @@ pub enum Standing {
 }
 
 type Hops = SmallVec<[Resolved; 4]>;
-type Ranked<'a> = SmallVec<[(Rank, Path<'a>); 4]>;
+pub(super) type Ranked<'a> = SmallVec<[(Rank, Path<'a>); 4]>;
 
 impl Route<'_> {
     pub fn source(&self) -> SourceId {
@@ -208,7 +208,7 @@ impl Rib {
     }
 
     /// Why the interior protocol's route loses to BGP's winner; `None`: it wins.
-    fn igp_loses_to(&self, own_in_igp: bool, best: &Rank) -> Option<Reason> {
+    pub(super) fn igp_loses_to(&self, own_in_igp: bool, best: &Rank) -> Option<Reason> {
         if !best.learned {
             return own_in_igp.then_some(Reason::Own);
         }
@@ -236,7 +236,7 @@ impl Rib {
     }
 
     /// All paths, best first.
-    fn ranked<'a>(&'a self, prefix: Prefix, paths: &'a Paths) -> Ranked<'a> {
+    pub(super) fn ranked<'a>(&'a self, prefix: Prefix, paths: &'a Paths) -> Ranked<'a> {
         let mut ranked: Ranked<'a> =
             paths.iter().filter_map(|stored| self.rank(prefix, stored)).collect();
         ranked.sort_unstable_by_key(|(rank, _)| *rank);

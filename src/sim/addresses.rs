@@ -141,7 +141,8 @@ impl World {
                     kernel.routes.values().filter(|route| route.prefix.contains(destination));
                 let best = routes
                     .max_by_key(|route| (route.prefix.length(), std::cmp::Reverse(route.metric)));
-                let hop = best.and_then(|route| route.hops.as_slice().first().copied());
+                let hop = best
+                    .and_then(|route| kernel.forwarding(route).hops.as_slice().first().copied());
                 match (hop, kernel.gateway) {
                     (Some(hop), _) if up(hop.interface) => (hop.interface, hop.gateway),
                     (None, Some(gateway)) => (near(gateway)?.interface, gateway),

@@ -39,6 +39,7 @@ mod world;
 
 pub use checks::{Answer, Service};
 pub use fleet::Heard;
+pub use kernel::Forwarding;
 pub use link::{Link, LinkId};
 pub use node::NodeId;
 pub use outside::Program;

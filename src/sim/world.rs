@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::checks::Service;
 use super::fleet::Questions;
+use super::kernel::Forwarding;
 use super::lane::Packet;
 use super::link::{Link, LinkId, Port, Wire};
 use super::node::{Node, NodeId, Process};
@@ -13,7 +14,6 @@ use crate::api::v1;
 use crate::bgp::{self, ConnectionId};
 use crate::config;
 use crate::fast::{self, Fast};
-use crate::fib::Route;
 use crate::group::Intents;
 use crate::health::CheckId;
 use crate::types::{Prefix, Rng, Time, Wall};
@@ -324,6 +324,7 @@ impl World {
             node.kernel.down.retain(|interface| *interface != port.interface);
             if !up {
                 node.kernel.down.push(port.interface);
+                node.kernel.carrier_lost(port.interface);
             }
             if was_down == up {
                 let event = Event::Kernel(node.kernel.link(port.interface));
@@ -426,8 +427,9 @@ impl World {
     }
 
     /// Routes of ours in the node's kernel, in order.
-    pub fn kernel_routes(&self, id: NodeId) -> Vec<Route> {
-        self.nodes[id.0].kernel.routes.values().cloned().collect()
+    pub fn kernel_routes(&self, id: NodeId) -> Vec<Forwarding> {
+        let kernel = &self.nodes[id.0].kernel;
+        kernel.routes.values().map(|route| kernel.forwarding(route)).collect()
     }
 
     /// The kernel drops a route of ours and tells nobody, as it does when a link goes down.
@@ -636,7 +638,7 @@ impl World {
                     let kernel = &mut node.kernel;
                     let results: Vec<_> = changes
                         .into_iter()
-                        .map(|change| (change.prefix(), kernel.apply(change)))
+                        .map(|change| (change.key(), kernel.apply(change)))
                         .collect();
                     self.event_at(self.now + KERNEL, id, Event::KernelApplied(results));
                 }

@@ -5,17 +5,17 @@ use std::io;
 use nix::errno::Errno;
 
 use super::message::{self, KernelRoute, Message, Verb};
+use super::object;
 use super::socket::Read;
 use super::{Report, Stop, Task};
-use crate::fib::{Change, KernelError, Observed};
-use crate::types::Prefix;
+use crate::fib::{Change, KernelError, Key, Observed};
 
 /// A batch ends after so many changes…
 const BATCH_CHANGES: usize = 500;
 /// …or so many bytes, well below the default send buffer (net.core.wmem_default, 208 KiB).
 const BATCH_BYTES: usize = 64 * 1024;
 
-type Results = Vec<(Prefix, Result<(), KernelError>)>;
+type Results = Vec<(Key, Result<(), KernelError>)>;
 
 impl Task {
     /// Makes the first waiting changes and reports how that went.
@@ -25,7 +25,7 @@ impl Task {
         self.requests.clear();
         while results.len() < BATCH_CHANGES && self.requests.len() < BATCH_BYTES {
             let Some(change) = self.changes.pop_front() else { break };
-            results.push((change.prefix(), Ok(())));
+            results.push((change.key(), Ok(())));
             self.encode(change);
         }
         self.requests.acknowledge_last();
@@ -53,6 +53,15 @@ impl Task {
             Change::Delete { prefix, metric } => {
                 return self.requests.delete_route(sequence, protocol, table, prefix, metric);
             }
+            Change::CreateObject { id, object } => {
+                let verb = object::Verb::Create;
+                return self.requests.set_object(sequence, verb, protocol, id, &object);
+            }
+            Change::ReplaceObject { id, object } => {
+                let verb = object::Verb::Replace;
+                return self.requests.set_object(sequence, verb, protocol, id, &object);
+            }
+            Change::DeleteObject { id } => return self.requests.delete_object(sequence, id),
         };
         self.requests.set_route(sequence, verb, &KernelRoute { protocol, table, route });
     }

@@ -1,4 +1,4 @@
-//! Reading all links, addresses and routes of ours.
+//! Reading all links, addresses, and objects and routes of ours.
 
 use std::io;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use tracing::warn;
 
 use super::Task;
 use super::message::{self, Message, Subject};
+use super::object::KernelObject;
 use super::socket::Read;
-use crate::fib::Observed;
+use crate::fib::{Object, Observed};
 use crate::types::Family;
 
 /// The wait before an interrupted dump is begun anew doubles from the first to the last.
@@ -81,7 +82,7 @@ impl Task {
 
     fn begin_dump(&mut self, attempts: u32) -> io::Result<Dump> {
         self.observed.push(Observed::DumpBegun);
-        for subject in [Subject::Links, Subject::Addresses] {
+        for subject in [Subject::Links, Subject::Addresses, Subject::Objects] {
             let sequence = self.request_dump(subject)?;
             loop {
                 match self.read_part(sequence)? {
@@ -91,6 +92,12 @@ impl Task {
                 }
             }
         }
+        // The kernel shows objects by their ids, the agent wants to know the members before the groups.
+        let is_group = |observed: &Observed| {
+            matches!(observed, Observed::DumpedObject { object: Object::Group(_), .. })
+        };
+        let groups: Vec<Observed> = self.observed.extract_if(.., |seen| is_group(seen)).collect();
+        self.observed.extend(groups);
         self.dump_routes(Family::Ipv4, attempts)
     }
 
@@ -129,6 +136,16 @@ impl Task {
                 {
                     self.observed.push(Observed::Dumped(route.route));
                 }
+                Some(Message::Object(KernelObject { protocol, id, object }))
+                    if protocol == self.settings.protocol =>
+                {
+                    self.observed.push(Observed::DumpedObject { id, object });
+                }
+                // Before Linux 5.3, or one that was built without.
+                Some(Message::Answer { errno: libc::EOPNOTSUPP, .. }) => {
+                    self.observed.push(Observed::NoObjects);
+                    return Ok(Part::Whole);
+                }
                 // A table is made with its first route.
                 Some(Message::Answer { errno: 0 | libc::ENOENT, .. }) => return Ok(Part::Whole),
                 Some(Message::Answer { errno, text }) => {
@@ -141,7 +158,14 @@ impl Task {
                     return Ok(Part::Void);
                 }
                 // What cannot be read is as if it were not there: a route that is nevertheless wanted ends as a conflict.
-                Some(Message::Route(_) | Message::RouteGone(_) | Message::Unreadable) | None => {}
+                Some(
+                    Message::Route(_)
+                    | Message::RouteGone(_)
+                    | Message::Object(_)
+                    | Message::ObjectGone(_)
+                    | Message::Unreadable,
+                )
+                | None => {}
             }
         }
         Ok(Part::More)

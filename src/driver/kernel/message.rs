@@ -21,16 +21,20 @@ use netlink_packet_route::link::{
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteLwEnCapType, RouteMessage,
-    RouteNextHop, RouteNextHopFlags, RouteScope, RouteType, RouteVia,
+    RouteNextHopFlags, RouteType, RouteVia,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use tracing::warn;
 
-use crate::fib::{Hop, Hops, Observed, Route};
+use super::object::{self, KernelObject, RTM_DELNEXTHOP, RTM_NEWNEXTHOP};
+use crate::fib::{Hop, Hops, Observed, Route, Via};
 use crate::types::{Family, Prefix};
 
 /// `NLMSGERR_ATTR_MSG`: the extended acknowledgement's text.
 const EXTENDED_TEXT: u16 = 1;
+
+/// The C library's binding has it not.
+const RTA_NH_ID: u16 = 30;
 
 /// One message of a datagram, checked to be whole.
 pub(in crate::driver) type Raw<'a> = NetlinkBuffer<&'a [u8]>;
@@ -42,6 +46,8 @@ pub(in crate::driver) enum Message {
     Interface(Observed),
     Route(KernelRoute),
     RouteGone(KernelRoute),
+    Object(KernelObject),
+    ObjectGone(KernelObject),
     /// The end of a dump, or the answer to a request: 0 or an errno (positive), and the kernel's words about it.
     Answer {
         errno: i32,
@@ -91,6 +97,8 @@ fn read(raw: &Raw) -> Result<Option<Message>, DecodeError> {
         libc::RTM_DELADDR => address(body, true)?.map(Message::Interface),
         libc::RTM_NEWROUTE => route(body)?.map(Message::Route),
         libc::RTM_DELROUTE => route(body)?.map(Message::RouteGone),
+        RTM_NEWNEXTHOP => object::decode(body)?.map(Message::Object),
+        RTM_DELNEXTHOP => object::decode(body)?.map(Message::ObjectGone),
         NLMSG_ERROR => {
             let error = ErrorBuffer::new_checked(body)?;
             // With NETLINK_CAP_ACK on, of the failed request only the header is sent back.
@@ -174,7 +182,7 @@ fn route(body: &[u8]) -> Result<Option<KernelRoute>, DecodeError> {
     let mut table = u32::from(header.table);
     let mut destination = Prefix::default_route(family).address();
     let mut metric = 0;
-    let (mut gateway, mut interface) = (None, None);
+    let (mut gateway, mut interface, mut object) = (None, None, None);
     let mut hops = Vec::new();
     for attribute in attributes(body, &header) {
         let attribute = attribute?;
@@ -184,6 +192,7 @@ fn route(body: &[u8]) -> Result<Option<KernelRoute>, DecodeError> {
         | libc::RTA_OIF
         | libc::RTA_GATEWAY
         | libc::RTA_VIA
+        | RTA_NH_ID
         | libc::RTA_MULTIPATH) = attribute.kind()
         else {
             continue;
@@ -195,6 +204,8 @@ fn route(body: &[u8]) -> Result<Option<KernelRoute>, DecodeError> {
             RouteAttribute::Table(value) => table = value,
             RouteAttribute::Priority(value) => metric = value,
             RouteAttribute::Oif(value) => interface = Some(value),
+            // With the hops of the object beside it if net.ipv4.nexthop_compat_mode is 1.
+            RouteAttribute::NhId(value) => object = Some(value),
             RouteAttribute::MultiPath(paths) => {
                 // Of a dead path the link is down: the kernel does not use it now.
                 for path in paths.iter().filter(|p| !p.flags.contains(RouteNextHopFlags::Dead)) {
@@ -212,7 +223,8 @@ fn route(body: &[u8]) -> Result<Option<KernelRoute>, DecodeError> {
     }
     let prefix = Prefix::new(destination, header.destination_prefix_length)
         .ok_or("a route to an invalid prefix")?;
-    let route = Route { prefix, hops: Hops::from_iter(hops), metric };
+    let via = object.map_or_else(|| Via::Hops(Hops::from_iter(hops)), Via::Object);
+    let route = Route { prefix, via, metric };
     Ok(Some(KernelRoute { protocol: header.protocol.into(), table, route }))
 }
 
@@ -267,6 +279,7 @@ pub(in crate::driver) fn number(attributes: NlasIterator<&[u8]>, kind: u16) -> O
 pub(in crate::driver) enum Subject {
     Links,
     Addresses,
+    Objects,
     /// Our routes of one family. The kernel filters by protocol and table if NETLINK_GET_STRICT_CHK is on.
     Routes {
         family: Family,
@@ -288,7 +301,7 @@ pub(in crate::driver) enum Verb {
 /// Requests in one buffer, for one `send`. The kernel works through them in order before `send` returns.
 #[derive(Debug, Default)]
 pub(in crate::driver) struct Requests {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// Where the last request begins.
     last: usize,
 }
@@ -325,6 +338,7 @@ impl Requests {
                 RouteNetlinkMessage::GetLink(links)
             }
             Subject::Addresses => RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+            Subject::Objects => return self.dump_objects(sequence),
             Subject::Routes { family, protocol, table } => {
                 let mut routes = RouteMessage::default();
                 routes.header.address_family = address_family(family);
@@ -342,26 +356,27 @@ impl Requests {
             Verb::Replace => NLM_F_REPLACE,
         };
         let KernelRoute { protocol, table, route } = route;
-        let mut message = route_message(*protocol, *table, route.prefix, route.metric);
-        message.header.kind = RouteType::Unicast;
         let family = route.prefix.family();
-        match route.hops.as_slice() {
-            [hop] => {
-                message.attributes.extend(gateway_attribute(family, hop.gateway));
-                message.attributes.push(RouteAttribute::Oif(hop.interface));
-            }
-            hops => {
-                let path = |hop: &Hop| {
-                    let mut path = RouteNextHop::default();
-                    path.interface_index = hop.interface;
-                    path.attributes.extend(gateway_attribute(family, hop.gateway));
-                    path
-                };
-                let paths = hops.iter().map(path).collect();
-                message.attributes.push(RouteAttribute::MultiPath(paths));
-            }
+        self.begin(sequence, libc::RTM_NEWROUTE, flags);
+        self.route_key(
+            *protocol,
+            *table,
+            route.prefix,
+            route.metric,
+            libc::RT_SCOPE_UNIVERSE,
+            libc::RTN_UNICAST,
+        );
+        match &route.via {
+            Via::Object(id) => self.attribute(RTA_NH_ID, &id.to_ne_bytes()),
+            Via::Hops(hops) => match hops.as_slice() {
+                [hop] => {
+                    self.gateway(family, hop.gateway);
+                    self.attribute(libc::RTA_OIF, &hop.interface.to_ne_bytes());
+                }
+                hops => self.paths(family, hops),
+            },
         }
-        self.push(sequence, flags, RouteNetlinkMessage::NewRoute(message));
+        self.end();
     }
 
     /// By key only. A route sent back with all its attributes may not match itself. Scope "nowhere" and type 0 match
@@ -374,9 +389,56 @@ impl Requests {
         prefix: Prefix,
         metric: u32,
     ) {
-        let mut message = route_message(protocol, table, prefix, metric);
-        message.header.scope = RouteScope::NoWhere;
-        self.push(sequence, 0, RouteNetlinkMessage::DelRoute(message));
+        self.begin(sequence, libc::RTM_DELROUTE, 0);
+        self.route_key(protocol, table, prefix, metric, libc::RT_SCOPE_NOWHERE, libc::RTN_UNSPEC);
+        self.end();
+    }
+
+    /// The key of a route. The table is an attribute, as it may be larger than the header's byte.
+    fn route_key(
+        &mut self,
+        protocol: u8,
+        table: u32,
+        prefix: Prefix,
+        metric: u32,
+        scope: u8,
+        kind: u8,
+    ) {
+        let family = u8::from(address_family(prefix.family()));
+        // `struct rtmsg`: …, lengths, TOS, table, protocol, scope, type, flags.
+        let header = [family, prefix.length(), 0, 0, 0, protocol, scope, kind, 0, 0, 0, 0];
+        self.bytes.extend(header);
+        self.address(libc::RTA_DST, prefix.address());
+        self.attribute(libc::RTA_PRIORITY, &metric.to_ne_bytes());
+        self.attribute(libc::RTA_TABLE, &table.to_ne_bytes());
+    }
+
+    fn paths(&mut self, family: Family, hops: &[Hop]) {
+        self.nested(libc::RTA_MULTIPATH, |requests| {
+            for hop in hops {
+                let at = requests.bytes.len();
+                // `struct rtnexthop`: length, flags, weight less 1, interface.
+                requests.bytes.extend([0; 4]);
+                requests.bytes.extend(hop.interface.to_ne_bytes());
+                requests.gateway(family, hop.gateway);
+                requests.set_length(at);
+            }
+        });
+    }
+
+    /// None for a route straight onto the link.
+    fn gateway(&mut self, family: Family, gateway: IpAddr) {
+        if gateway.is_unspecified() {
+        } else if gateway.is_ipv4() == (family == Family::Ipv4) {
+            self.address(libc::RTA_GATEWAY, gateway);
+        } else {
+            // `struct rtvia`.
+            self.nested(libc::RTA_VIA, |requests| {
+                let other = if gateway.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+                requests.bytes.extend((other as u16).to_ne_bytes());
+                requests.octets(gateway);
+            });
+        }
     }
 
     pub fn push(&mut self, sequence: u32, flags: u16, request: RouteNetlinkMessage) {
@@ -390,30 +452,56 @@ impl Requests {
     }
 }
 
-/// The key of a route. The table is an attribute, as it may be larger than the header's byte.
-fn route_message(protocol: u8, table: u32, prefix: Prefix, metric: u32) -> RouteMessage {
-    let mut message = RouteMessage::default();
-    message.header = RouteHeader {
-        address_family: address_family(prefix.family()),
-        destination_prefix_length: prefix.length(),
-        protocol: protocol.into(),
-        ..RouteHeader::default()
-    };
-    message.attributes = vec![
-        RouteAttribute::Destination(prefix.address().into()),
-        RouteAttribute::Priority(metric),
-        RouteAttribute::Table(table),
-    ];
-    message
-}
+/// Messages octet by octet: there are half a million of them in a full table.
+impl Requests {
+    /// Begins a request of this kind; its length is set at its end.
+    pub(super) fn begin(&mut self, sequence: u32, kind: u16, flags: u16) {
+        self.last = self.bytes.len();
+        self.bytes.extend([0; 4]);
+        self.bytes.extend(kind.to_ne_bytes());
+        self.bytes.extend((NLM_F_REQUEST | flags).to_ne_bytes());
+        self.bytes.extend(sequence.to_ne_bytes());
+        self.bytes.extend([0; 4]);
+    }
 
-fn gateway_attribute(family: Family, gateway: IpAddr) -> Option<RouteAttribute> {
-    if gateway.is_unspecified() {
-        None
-    } else if gateway.is_ipv4() == (family == Family::Ipv4) {
-        Some(RouteAttribute::Gateway(gateway.into()))
-    } else {
-        Some(RouteAttribute::Via(gateway.into()))
+    pub(super) fn end(&mut self) {
+        let length = (self.bytes.len() - self.last) as u32;
+        if let Some(place) = self.bytes.get_mut(self.last..self.last + 4) {
+            place.copy_from_slice(&length.to_ne_bytes());
+        }
+    }
+
+    pub(super) fn attribute(&mut self, kind: u16, value: &[u8]) {
+        self.nested(kind, |requests| requests.bytes.extend(value));
+    }
+
+    pub(super) fn address(&mut self, kind: u16, address: IpAddr) {
+        self.nested(kind, |requests| requests.octets(address));
+    }
+
+    fn octets(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => self.bytes.extend(address.octets()),
+            IpAddr::V6(address) => self.bytes.extend(address.octets()),
+        }
+    }
+
+    /// An attribute whose value `write` appends.
+    pub(super) fn nested(&mut self, kind: u16, write: impl FnOnce(&mut Requests)) {
+        let at = self.bytes.len();
+        self.bytes.extend([0; 2]);
+        self.bytes.extend(kind.to_ne_bytes());
+        write(self);
+        self.set_length(at);
+    }
+
+    /// The first two octets of what begins at `at` are its length; behind it, zeros up to the next boundary.
+    fn set_length(&mut self, at: usize) {
+        let length = (self.bytes.len() - at) as u16;
+        if let Some(place) = self.bytes.get_mut(at..at + 2) {
+            place.copy_from_slice(&length.to_ne_bytes());
+        }
+        self.bytes.resize(self.bytes.len().next_multiple_of(usize::from(NLMSG_ALIGNTO)), 0);
     }
 }
 
@@ -480,7 +568,8 @@ mod tests {
             gateway: gateway.parse().unwrap(),
             interface: *interface,
         });
-        let route = Route { prefix: to.parse().unwrap(), hops: hops.collect(), metric: 20 };
+        let via = Via::Hops(hops.collect());
+        let route = Route { prefix: to.parse().unwrap(), via, metric: 20 };
         KernelRoute { protocol: 201, table: 1000, route }
     }
 

@@ -9,7 +9,7 @@
 //! That is also why the messages are netlink-packet-route's but the sockets are not rtnetlink's or netlink-proto's: those
 //! read the socket into unbounded channels, and do not show whether a dump was interrupted.
 //!
-//! **Dumps** are links, addresses and routes with our protocol number in our table, filtered by the kernel, in one
+//! **Dumps** are links, addresses, and nexthop objects and routes with our protocol number, these of our table, filtered by the kernel, in one
 //! `DumpBegun … DumpDone`. One that the kernel marks as interrupted (NLM_F_DUMP_INTR) is begun anew. While routes are
 //! dumped, changes and events go on. Links and addresses are read in one go, because an event about them
 //! must not overtake a line that is older.
@@ -28,6 +28,8 @@
 //! | replace | REPLACE | one step for the traffic; ENOENT if nothing has the key; takes whatever route has it |
 //! | delete | | by prefix, table, metric and protocol: never a foreign route; ESRCH if there is none |
 //!
+//! Nexthop objects have the same three; a delete takes whatever has the id, and every route that leads to it.
+//!
 //! Several paths are one RTA_MULTIPATH in both families. IPv6 takes it with REPLACE too, from one path to many and back:
 //! no path of the old route remains, and if a path is refused the old route stays. It differs from IPv4 in that a path
 //! given twice is refused (EEXIST, even for a replace), and that paths without a gateway cannot be several.
@@ -35,6 +37,7 @@
 mod change;
 mod dump;
 pub(super) mod message;
+mod object;
 pub(super) mod socket;
 
 use std::collections::VecDeque;
@@ -47,11 +50,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 use crate::config;
-use crate::fib::{Change, KernelError, Observed, Route};
-use crate::types::{Family, Prefix};
+use crate::fib::{Change, KernelError, Key, Observed, Route, Via};
+use crate::types::Family;
 
 use dump::Dump;
 use message::{KernelRoute, Message, Requests};
+use object::KernelObject;
 use socket::{EventSocket, Read, RequestSocket};
 
 /// Observations in one report, about: a millisecond of work for the agent.
@@ -83,7 +87,7 @@ pub enum Report {
     Observed(Vec<Observed>),
     /// Results of [`Kernel::apply`], one per change and in the order of the changes; the changes of one call may come
     /// back in several reports.
-    Applied(Vec<(Prefix, Result<(), KernelError>)>),
+    Applied(Vec<(Key, Result<(), KernelError>)>),
 }
 
 enum Command {
@@ -315,14 +319,21 @@ fn event(message: Message, is_replacement: bool, settings: &Settings) -> Option<
             }
         }
         Message::RouteGone(KernelRoute { protocol, route, .. }) => {
-            let Route { prefix, metric, hops } = route;
+            let Route { prefix, metric, via } = route;
+            let one = matches!(via, Via::Hops(hops) if hops.as_slice().len() == 1);
             if protocol != settings.protocol {
                 None
-            } else if prefix.family() == Family::Ipv6 && hops.as_slice().len() == 1 {
+            } else if prefix.family() == Family::Ipv6 && one {
                 Some(Observed::Lost)
             } else {
                 Some(Observed::RouteGone { prefix, metric })
             }
+        }
+        Message::Object(KernelObject { protocol, id, object }) => {
+            (protocol == settings.protocol).then_some(Observed::Object { id, object })
+        }
+        Message::ObjectGone(KernelObject { protocol, id, .. }) => {
+            (protocol == settings.protocol).then_some(Observed::ObjectGone { id })
         }
         Message::Answer { .. } => None,
     }

@@ -106,7 +106,7 @@ impl RequestSocket {
     }
 }
 
-/// The socket for events about links, addresses and routes.
+/// The socket for events about links, addresses, nexthop objects and routes.
 pub(in crate::driver) struct EventSocket {
     socket: TokioSocket,
     datagram: Datagram,
@@ -128,6 +128,7 @@ impl EventSocket {
             libc::RTNLGRP_IPV6_IFADDR,
             libc::RTNLGRP_IPV4_ROUTE,
             libc::RTNLGRP_IPV6_ROUTE,
+            libc::RTNLGRP_NEXTHOP,
         ] {
             socket.add_membership(group)?;
         }
