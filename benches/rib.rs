@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use counting::live;
-use shunt::fib::{Fib, Hop, Hops, Observed, Settings};
+use shunt::fib::{self, Exit, Fib, Hop, Leg, Observed, Settings};
 use shunt::rib::export::{Neighbor, export, withheld};
-use shunt::rib::{AdjRibOut, Connected, Rib, Source, SourceId, SourceKind, Told, Urgency};
+use shunt::rib::{
+    self, AdjRibOut, Connected, Resolved, Rib, Source, SourceId, SourceKind, Told, Urgency,
+};
 use shunt::types::{Asn, Family, Prefix, Rng, RouterId, Time};
 use shunt::wire::bgp::{AsPath, Attributes, Community, NextHop};
 
@@ -163,21 +165,24 @@ fn main() {
     });
     drop(out);
 
-    let settings =
-        Settings { metric: 20, grace: Duration::from_secs(60), rescan: Duration::from_secs(600) };
+    let (grace, rescan) = (Duration::from_secs(60), Duration::from_secs(600));
+    let settings = Settings { metric: 20, grace, rescan, objects: true };
     let mut fib = Fib::new(settings, Time::ZERO);
     fib.observe(Observed::DumpBegun, Time::ZERO);
     fib.observe(Observed::DumpDone, Time::ZERO);
     measure("kernel model: wanted, created, acknowledged", routes, || {
         for prefix in &prefixes {
-            let hops: Hops = rib
-                .hops(*prefix, 1)
-                .into_iter()
-                .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
-                .collect();
-            fib.want(*prefix, Some(hops));
+            let hop = |hop: &Resolved| Hop { gateway: hop.gateway, interface: hop.interface };
+            let leg = |leg: &rib::Leg| Leg {
+                source: leg.source.0,
+                next_hop: leg.next_hop,
+                hops: leg.hops.iter().map(hop).collect(),
+            };
+            let tiers = rib.tiers(*prefix, 1, Exit::TIERS);
+            let tiers = tiers.iter().map(|tier| tier.iter().map(leg).collect());
+            fib.want(*prefix, Exit::new(prefix.family(), tiers), fib::Urgency::Bulk);
             for change in fib.poll(100) {
-                fib.applied(change.prefix(), Ok(()), Time::ZERO);
+                fib.applied(change.key(), Ok(()), Time::ZERO);
             }
         }
     });
