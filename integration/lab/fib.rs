@@ -18,10 +18,7 @@ impl Node {
             let word = |key: &str| hop[key].as_str().unwrap_or("-").to_owned();
             format!("{}@{}", word("gateway"), word("dev"))
         };
-        let mut hops: Vec<String> = match best["nexthops"].as_array() {
-            Some(hops) => hops.iter().map(hop).collect(),
-            None => vec![hop(best)],
-        };
+        let mut hops: Vec<String> = hops_in_use(best).into_iter().map(hop).collect();
         hops.sort();
         Ok(hops)
     }
@@ -38,6 +35,14 @@ impl Node {
             },
         );
     }
+}
+
+/// The hops of a route of `ip -j route show` that carry its traffic: all but the guard, which beside a weight of 255 has 1.
+pub fn hops_in_use(route: &Value) -> Vec<&Value> {
+    let Some(hops) = route["nexthops"].as_array() else { return vec![route] };
+    let weight = |hop: &Value| hop["weight"].as_u64().unwrap_or(1);
+    let most = hops.iter().map(weight).max();
+    hops.iter().filter(|hop| Some(weight(hop)) == most).collect()
 }
 
 /// `ip monitor route` in a node, from `start` until it is dropped.

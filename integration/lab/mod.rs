@@ -37,7 +37,7 @@ pub use capture::{Capture, Instance, Update};
 pub use conntrackd::Conntrackd;
 pub use cores::Cores;
 pub use exabgp::Exabgp;
-pub use fib::Monitor;
+pub use fib::{Monitor, hops_in_use};
 pub use frr::Frr;
 pub use gobgp::Gobgp;
 pub use namespace::{Forger, within};
