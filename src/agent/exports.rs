@@ -8,14 +8,18 @@ use bytes::BytesMut;
 
 use super::neighbor::Neighbor;
 use super::ospf::Withholding;
+use super::policies::{Passing, changes_text, export_prepends};
 use super::{Agent, PeerId};
 use crate::bgp;
 use crate::config::{Config, Export};
 use crate::group::{Announcement, Mapped};
-use crate::rib::export::{self, Originated, export, originate, withheld};
+use crate::policy::{Changes, Facts, Route, Verdict};
+use crate::rib::export::{self, Originated, conform, export, originate, withheld};
 use crate::rib::{Batch, Path, Rib, SourceId, SourceKind, Told, Urgency};
-use crate::types::{Family, Prefix, Time};
-use crate::wire::bgp::{Attributes, NextHop, Nlri, SessionFacts, emit_end_of_rib, emit_routes};
+use crate::types::{Family, Prefix, Time, Validity};
+use crate::wire::bgp::{
+    AsPath, Attributes, NextHop, Nlri, SessionFacts, emit_end_of_rib, emit_routes,
+};
 
 /// Octets that may wait for a neighbour's TCP before bulk work for it pauses. Enough to keep a
 /// connection busy until the driver reports progress, and little for an own announcement to wait behind.
@@ -42,17 +46,15 @@ impl Agent {
     /// A session came up: all that the neighbour is to have is still to be sent.
     pub(super) fn begin_exports(&mut self, peer: PeerId) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        let exporting = Exporting {
+            own: &self.own,
+            config: &self.config,
+            withholding: self.withholding,
+            names: &self.source_names,
+        };
         for prefix in self.own.keys() {
             let best = best(&self.rib, *prefix);
-            let told = wanted(
-                neighbor,
-                *prefix,
-                best.as_ref(),
-                &self.own,
-                &mut self.rib,
-                &self.config,
-                self.withholding,
-            );
+            let told = exporting.wanted(neighbor, *prefix, best.as_ref(), &mut self.rib);
             neighbor.out.set(*prefix, told, Urgency::Own);
         }
         if neighbor.config.export == Some(Export::Transit) {
@@ -122,16 +124,14 @@ impl Agent {
     /// Enters what each neighbour is to have for a prefix; `news` hears of those to whom it is news.
     fn set_exports(&mut self, prefix: Prefix, urgency: Urgency, mut news: impl FnMut(PeerId)) {
         let best = best(&self.rib, prefix);
+        let exporting = Exporting {
+            own: &self.own,
+            config: &self.config,
+            withholding: self.withholding,
+            names: &self.source_names,
+        };
         for neighbor in self.neighbors.values_mut().filter(|neighbor| neighbor.is_established()) {
-            let told = wanted(
-                neighbor,
-                prefix,
-                best.as_ref(),
-                &self.own,
-                &mut self.rib,
-                &self.config,
-                self.withholding,
-            );
+            let told = exporting.wanted(neighbor, prefix, best.as_ref(), &mut self.rib);
             neighbor.out.set(prefix, told, urgency);
             if neighbor.out.is_pending(prefix) {
                 news(neighbor.id);
@@ -149,17 +149,15 @@ impl Agent {
             && let Some(after) = neighbor.walk
         {
             let page = self.rib.page(after, PORTION);
+            let exporting = Exporting {
+                own: &self.own,
+                config: &self.config,
+                withholding: self.withholding,
+                names: &self.source_names,
+            };
             for prefix in &page {
                 let best = best(&self.rib, *prefix);
-                let told = wanted(
-                    neighbor,
-                    *prefix,
-                    best.as_ref(),
-                    &self.own,
-                    &mut self.rib,
-                    &self.config,
-                    self.withholding,
-                );
+                let told = exporting.wanted(neighbor, *prefix, best.as_ref(), &mut self.rib);
                 neighbor.out.set(*prefix, told, urgency(*prefix, &self.own));
             }
             neighbor.walk = page.last().map(|last| Some(*last));
@@ -248,7 +246,35 @@ impl Agent {
         if !session.facts.families.contains(&prefix.family()) {
             return Some(format!("{} was not negotiated on this session", prefix.family()));
         }
-        next_hop(neighbor, session, prefix.family()).err()
+        match self.own.get(&prefix).filter(|own| own.preference.is_announced()) {
+            Some(own) => attributes_of(neighbor, session, own, &self.config).err(),
+            None => next_hop(neighbor, session, prefix.family()).err(),
+        }
+    }
+
+    /// What the export policies of a neighbour change of an announcement of ours, as the end of a sentence.
+    pub(super) fn export_changes(&self, neighbor: &Neighbor, own: &Announcement) -> String {
+        let session = neighbor.peer.session();
+        let attributes = session.map(|session| attributes_of(neighbor, session, own, &self.config));
+        match attributes {
+            Some(Ok((_, changes))) => changes_text(&changes),
+            _ => String::new(),
+        }
+    }
+
+    /// What the export policies of a neighbour do to a route that was learned; `None` if it has none.
+    pub(super) fn export_verdict(&self, neighbor: &Neighbor, prefix: Prefix) -> Option<String> {
+        let chain = &neighbor.config.export_policy;
+        let best = best(&self.rib, prefix).filter(|_| !chain.is_empty())?;
+        let name = self.source_names.get(&best.source).map(String::as_str);
+        let facts = learned_facts(neighbor, prefix, name);
+        let prepended = export_prepends(&neighbor.config, self.config.node.asn);
+        match chain.evaluate(&best.set, &facts, prepended) {
+            Verdict::Rejected(by) => Some(format!("rejected by {}", chain.describe(by))),
+            Verdict::Accepted(changes) => {
+                Some(format!("the best learned path, passed on{}", changes_text(&changes)))
+            }
+        }
     }
 }
 
@@ -259,45 +285,91 @@ fn best(rib: &Rib, prefix: Prefix) -> Option<Learned> {
     is_learned.then(|| Learned { source, kind, set: Arc::clone(attributes) })
 }
 
-/// What a neighbour is to have for a prefix now. Depends on nothing but the arguments.
-fn wanted(
-    neighbor: &mut Neighbor,
-    prefix: Prefix,
-    best: Option<&Learned>,
-    own: &BTreeMap<Prefix, Announcement>,
-    rib: &mut Rib,
-    config: &Config,
+/// What it depends on what neighbours are to have, beside the neighbour and the route.
+struct Exporting<'a> {
+    own: &'a BTreeMap<Prefix, Announcement>,
+    config: &'a Config,
     withholding: Withholding,
-) -> Option<Told> {
-    let announcement = own
-        .get(&prefix)
-        .filter(|own| own.preference.is_announced() && withholding == Withholding::Over);
-    let session = neighbor.peer.session()?;
-    if !session.facts.families.contains(&prefix.family()) {
-        return None;
-    }
-    let Some(policy @ (Export::Groups | Export::Transit)) = neighbor.config.export else {
-        return None;
-    };
-    if let Some(announcement) = announcement {
-        let key = (announcement.preference, announcement.mark, prefix.family());
-        if let Some(known) = neighbor.originated.get(&key) {
-            return known.clone().map(Told::Made);
+    names: &'a BTreeMap<SourceId, String>,
+}
+
+impl Exporting<'_> {
+    /// What a neighbour is to have for a prefix now. Depends on nothing but the arguments.
+    fn wanted(
+        &self,
+        neighbor: &mut Neighbor,
+        prefix: Prefix,
+        best: Option<&Learned>,
+        rib: &mut Rib,
+    ) -> Option<Told> {
+        let announcement = self
+            .own
+            .get(&prefix)
+            .filter(|own| own.preference.is_announced() && self.withholding == Withholding::Over);
+        let session = neighbor.peer.session()?;
+        if !session.facts.families.contains(&prefix.family()) {
+            return None;
         }
-        let attributes = attributes_of(neighbor, session, announcement, config)
-            .map(|attributes| rib.intern(attributes));
-        neighbor.originated.insert(key, attributes.clone());
-        return attributes.map(Told::Made);
+        let Some(policy @ (Export::Groups | Export::Transit)) = neighbor.config.export else {
+            return None;
+        };
+        if let Some(announcement) = announcement {
+            let facts = own_facts(neighbor, prefix);
+            let key = (announcement.preference, announcement.mark, prefix.family(), facts);
+            if let Some(known) = neighbor.originated.get(&key) {
+                return known.clone().map(Told::Made);
+            }
+            let attributes = attributes_of(neighbor, session, announcement, self.config)
+                .ok()
+                .map(|(attributes, _)| rib.intern(attributes));
+            neighbor.originated.insert(key, attributes.clone());
+            return attributes.map(Told::Made);
+        }
+        if policy != Export::Transit {
+            return None;
+        }
+        let best = best?;
+        let to = to(neighbor, self.config);
+        if withheld(&best.set, best.source, best.kind, &to).is_some() {
+            return None;
+        }
+        let next_hop = next_hop(neighbor, session, prefix.family()).ok()?;
+        if neighbor.config.export_policy.is_empty() {
+            return Some(Told::Passed(Arc::clone(&best.set)));
+        }
+        let name = self.names.get(&best.source).map(String::as_str);
+        let facts = learned_facts(neighbor, prefix, name);
+        let config = &neighbor.config;
+        let passing = neighbor.passed_on.get_or_make(&best.set, prefix.family(), facts, |facts| {
+            let prepended = export_prepends(config, self.config.node.asn);
+            match config.export_policy.evaluate(&best.set, facts, prepended) {
+                Verdict::Rejected(_) => Passing::Withheld,
+                Verdict::Accepted(changes) if changes.is_empty() => Passing::Unchanged,
+                Verdict::Accepted(changes) => {
+                    let mut attributes = export(&best.set, &to, next_hop);
+                    changes.apply(&mut attributes, prepended);
+                    conform(&mut attributes, &to);
+                    Passing::Changed(rib.intern(attributes))
+                }
+            }
+        });
+        match passing {
+            Passing::Withheld => None,
+            Passing::Unchanged => Some(Told::Passed(Arc::clone(&best.set))),
+            Passing::Changed(set) => Some(Told::Made(set)),
+        }
     }
-    if policy != Export::Transit {
-        return None;
-    }
-    let best = best?;
-    if withheld(&best.set, best.source, best.kind, &to(neighbor, config)).is_some() {
-        return None;
-    }
-    next_hop(neighbor, session, prefix.family()).ok()?;
-    Some(Told::Passed(Arc::clone(&best.set)))
+}
+
+/// What the export policies have to know of an announcement of ours.
+fn own_facts(neighbor: &Neighbor, prefix: Prefix) -> Facts {
+    learned_facts(neighbor, prefix, None)
+}
+
+/// The same of a route that was learned.
+fn learned_facts(neighbor: &Neighbor, prefix: Prefix, learned_from: Option<&str>) -> Facts {
+    let route = Route { prefix, learned_from, validity: Validity::NotFound };
+    neighbor.config.export_policy.facts(&route)
 }
 
 /// The attributes that a neighbour is sent; `None` if there is no next hop for it any more.
@@ -317,18 +389,39 @@ fn as_sent<'a>(
     }
 }
 
-/// An announcement of ours as a neighbour gets it. Depends on nothing but the arguments.
+/// An announcement of ours as a neighbour gets it, and what its policies changed; or why it does not. Depends on nothing but
+/// the arguments.
 pub(super) fn attributes_of(
     neighbor: &Neighbor,
     session: &bgp::Session,
     announcement: &Announcement,
     config: &Config,
-) -> Option<Attributes> {
-    let mut mapped = config.mapping(&neighbor.config.class).map(announcement.preference);
-    let mark = announcement.mark.map(|mark| mark.to_community(config.node.asn));
-    mapped.large_communities.extend(mark);
-    let hop = next_hop(neighbor, session, announcement.prefix.family()).ok()?;
-    Some(originate(&originated(mapped), &to(neighbor, config), hop))
+) -> Result<(Attributes, Changes), String> {
+    let next_hop = next_hop(neighbor, session, announcement.prefix.family())?;
+    let to = to(neighbor, config);
+    let of_class = |class: &str| {
+        let mut mapped = config.mapping(class).map(announcement.preference);
+        let mark = announcement.mark.map(|mark| mark.to_community(config.node.asn));
+        mapped.large_communities.extend(mark);
+        originate(&originated(mapped), &to, next_hop)
+    };
+    let plain = of_class(&neighbor.config.class);
+    let chain = &neighbor.config.export_policy;
+    if chain.is_empty() {
+        return Ok((plain, Changes::default()));
+    }
+    // Our AS comes in behind the policies, as with learned routes.
+    let asked = Attributes { as_path: AsPath::default(), ..plain.clone() };
+    let prepended = export_prepends(&neighbor.config, config.node.asn);
+    match chain.evaluate(&asked, &own_facts(neighbor, announcement.prefix), prepended) {
+        Verdict::Rejected(by) => Err(format!("rejected by {}", chain.describe(by))),
+        Verdict::Accepted(changes) => {
+            let mut attributes = changes.class.as_deref().map_or(plain, of_class);
+            changes.apply(&mut attributes, prepended);
+            conform(&mut attributes, &to);
+            Ok((attributes, changes))
+        }
+    }
 }
 
 fn urgency(prefix: Prefix, own: &BTreeMap<Prefix, Announcement>) -> Urgency {

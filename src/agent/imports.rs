@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::neighbor::{Neighbor, problem_text};
+use super::policies::Admission;
 use super::{Action, Agent, PeerAction, PeerId, StateChange};
 use crate::bgp::{self, Note};
 use crate::config::Import;
@@ -19,6 +20,7 @@ impl Agent {
         self.next_peer += 1;
         let neighbor = Neighbor::new(id, name, &self.config, config, self.rng.fork());
         let endpoint = Box::new(neighbor.endpoint());
+        self.source_names.insert(neighbor.source(), name.to_owned());
         self.neighbors.insert(id, neighbor);
         self.actions.push_back(Action::AddPeer { peer: id, endpoint });
         self.session_event(id, bgp::Event::Started, now);
@@ -159,8 +161,8 @@ impl Agent {
             if announced.nlri.is_empty() {
                 continue;
             }
-            let attributes = match import(announced.attributes, &session) {
-                Ok(attributes) => self.rib.intern(attributes),
+            let received = match import(announced.attributes, &session) {
+                Ok(received) => received,
                 Err(rejected) => {
                     if neighbor.rejected == 0 {
                         seen.push(format!(
@@ -174,10 +176,27 @@ impl Agent {
                     continue;
                 }
             };
-            let origin = self.validation.origin(&neighbor.config, own, &attributes);
+            let origin = self.validation.origin(&neighbor.config, own, &received);
+            if neighbor.config.import_policy.is_empty() {
+                let attributes = self.rib.intern(received);
+                for nlri in &announced.nlri {
+                    let eligible = self.validation.admits(nlri.prefix, origin);
+                    self.rib.learn_if(eligible, source, nlri.prefix, Arc::clone(&attributes));
+                }
+                continue;
+            }
+            let mut admission = Admission::new(&neighbor.config, &neighbor.name, own, received);
             for nlri in &announced.nlri {
-                let eligible = self.validation.admits(nlri.prefix, origin);
-                self.rib.learn_if(eligible, source, nlri.prefix, Arc::clone(&attributes));
+                match admission.of(nlri.prefix, &self.validation.table, &mut self.rib) {
+                    Ok(attributes) => {
+                        let eligible = self.validation.admits(nlri.prefix, origin);
+                        self.rib.learn_if(eligible, source, nlri.prefix, attributes);
+                    }
+                    Err(by) => {
+                        *neighbor.rejected_by.entry(by).or_default() += 1;
+                        self.rib.forget(source, nlri.prefix);
+                    }
+                }
             }
         }
         let name = neighbor.name.clone();

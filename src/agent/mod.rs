@@ -57,6 +57,7 @@ mod ospf_tables;
 mod participant;
 mod placements;
 mod plan;
+mod policies;
 mod preview;
 mod reads;
 mod reload;
@@ -111,7 +112,7 @@ use crate::fast;
 use crate::fib::Fib;
 use crate::group::{Announcement, Intents};
 use crate::health::Memory;
-use crate::rib::Rib;
+use crate::rib::{Rib, SourceId};
 use crate::types::{Prefix, Rng, Time, Wall};
 
 /// How long the daemon waits for another node to take its virtual routers over when it is told to stop: for those with
@@ -151,6 +152,8 @@ pub struct Agent {
     facts: Facts,
     neighbors: BTreeMap<PeerId, Neighbor>,
     next_peer: u32,
+    /// The names of the neighbours, as the sources of routes.
+    source_names: BTreeMap<SourceId, String>,
     /// Unless it is not configured.
     ospf: Option<Ospf>,
     rib: Rib,
@@ -241,6 +244,7 @@ impl Agent {
             },
             neighbors: BTreeMap::new(),
             next_peer: 0,
+            source_names: BTreeMap::new(),
             rib: Rib::new(),
             validation: Validation::default(),
             orders: Orders::new(start.intents),

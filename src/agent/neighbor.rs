@@ -3,10 +3,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::exports::{PORTION, QUEUE_LIMIT};
+use super::policies::PassedOn;
 use super::{PeerEndpoint, PeerId};
 use crate::bgp::{self, Peer, Settings};
 use crate::config::{self, Config, GracefulRestart, Ttl};
 use crate::group::Mark;
+use crate::policy::{By, Facts};
 use crate::rib::{AdjRibOut, SourceId};
 use crate::types::{Asn, Family, Preference, Prefix, Rng, Time};
 use crate::wire::bgp::{Attributes, Problem, Reaction};
@@ -35,7 +37,8 @@ pub(super) struct Neighbor {
     /// Families whose table is on its way again, to be ended by EoRR.
     pub refreshing: Vec<Family>,
     /// Own announcements by what they say, as this session sends them. Emptied with the session.
-    pub originated: BTreeMap<(Preference, Option<Mark>, Family), Option<Arc<Attributes>>>,
+    pub originated: BTreeMap<(Preference, Option<Mark>, Family, Facts), Option<Arc<Attributes>>>,
+    pub passed_on: PassedOn,
     /// The whole RIB is being gone through for this neighbour; the last prefix that was looked at.
     pub walk: Option<Option<Prefix>>,
     pub state: bgp::State,
@@ -44,6 +47,8 @@ pub(super) struct Neighbor {
     pub last_down: Option<(String, String)>,
     pub last_error: String,
     pub rejected: u64,
+    /// Routes that the import policies rejected, by what rejected them.
+    pub rejected_by: BTreeMap<By, u64>,
     pub problems: VecDeque<String>,
     pub problem_count: u64,
 }
@@ -68,12 +73,14 @@ impl Neighbor {
             asked: Vec::new(),
             refreshing: Vec::new(),
             originated: BTreeMap::new(),
+            passed_on: PassedOn::default(),
             walk: None,
             state: bgp::State::Idle,
             state_since: Time::ZERO,
             last_down: None,
             last_error: String::new(),
             rejected: 0,
+            rejected_by: BTreeMap::new(),
             problems: VecDeque::new(),
             problem_count: 0,
         }
@@ -118,6 +125,7 @@ impl Neighbor {
         self.asked.clear();
         self.refreshing.clear();
         self.originated.clear();
+        self.passed_on = PassedOn::default();
         self.walk = None;
     }
 

@@ -187,7 +187,7 @@ impl Agent {
             export: neighbor.export_name().to_owned(),
             role: config.role.map(|role| role.to_string()).unwrap_or_default(),
             prefixes_received: sum(|agent, n, family| agent.rib.count(n.source(), family)),
-            prefixes_rejected: neighbor.rejected,
+            prefixes_rejected: neighbor.rejected + neighbor.rejected_by.values().sum::<u64>(),
             prefixes_sent: sum(|_, n, family| n.out.len(family)),
             updates_received: counters.received.update,
             updates_sent: counters.sent.update,
@@ -204,6 +204,16 @@ impl Agent {
                 Ttl::Security { hops } => u32::from(hops),
                 _ => 0,
             },
+            import_policy: config.import_policy.names().map(str::to_owned).collect(),
+            export_policy: config.export_policy.names().map(str::to_owned).collect(),
+            rejected_by: neighbor
+                .rejected_by
+                .iter()
+                .map(|(by, routes)| v1::RejectedBy {
+                    rule: config.import_policy.describe(*by),
+                    routes: *routes,
+                })
+                .collect(),
         }
     }
 
@@ -305,14 +315,17 @@ impl Agent {
                     let mapped = self.config.mapping(class).map(own.preference);
                     let level = self.config.levels.describe(own.preference);
                     let mapped = text::mapped(&mapped, neighbor.config.internal);
-                    format!("class {class}, {level}: {mapped}")
+                    let changes = self.export_changes(neighbor, own);
+                    format!("class {class}, {level}: {mapped}{changes}")
                 }
             },
-            None if sent.is_some() => "the best learned path, passed on".to_owned(),
+            None if sent.is_some() => self
+                .export_verdict(neighbor, prefix)
+                .unwrap_or_else(|| "the best learned path, passed on".to_owned()),
             None if own.is_some() => "the preference is 0".to_owned(),
-            None if neighbor.config.export == Some(Export::Transit) => {
-                "no path that may be passed on".to_owned()
-            }
+            None if neighbor.config.export == Some(Export::Transit) => self
+                .export_verdict(neighbor, prefix)
+                .unwrap_or_else(|| "no path that may be passed on".to_owned()),
             None => "not ours, and this neighbour gets no transit".to_owned(),
         };
         v1::Sent {

@@ -3,6 +3,7 @@
 use super::imports::import_policy;
 
 use super::neighbor::{self, Neighbor};
+use super::policies::PassedOn;
 use super::{Action, Agent, PeerId};
 use crate::bgp;
 use crate::config::{self, Config, Export, Import};
@@ -77,9 +78,16 @@ impl Agent {
             let policy = import_policy(import);
             // What the new policy takes as well stays where it is, so traffic has its route throughout.
             self.rib.retain(source, |prefix| policy.accepts(prefix));
-            if import_policy(before.import) != Policy::All && policy != Policy::None {
-                self.refresh_wanted(Some(peer), now);
-            }
+        }
+        let takes_more = before.import != import && import_policy(before.import) != Policy::All;
+        let judges_anew = before.import_policy != neighbor.config.import_policy;
+        if judges_anew {
+            // Its rules are others now.
+            neighbor.rejected_by.clear();
+        }
+        // Each route is judged when it comes again; until then it stays as it is.
+        if (takes_more || judges_anew) && import_policy(import) != Policy::None {
+            self.refresh_wanted(Some(peer), now);
         }
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         if before.rejects_invalid != neighbor.config.rejects_invalid {
@@ -88,7 +96,13 @@ impl Agent {
         let passed_on = |n: &config::Neighbor| {
             (n.export == Some(Export::Transit)).then_some((n.next_hop_ipv4, n.next_hop_ipv6))
         };
+        let judges_anew = before.export_policy != neighbor.config.export_policy;
+        if judges_anew {
+            neighbor.passed_on = PassedOn::default();
+            neighbor.walk = neighbor.is_established().then_some(None);
+        }
         if neighbor.is_established() && passed_on(before) != passed_on(&neighbor.config) {
+            neighbor.passed_on = PassedOn::default();
             neighbor.walk = Some(None);
             // The same sets, with other next hops.
             for family in Family::ALL {
@@ -102,6 +116,7 @@ impl Agent {
         self.session_event(peer, bgp::Event::Removed, now);
         if let Some(neighbor) = self.neighbors.remove(&peer) {
             self.rib.remove_source(neighbor.source());
+            self.source_names.remove(&neighbor.source());
             self.delivery_lost(peer);
             self.actions.push_back(Action::RemovePeer { peer });
         }

@@ -148,7 +148,10 @@ impl Agent {
             let kept = !own.preference.is_announced()
                 || self.export_obstacle(neighbor, own.prefix).is_some();
             let attributes = attributes_of(neighbor, session, own, &self.config);
-            let Some(attributes) = attributes.filter(|_| !kept) else { continue };
+            let Ok((attributes, _)) = attributes else { continue };
+            if kept {
+                continue;
+            }
             let attributes = Some(text::attributes(&attributes));
             match exports.iter_mut().find(|export| export.attributes == attributes) {
                 Some(export) => export.neighbors.push(neighbor.name.clone()),

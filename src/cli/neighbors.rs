@@ -112,6 +112,11 @@ fn details(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
         let hops = output::count(neighbor.ttl_security.into(), "hop", "hops");
         security.push(format!("TTL security, {hops}"));
     }
+    let rejected_by: Vec<String> = neighbor
+        .rejected_by
+        .iter()
+        .map(|by| format!("{} rejected by {}", by.routes, by.rule))
+        .collect();
     let last_down = match (neighbor.last_down.as_str(), neighbor.last_down_at.as_str()) {
         ("", _) => String::new(),
         (why, at) => format!("{} at {}", harmless(why), output::moment(at)),
@@ -126,6 +131,8 @@ fn details(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
             ("class", neighbor.class.clone()),
             ("import", or_missing(&neighbor.import, "imported")),
             ("export", or_missing(&neighbor.export, "exported")),
+            ("import policy", neighbor.import_policy.join(", ")),
+            ("export policy", neighbor.export_policy.join(", ")),
             ("role", neighbor.role.clone()),
             ("security", security.join(", ")),
             (
@@ -135,6 +142,7 @@ fn details(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
                     neighbor.prefixes_received, neighbor.prefixes_rejected, neighbor.prefixes_sent
                 ),
             ),
+            ("", rejected_by.join("\n")),
             (
                 "updates",
                 format!("{} received, {} sent", neighbor.updates_received, neighbor.updates_sent),

@@ -121,6 +121,14 @@ pub fn originate(originated: &Originated, to: &Neighbor, next_hop: NextHop) -> A
     out
 }
 
+/// Sees that what policies changed can go to `to`: LOCAL_PREF does not leave our AS, and is mandatory in it (RFC 4271 §5.1.5).
+pub fn conform(attributes: &mut Attributes, to: &Neighbor) {
+    attributes.local_pref = match to.kind {
+        SourceKind::Ibgp => Some(attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
+        SourceKind::Ebgp | SourceKind::Local => None,
+    };
+}
+
 /// The mark that a route without one gets on the way out (RFC 9234 §5, egress 1).
 fn only_to_customer(to: &Neighbor) -> Option<Asn> {
     match to.role {

@@ -14,6 +14,7 @@ mod health_reading;
 mod ledger;
 mod ospf;
 mod placements;
+mod policies;
 mod reading;
 mod refresh;
 mod selecting;

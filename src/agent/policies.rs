@@ -1,0 +1,136 @@
+//! What the policies of a neighbour make of routes, worked out once per attribute set.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use smallvec::SmallVec;
+
+use crate::config;
+use crate::policy::{By, Changes, Facts, Route, Verdict};
+use crate::rib::Rib;
+use crate::types::{Asn, Family, Prefix, Validity};
+use crate::wire::bgp::{Attributes, Community};
+
+/// Size from which the cache first looks for sets that nobody has any more.
+const FIRST_SWEEP: usize = 1024;
+
+/// An attribute set on its way in, and what became of those of its routes that have been asked for.
+pub(super) struct Admission<'a> {
+    neighbor: &'a config::Neighbor,
+    name: &'a str,
+    /// As `rib::import` made it.
+    received: Attributes,
+    known: SmallVec<[(Facts, Result<Arc<Attributes>, By>); 1]>,
+}
+
+impl<'a> Admission<'a> {
+    pub fn new(neighbor: &'a config::Neighbor, name: &'a str, received: Attributes) -> Self {
+        Admission { neighbor, name, received, known: SmallVec::new() }
+    }
+
+    /// The set that the route is stored with, or what rejected it.
+    pub fn of(
+        &mut self,
+        prefix: Prefix,
+        validity: Validity,
+        rib: &mut Rib,
+    ) -> Result<Arc<Attributes>, By> {
+        let chain = &self.neighbor.import_policy;
+        let route = Route { prefix, learned_from: Some(self.name), validity };
+        let facts = chain.facts(&route);
+        if let Some((_, outcome)) = self.known.iter().find(|(known, _)| *known == facts) {
+            return outcome.clone();
+        }
+        let outcome = match import(self.neighbor, &self.received, &facts) {
+            Ok(attributes) => Ok(rib.intern(attributes)),
+            Err(by) => Err(by),
+        };
+        self.known.push((facts, outcome.clone()));
+        outcome
+    }
+}
+
+fn import(
+    neighbor: &config::Neighbor,
+    received: &Attributes,
+    facts: &Facts,
+) -> Result<Attributes, By> {
+    let prepended = import_prepends(neighbor);
+    match neighbor.import_policy.evaluate(received, facts, prepended) {
+        Verdict::Rejected(by) => Err(by),
+        Verdict::Accepted(changes) => {
+            let mut attributes = received.clone();
+            changes.apply(&mut attributes, prepended);
+            // No policy prefers what is about to go away, unless it has taken the mark off (RFC 8326 §4).
+            if !neighbor.internal && attributes.communities.contains(&Community::GRACEFUL_SHUTDOWN)
+            {
+                attributes.local_pref = Some(0);
+            }
+            Ok(attributes)
+        }
+    }
+}
+
+/// What prepending puts in front of the path of a route that comes in: as if the neighbour had done it.
+pub(super) fn import_prepends(neighbor: &config::Neighbor) -> Option<Asn> {
+    (!neighbor.internal).then_some(neighbor.remote_as)
+}
+
+/// The same on the way out.
+pub(super) fn export_prepends(neighbor: &config::Neighbor, own: Asn) -> Option<Asn> {
+    (!neighbor.internal).then_some(own)
+}
+
+/// What the export policies of one neighbour made of learned sets, by the set and the facts. Emptied with the session.
+///
+/// The weak reference beside a set keeps its address from being used again without keeping the set from being dropped.
+#[derive(Clone)]
+pub(super) struct PassedOn {
+    sets: BTreeMap<(usize, Family, Facts), (Weak<Attributes>, Passing)>,
+    sweep_at: usize,
+}
+
+/// How a learned set goes to a neighbour.
+#[derive(Clone)]
+pub(super) enum Passing {
+    Withheld,
+    Unchanged,
+    Changed(Arc<Attributes>),
+}
+
+impl Default for PassedOn {
+    fn default() -> PassedOn {
+        PassedOn { sets: BTreeMap::new(), sweep_at: FIRST_SWEEP }
+    }
+}
+
+impl PassedOn {
+    /// `make` is asked once per set, family and facts.
+    pub fn get_or_make(
+        &mut self,
+        set: &Arc<Attributes>,
+        family: Family,
+        facts: Facts,
+        make: impl FnOnce(&Facts) -> Passing,
+    ) -> Passing {
+        let key = (Arc::as_ptr(set).addr(), family, facts);
+        if let Some((_, passing)) = self.sets.get(&key) {
+            return passing.clone();
+        }
+        if self.sets.len() >= self.sweep_at {
+            self.sets.retain(|_, (set, _)| set.strong_count() > 0);
+            self.sweep_at = FIRST_SWEEP.max(2 * self.sets.len());
+        }
+        let passing = make(&key.2);
+        self.sets.insert(key, (Arc::downgrade(set), passing.clone()));
+        passing
+    }
+}
+
+/// `; its policies: med 50, add community 64500:1`; empty if nothing changes.
+pub(super) fn changes_text(changes: &Changes) -> String {
+    match changes.is_empty() {
+        true => String::new(),
+        false => format!("; its policies: {changes}"),
+    }
+}
