@@ -17,6 +17,9 @@ use crate::wire::mrt::Ends;
 /// How many faults in UPDATEs are kept to be shown.
 const PROBLEMS_KEPT: usize = 10;
 
+/// What decides how an announcement of ours looks to a neighbour.
+pub(super) type Saying = (Preference, Option<Mark>, Family, Facts);
+
 /// One configured neighbour: its session, what it should be sent, and what there is to say of it.
 #[derive(Clone)]
 pub(super) struct Neighbor {
@@ -37,7 +40,7 @@ pub(super) struct Neighbor {
     /// Families whose table is on its way again, to be ended by EoRR.
     pub refreshing: Vec<Family>,
     /// Own announcements by what they say, as this session sends them. Emptied with the session.
-    pub originated: BTreeMap<(Preference, Option<Mark>, Family, Facts), Option<Arc<Attributes>>>,
+    pub originated: BTreeMap<Saying, Option<Arc<Attributes>>>,
     pub passed_on: PassedOn,
     /// The whole RIB is being gone through for this neighbour; the last prefix that was looked at.
     pub walk: Option<Option<Prefix>>,

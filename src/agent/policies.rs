@@ -20,21 +20,19 @@ pub(super) struct Admission<'a> {
     name: &'a str,
     /// As `rib::import` made it.
     received: Attributes,
-    known: SmallVec<[(Facts, Result<Arc<Attributes>, By>); 1]>,
+    known: SmallVec<[(Facts, Admitted); 1]>,
 }
+
+/// The set that a route is stored with, or what rejected it.
+type Admitted = Result<Arc<Attributes>, By>;
 
 impl<'a> Admission<'a> {
     pub fn new(neighbor: &'a config::Neighbor, name: &'a str, received: Attributes) -> Self {
         Admission { neighbor, name, received, known: SmallVec::new() }
     }
 
-    /// The set that the route is stored with, or what rejected it.
-    pub fn of(
-        &mut self,
-        prefix: Prefix,
-        validity: Validity,
-        rib: &mut Rib,
-    ) -> Result<Arc<Attributes>, By> {
+    /// What becomes of one of its routes.
+    pub fn of(&mut self, prefix: Prefix, validity: Validity, rib: &mut Rib) -> Admitted {
         let chain = &self.neighbor.import_policy;
         let route = Route { prefix, learned_from: Some(self.name), validity };
         let facts = chain.facts(&route);

@@ -7,6 +7,7 @@ use jiff::{Span, SpanRelativeTo};
 
 use super::failure::EXIT_CODES;
 use super::pki::PkiCommand;
+use super::policy::PolicyTest;
 use super::remote::RemoteArguments;
 use super::switch::{
     DrillArguments, EvacuateArguments, PlannedEvacuation, PlannedSwitch, SwitchArguments,
@@ -171,6 +172,9 @@ pub enum Command {
         /// A prefix, or an address whose longest match is explained
         prefix: String,
     },
+    /// Ask policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print events, oldest first
     Events {
         /// Go on printing events as they happen
@@ -227,6 +231,14 @@ pub enum AuditCommand {
         #[arg(value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
+}
+
+#[derive(Subcommand)]
+pub enum PolicyCommand {
+    /// Explain what a policy makes of a route, rule by rule
+    ///
+    /// The route need not exist: it has the prefix and attributes that are given here.
+    Test(PolicyTest),
 }
 
 #[derive(Subcommand)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::failure::{Exit, Failure};
 use super::output::{self, Output};
-use crate::config::Mistake;
+use crate::config::{Config, Mistake};
 use crate::driver::{parse_configuration, plain};
 
 #[derive(Serialize)]
@@ -13,13 +13,17 @@ struct Verdict {
     mistakes: Vec<Mistake>,
 }
 
+/// The configuration in a file; with mistakes, none.
+pub fn read(file: &Path) -> Result<Config, Failure> {
+    let text = read_text(file)?;
+    parse_configuration(&text, file).map_err(|mistakes| refusal(file, &text, &mistakes))
+}
+
 /// `shunt check FILE`: what `shuntd` would say to it, with exit code 6 if there are mistakes.
 ///
 /// As with a compiler, the mistakes are the errors: they go to standard error, unless as JSON.
 pub fn check(file: &Path, out: Output) -> Result<(), Failure> {
-    let text = fs::read_to_string(file).map_err(|error| {
-        Failure::failed(format!("cannot read {}: {}", file.display(), plain(&error)))
-    })?;
+    let text = read_text(file)?;
     let parsed = parse_configuration(&text, file);
     let (summary, mistakes) = match parsed {
         Ok(config) => {
@@ -51,9 +55,18 @@ pub fn check(file: &Path, out: Output) -> Result<(), Failure> {
     if json {
         return Err(Failure::silent(Exit::Configuration));
     }
-    let rendered: Vec<String> =
-        verdict.mistakes.iter().map(|mistake| mistake.render(&text, true)).collect();
-    let count = output::count(verdict.mistakes.len() as u64, "mistake", "mistakes");
-    Err(Failure::new(Exit::Configuration, format!("{} has {count}", file.display()))
-        .details(rendered.join("\n\n")))
+    Err(refusal(file, &text, &verdict.mistakes))
+}
+
+fn read_text(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| {
+        Failure::failed(format!("cannot read {}: {}", file.display(), plain(&error)))
+    })
+}
+
+fn refusal(file: &Path, text: &str, mistakes: &[Mistake]) -> Failure {
+    let rendered: Vec<String> = mistakes.iter().map(|mistake| mistake.render(text, true)).collect();
+    let count = output::count(mistakes.len() as u64, "mistake", "mistakes");
+    Failure::new(Exit::Configuration, format!("{} has {count}", file.display()))
+        .details(rendered.join("\n\n"))
 }

@@ -33,6 +33,7 @@ mod output;
 mod pages;
 mod pki;
 mod plan;
+mod policy;
 mod remote;
 mod routes;
 mod rpki;
@@ -46,12 +47,13 @@ use clap::Parser;
 
 use arguments::{
     Arguments, AuditCommand, Command, Expiry, HealthArguments, HealthCommand, MrtCommand,
-    PlannedOrder, VrrpArguments,
+    PlannedOrder, PolicyCommand, VrrpArguments,
 };
 use daemon::Daemon;
 use failure::Failure;
 use order::Order;
 use output::Output;
+use policy::PolicyTest;
 
 /// Runs the command given on the command line and returns its exit code.
 pub fn run() -> ExitCode {
@@ -69,6 +71,9 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Check { file } => check::check(&file, out),
         Command::Audit(AuditCommand::Verify { file: Some(file) }) => {
             history::audit_file(&file, out)
+        }
+        Command::Policy(PolicyCommand::Test(PolicyTest { config: Some(file), route })) => {
+            policy::test_file(route, &file, out)
         }
         Command::Completions { shell } => pages::completions(shell, out),
         Command::Man { directory } => pages::man(&directory),
@@ -154,6 +159,9 @@ async fn converse(command: Command, daemon: Daemon, out: Output) -> Result<(), F
         Command::Groups { name } => groups::groups(name, daemon, out).await,
         Command::Routes(selection) => routes::routes(selection, daemon, out).await,
         Command::Why { prefix } => why::why(prefix, daemon, out).await,
+        Command::Policy(PolicyCommand::Test(PolicyTest { route, .. })) => {
+            policy::test(route, daemon, out).await
+        }
         Command::Events { follow, last } => events::events(follow, last, daemon, out).await,
         Command::History { group, last } => history::history(group, last, daemon, out).await,
         Command::Audit(AuditCommand::Verify { .. }) => history::audit(daemon, out).await,

@@ -205,6 +205,14 @@ impl Control for Server {
         self.ask(move |agent, now| agent.why(&prefix, now)).await?.map(Response::new)
     }
 
+    async fn policy_test(
+        &self,
+        request: Request<v1::PolicyTestRequest>,
+    ) -> Result<Response<v1::PolicyTestReply>, Status> {
+        let request = request.into_inner();
+        self.ask(move |agent, _| agent.test_policy(&request)).await?.map(Response::new)
+    }
+
     type EventsStream = Stream<v1::Event>;
 
     async fn events(

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
 
@@ -17,6 +18,11 @@ pub enum Segment {
     ConfedSequence(Box<[Asn]>),
     ConfedSet(Box<[Asn]>),
 }
+
+/// Why a text is not an AS path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an AS path: written like 64496 64497 {{64498,64499}}")]
+pub struct AsPathError(String);
 
 /// How many octets an AS number takes in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +279,34 @@ impl fmt::Display for AsPath {
     }
 }
 
+/// As it is displayed, without confederation segments.
+impl FromStr for AsPath {
+    type Err = AsPathError;
+
+    fn from_str(text: &str) -> Result<AsPath, AsPathError> {
+        let error = || AsPathError(text.to_owned());
+        let number = |word: &str| word.parse::<Asn>().map_err(|_| error());
+        let mut segments = Vec::new();
+        let mut sequence: Vec<Asn> = Vec::new();
+        for word in text.split_whitespace() {
+            match word.strip_prefix('{') {
+                None => sequence.push(number(word)?),
+                Some(set) => {
+                    if !sequence.is_empty() {
+                        segments.push(Segment::Sequence(std::mem::take(&mut sequence).into()));
+                    }
+                    let members = set.strip_suffix('}').ok_or_else(error)?.split(',');
+                    segments.push(Segment::Set(members.map(number).collect::<Result<_, _>>()?));
+                }
+            }
+        }
+        if !sequence.is_empty() {
+            segments.push(Segment::Sequence(sequence.into()));
+        }
+        Ok(AsPath(segments.into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +352,16 @@ mod tests {
         ];
         for (old, new, merged) in cases {
             assert_eq!(old.merged(&new).to_string(), merged);
+        }
+    }
+
+    #[test]
+    fn paths_read_as_they_are_written() {
+        for text in ["", "64500", "64500 64501 {1,2}", "{7}", "1 {2} 3 4"] {
+            assert_eq!(text.parse::<AsPath>().unwrap().to_string(), text);
+        }
+        for text in ["AS1", "1,2", "{1", "1}", "{}", "-1", "4294967296"] {
+            assert!(text.parse::<AsPath>().is_err(), "{text}");
         }
     }
 

@@ -34,7 +34,7 @@ mod notification;
 mod open;
 mod update;
 
-pub use as_path::{AsPath, Segment};
+pub use as_path::{AsPath, AsPathError, Segment};
 pub use attributes::{Aggregator, Attributes, NextHop, Origin, UnknownAttribute};
 pub use capability::{Capability, GracefulRestart, Role};
 pub use community::{Community, CommunityError, ExtendedCommunity, LargeCommunity};
