@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use super::neighbor::Neighbor;
 use super::ospf::Withholding;
-use super::policies::{Passing, changes_text, export_prepends};
+use super::policies::{Passing, changes_text, export_prepends, validity};
 use super::{Agent, PeerId};
 use crate::bgp;
 use crate::config::{Config, Export};
@@ -16,7 +16,8 @@ use crate::group::{Announcement, Mapped};
 use crate::policy::{Changes, Facts, Route, Verdict};
 use crate::rib::export::{self, Originated, conform, export, originate, withheld};
 use crate::rib::{Batch, Path, Rib, SourceId, SourceKind, Told, Urgency};
-use crate::types::{Family, Prefix, Time, Validity};
+use crate::rpki::Table;
+use crate::types::{Family, Prefix, Time};
 use crate::wire::bgp::{
     AsPath, Attributes, NextHop, Nlri, SessionFacts, emit_end_of_rib, emit_routes,
 };
@@ -51,6 +52,7 @@ impl Agent {
             config: &self.config,
             withholding: self.withholding,
             names: &self.source_names,
+            vrps: &self.validation.table,
         };
         for prefix in self.own.keys() {
             let best = best(&self.rib, *prefix);
@@ -129,6 +131,7 @@ impl Agent {
             config: &self.config,
             withholding: self.withholding,
             names: &self.source_names,
+            vrps: &self.validation.table,
         };
         for neighbor in self.neighbors.values_mut().filter(|neighbor| neighbor.is_established()) {
             let told = exporting.wanted(neighbor, prefix, best.as_ref(), &mut self.rib);
@@ -154,6 +157,7 @@ impl Agent {
                 config: &self.config,
                 withholding: self.withholding,
                 names: &self.source_names,
+                vrps: &self.validation.table,
             };
             for prefix in &page {
                 let best = best(&self.rib, *prefix);
@@ -247,16 +251,26 @@ impl Agent {
             return Some(format!("{} was not negotiated on this session", prefix.family()));
         }
         match self.own.get(&prefix).filter(|own| own.preference.is_announced()) {
-            Some(own) => attributes_of(neighbor, session, own, &self.config).err(),
+            Some(own) => self.attributes_for(neighbor, session, own).err(),
             None => next_hop(neighbor, session, prefix.family()).err(),
         }
+    }
+
+    /// An announcement of ours as a neighbour gets it, and what its policies changed; or why it does not.
+    pub(super) fn attributes_for(
+        &self,
+        neighbor: &Neighbor,
+        session: &bgp::Session,
+        own: &Announcement,
+    ) -> Result<(Attributes, Changes), String> {
+        let facts = own_facts(neighbor, own.prefix, &self.config, &self.validation.table);
+        attributes_of(neighbor, session, own, &self.config, &facts)
     }
 
     /// What the export policies of a neighbour change of an announcement of ours, as the end of a sentence.
     pub(super) fn export_changes(&self, neighbor: &Neighbor, own: &Announcement) -> String {
         let session = neighbor.peer.session();
-        let attributes = session.map(|session| attributes_of(neighbor, session, own, &self.config));
-        match attributes {
+        match session.map(|session| self.attributes_for(neighbor, session, own)) {
             Some(Ok((_, changes))) => changes_text(&changes),
             _ => String::new(),
         }
@@ -266,8 +280,14 @@ impl Agent {
     pub(super) fn export_verdict(&self, neighbor: &Neighbor, prefix: Prefix) -> Option<String> {
         let chain = &neighbor.config.export_policy;
         let best = best(&self.rib, prefix).filter(|_| !chain.is_empty())?;
-        let name = self.source_names.get(&best.source).map(String::as_str);
-        let facts = learned_facts(neighbor, prefix, name);
+        let exporting = Exporting {
+            own: &self.own,
+            config: &self.config,
+            withholding: self.withholding,
+            names: &self.source_names,
+            vrps: &self.validation.table,
+        };
+        let facts = learned_facts(neighbor, prefix, &best, &exporting);
         let prepended = export_prepends(&neighbor.config, self.config.node.asn);
         match chain.evaluate(&best.set, &facts, prepended) {
             Verdict::Rejected(by) => Some(format!("rejected by {}", chain.describe(by))),
@@ -291,6 +311,7 @@ struct Exporting<'a> {
     config: &'a Config,
     withholding: Withholding,
     names: &'a BTreeMap<SourceId, String>,
+    vrps: &'a Table,
 }
 
 impl Exporting<'_> {
@@ -314,12 +335,12 @@ impl Exporting<'_> {
             return None;
         };
         if let Some(announcement) = announcement {
-            let facts = own_facts(neighbor, prefix);
+            let facts = own_facts(neighbor, prefix, self.config, self.vrps);
             let key = (announcement.preference, announcement.mark, prefix.family(), facts);
             if let Some(known) = neighbor.originated.get(&key) {
                 return known.clone().map(Told::Made);
             }
-            let attributes = attributes_of(neighbor, session, announcement, self.config)
+            let attributes = attributes_of(neighbor, session, announcement, self.config, &key.3)
                 .ok()
                 .map(|(attributes, _)| rib.intern(attributes));
             neighbor.originated.insert(key, attributes.clone());
@@ -337,8 +358,7 @@ impl Exporting<'_> {
         if neighbor.config.export_policy.is_empty() {
             return Some(Told::Passed(Arc::clone(&best.set)));
         }
-        let name = self.names.get(&best.source).map(String::as_str);
-        let facts = learned_facts(neighbor, prefix, name);
+        let facts = learned_facts(neighbor, prefix, best, self);
         let config = &neighbor.config;
         let passing = neighbor.passed_on.get_or_make(&best.set, prefix.family(), facts, |facts| {
             let prepended = export_prepends(config, self.config.node.asn);
@@ -361,15 +381,25 @@ impl Exporting<'_> {
     }
 }
 
-/// What the export policies have to know of an announcement of ours.
-fn own_facts(neighbor: &Neighbor, prefix: Prefix) -> Facts {
-    learned_facts(neighbor, prefix, None)
+/// What the export policies of a neighbour have to know of an announcement of ours.
+fn own_facts(neighbor: &Neighbor, prefix: Prefix, config: &Config, vrps: &Table) -> Facts {
+    let chain = &neighbor.config.export_policy;
+    let validity = validity(chain, vrps, prefix, Some(config.node.asn));
+    chain.facts(&Route { prefix, learned_from: None, validity })
 }
 
 /// The same of a route that was learned.
-fn learned_facts(neighbor: &Neighbor, prefix: Prefix, learned_from: Option<&str>) -> Facts {
-    let route = Route { prefix, learned_from, validity: Validity::NotFound };
-    neighbor.config.export_policy.facts(&route)
+fn learned_facts(
+    neighbor: &Neighbor,
+    prefix: Prefix,
+    best: &Learned,
+    exporting: &Exporting<'_>,
+) -> Facts {
+    let chain = &neighbor.config.export_policy;
+    let learned_from = exporting.names.get(&best.source).map(String::as_str);
+    let origin = best.set.as_path.origin_for(exporting.config.node.asn);
+    let validity = validity(chain, exporting.vrps, prefix, origin);
+    chain.facts(&Route { prefix, learned_from, validity })
 }
 
 /// The attributes that a neighbour is sent; `None` if there is no next hop for it any more.
@@ -391,11 +421,12 @@ fn as_sent<'a>(
 
 /// An announcement of ours as a neighbour gets it, and what its policies changed; or why it does not. Depends on nothing but
 /// the arguments.
-pub(super) fn attributes_of(
+fn attributes_of(
     neighbor: &Neighbor,
     session: &bgp::Session,
     announcement: &Announcement,
     config: &Config,
+    facts: &Facts,
 ) -> Result<(Attributes, Changes), String> {
     let next_hop = next_hop(neighbor, session, announcement.prefix.family())?;
     let to = to(neighbor, config);
@@ -413,7 +444,7 @@ pub(super) fn attributes_of(
     // Our AS comes in behind the policies, as with learned routes.
     let asked = Attributes { as_path: AsPath::default(), ..plain.clone() };
     let prepended = export_prepends(&neighbor.config, config.node.asn);
-    match chain.evaluate(&asked, &own_facts(neighbor, announcement.prefix), prepended) {
+    match chain.evaluate(&asked, facts, prepended) {
         Verdict::Rejected(by) => Err(format!("rejected by {}", chain.describe(by))),
         Verdict::Accepted(changes) => {
             let mut attributes = changes.class.as_deref().map_or(plain, of_class);

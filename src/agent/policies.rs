@@ -6,8 +6,9 @@ use std::sync::{Arc, Weak};
 use smallvec::SmallVec;
 
 use crate::config;
-use crate::policy::{By, Changes, Facts, Route, Verdict};
+use crate::policy::{By, Chain, Changes, Facts, Route, Verdict};
 use crate::rib::Rib;
+use crate::rpki::Table;
 use crate::types::{Asn, Family, Prefix, Validity};
 use crate::wire::bgp::{Attributes, Community};
 
@@ -18,6 +19,8 @@ const FIRST_SWEEP: usize = 1024;
 pub(super) struct Admission<'a> {
     neighbor: &'a config::Neighbor,
     name: &'a str,
+    /// Where its routes begin (RFC 6811 §2).
+    origin: Option<Asn>,
     /// As `rib::import` made it.
     received: Attributes,
     known: SmallVec<[(Facts, Admitted); 1]>,
@@ -27,13 +30,21 @@ pub(super) struct Admission<'a> {
 type Admitted = Result<Arc<Attributes>, By>;
 
 impl<'a> Admission<'a> {
-    pub fn new(neighbor: &'a config::Neighbor, name: &'a str, received: Attributes) -> Self {
-        Admission { neighbor, name, received, known: SmallVec::new() }
+    /// `own` is our AS.
+    pub fn new(
+        neighbor: &'a config::Neighbor,
+        name: &'a str,
+        own: Asn,
+        received: Attributes,
+    ) -> Self {
+        let origin = received.as_path.origin_for(own);
+        Admission { neighbor, name, origin, received, known: SmallVec::new() }
     }
 
     /// What becomes of one of its routes.
-    pub fn of(&mut self, prefix: Prefix, validity: Validity, rib: &mut Rib) -> Admitted {
+    pub fn of(&mut self, prefix: Prefix, vrps: &Table, rib: &mut Rib) -> Admitted {
         let chain = &self.neighbor.import_policy;
+        let validity = validity(chain, vrps, prefix, self.origin);
         let route = Route { prefix, learned_from: Some(self.name), validity };
         let facts = chain.facts(&route);
         if let Some((_, outcome)) = self.known.iter().find(|(known, _)| *known == facts) {
@@ -66,6 +77,19 @@ fn import(
             }
             Ok(attributes)
         }
+    }
+}
+
+/// As far as the policies look at it.
+pub(super) fn validity(
+    chain: &Chain,
+    vrps: &Table,
+    prefix: Prefix,
+    origin: Option<Asn>,
+) -> Validity {
+    match chain.looks_at_validity() {
+        true => vrps.state(prefix, origin),
+        false => Validity::NotFound,
     }
 }
 

@@ -25,7 +25,8 @@ impl Agent {
         &self,
         request: &v1::PolicyTestRequest,
     ) -> Result<v1::PolicyTestReply, Status> {
-        test_policy(&self.config, request, |_, _| Validity::NotFound)
+        let vrps = &self.validation.table;
+        test_policy(&self.config, request, |prefix, origin| vrps.state(prefix, origin))
     }
 }
 
@@ -51,8 +52,7 @@ pub fn test_policy(
     let given = request.attributes.clone().unwrap_or_default();
     let attributes = attributes(&given)?;
     let validity = match request.rpki.as_str() {
-        "" if attributes.as_path.0.is_empty() => validity(prefix, Some(config.node.asn)),
-        "" => validity(prefix, attributes.as_path.origin()),
+        "" => validity(prefix, attributes.as_path.origin_for(config.node.asn)),
         "valid" => Validity::Valid,
         "invalid" => Validity::Invalid,
         "not-found" => Validity::NotFound,

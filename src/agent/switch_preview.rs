@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::exports::attributes_of;
 use super::{Agent, text};
 use crate::api::v1;
 use crate::group::{
@@ -147,7 +146,7 @@ impl Agent {
             let (Some(own), Some(session)) = (own, neighbor.peer.session()) else { continue };
             let kept = !own.preference.is_announced()
                 || self.export_obstacle(neighbor, own.prefix).is_some();
-            let attributes = attributes_of(neighbor, session, own, &self.config);
+            let attributes = self.attributes_for(neighbor, session, own);
             let Ok((attributes, _)) = attributes else { continue };
             if kept {
                 continue;

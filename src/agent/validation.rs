@@ -81,6 +81,9 @@ impl Agent {
     /// Looks at the next portion of routes again.
     pub(super) fn settle_validation(&mut self) {
         let Agent { validation, rib, neighbors, config, .. } = self;
+        let judged_on_export =
+            |neighbor: &Neighbor| neighbor.config.export_policy.looks_at_validity();
+        let on_export = neighbors.values().any(judged_on_export);
         let mut left = PORTION;
         while left > 0 {
             let (root, after) = match validation.walk.take() {
@@ -100,6 +103,9 @@ impl Agent {
             validation.walk = page.last().filter(|_| more).map(|last| (root, *last));
             for prefix in first.into_iter().chain(page).take_while(|prefix| root.covers(*prefix)) {
                 left = left.saturating_sub(1);
+                if on_export {
+                    rib.look_again(prefix);
+                }
                 rib.judge(prefix, |source, attributes| {
                     let neighbor =
                         Neighbor::of_source(source).and_then(|peer| neighbors.get(&peer));

@@ -72,7 +72,7 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Audit(AuditCommand::Verify { file: Some(file) }) => {
             history::audit_file(&file, out)
         }
-        Command::Policy(PolicyCommand::Test(PolicyTest { config: Some(file), route })) => {
+        Command::Policy(PolicyCommand::Test(PolicyTest { file: Some(file), route })) => {
             policy::test_file(route, &file, out)
         }
         Command::Completions { shell } => pages::completions(shell, out),

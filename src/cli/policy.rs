@@ -18,7 +18,7 @@ pub struct PolicyTest {
     pub route: PolicyRoute,
     /// Ask the policy of this configuration file, without a daemon
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub config: Option<PathBuf>,
+    pub file: Option<PathBuf>,
 }
 
 /// A policy, and the route that it is asked about.

@@ -406,6 +406,11 @@ impl Rib {
         taken
     }
 
+    /// The prefix comes out of [`Rib::take_changes`] again: what decides over it beside its paths has changed.
+    pub fn look_again(&mut self, prefix: Prefix) {
+        self.changed.push(prefix);
+    }
+
     pub fn has_changes(&self) -> bool {
         !self.changed.is_empty() || self.is_reviewing() || self.next_hops.have_moved()
     }

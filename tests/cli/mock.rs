@@ -10,6 +10,8 @@ pub mod history;
 mod orders;
 #[path = "ospf.rs"]
 pub mod ospf;
+#[path = "policy.rs"]
+pub mod policy;
 #[path = "rpki.rs"]
 pub mod rpki;
 #[path = "switch.rs"]
@@ -195,6 +197,9 @@ pub fn neighbors() -> Vec<Neighbor> {
         update_problems: 1,
         md5: true,
         ttl_security: 1,
+        import_policy: texts(&["sane", "from-isp-a"]),
+        export_policy: Vec::new(),
+        rejected_by: vec![RejectedBy { rule: text("policy sane, rule bogons"), routes: 1 }],
     };
     let isp_b = Neighbor {
         name: text("isp-b"),
@@ -581,6 +586,13 @@ impl Control for Service {
             |octet, prefixes, paths| Ok(MrtRecords { records: vec![octet; 100], prefixes, paths });
         let portions = [portion(0, 2, 3), portion(b'\n', 1, 1)];
         Ok(Response::new(Box::pin(tokio_stream::iter(portions))))
+    }
+
+    async fn policy_test(
+        &self,
+        request: Request<PolicyTestRequest>,
+    ) -> Result<Response<PolicyTestReply>, Status> {
+        policy::test(&request.into_inner()).map(Response::new)
     }
 
     async fn why(&self, request: Request<WhyRequest>) -> Result<Response<WhyReply>, Status> {
