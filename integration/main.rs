@@ -23,6 +23,7 @@ mod netlink;
 mod notifying;
 mod origins;
 mod ospf;
+mod policies;
 mod protocol89;
 mod real_table;
 mod refreshing;

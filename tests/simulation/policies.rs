@@ -1,8 +1,15 @@
 //! Policies between running nodes: what comes in, what goes out, and what a reload changes without a reset.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use shunt::agent::Event;
+use shunt::rpki::{CacheId, Report, Table};
 use shunt::sim::{Link, NodeId, World};
+
+use shunt::types::Asn;
+use shunt::wire::rtr::Vrp;
 
 use crate::topology::*;
 
@@ -237,4 +244,48 @@ then = "next"
     pair.world.reload(pair.edge, &relay(&deaf)).unwrap();
     pair.world.run_for(Duration::from_secs(2));
     assert_eq!(local_pref(&pair), Some(300));
+}
+
+#[test]
+fn an_export_policy_hears_of_changed_rpki_states() {
+    let policy = r#"
+[rpki.cache.validator]
+address = "192.0.2.99"
+port = 323
+
+[policy.out]
+default = "accept"
+[[policy.out.rule]]
+name = "invalid"
+match = { rpki = "invalid" }
+then = "reject"
+[[policy.out.rule]]
+match = { rpki = "valid" }
+set = { communities = "64500:10" }
+then = "accept"
+"#;
+    let mut scene = scene(&relay("rpki = \"ignore\"", "export-policy = [\"out\"]", policy));
+    assert_eq!(scene.passed_on(), 501);
+    let say = |scene: &mut Scene, vrps: &[(&str, u8, u32)]| {
+        let mut said = Table::default();
+        let vrp = |(prefix, max_length, asn): &(&str, u8, u32)| Vrp {
+            prefix: prefix.parse().unwrap(),
+            max_length: *max_length,
+            asn: Asn(*asn),
+        };
+        said.replace(CacheId::new(0).unwrap(), vrps.iter().map(vrp).collect());
+        let changed = BTreeSet::from(["10.0.0.0/23".parse().unwrap()]);
+        let report = Report::Table { table: Arc::new(said), changed };
+        scene.world.deliver(scene.relay, Event::Rpki(report));
+        scene.world.run_for(Duration::from_secs(2));
+    };
+    // The AS 64496 may announce the lower half, and somebody else the rest.
+    say(&mut scene, &[("10.0.0.0/24", 32, 64496), ("10.0.1.0/24", 32, 1)]);
+    assert_eq!(scene.passed_on(), 256 + 1);
+    let seen = sees(&scene.world, scene.sink, "10.0.0.7/32").unwrap();
+    assert_eq!(seen.communities, ["64500:10"]);
+    say(&mut scene, &[]);
+    assert_eq!(scene.passed_on(), 501);
+    let seen = sees(&scene.world, scene.sink, "10.0.0.7/32").unwrap();
+    assert!(seen.communities.is_empty());
 }
