@@ -46,6 +46,7 @@ impl Running {
             announced: false,
             feeds: 0,
             kernel: false,
+            flapping: false,
             state: state.path(),
         };
         let helpers = product.prepare(&scene);

@@ -10,6 +10,7 @@ mod announce;
 mod lab;
 #[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod process;
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod product;
 #[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod speaker;

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::lab::bfd::{Timers, shunt_profile};
 use crate::lab::{Node, PATIENCE, frr_daemons, wait_for, within};
 use crate::process::{Line, Process};
 use crate::speaker::SERVICE;
@@ -21,6 +22,12 @@ pub enum Product {
     Frr,
 }
 
+/// The shortest hold time that there is (RFC 4271 §4.2), seconds.
+const HOLD_TIME: u8 = 3;
+
+/// Of the BFD session.
+const TIMERS: Timers = Timers::new(50, 3);
+
 /// What a daemon is to do. It dials all its neighbours.
 pub struct Scene<'a> {
     pub node: &'a Node,
@@ -33,6 +40,9 @@ pub struct Scene<'a> {
     pub feeds: u8,
     /// Learned routes go into the kernel.
     pub kernel: bool,
+    /// The first neighbour dials by itself, again and again. All have the shortest hold time that there is, and shunt and
+    /// BIRD have a BFD session to the second one.
+    pub flapping: bool,
     /// For what has to be durable.
     pub state: &'a Path,
 }
@@ -106,18 +116,7 @@ impl Product {
                     scene.state.to_str().unwrap(),
                 ],
             ),
-            Product::Bird => line(
-                "bird",
-                &[
-                    "-f",
-                    "-c",
-                    &node.path("bird.conf"),
-                    "-s",
-                    &socket(node),
-                    "-P",
-                    &node.path("bird.pid"),
-                ],
-            ),
+            Product::Bird => bird_line(node),
             Product::Openbgpd => line("/usr/sbin/bgpd", &["-d", "-f", &node.path("bgpd.conf")]),
             Product::Gobgp => line(
                 "gobgpd",
@@ -210,6 +209,8 @@ struct Neighbor {
     remote: Ipv4Addr,
     asn: u32,
     part: Part,
+    /// It dials.
+    passive: bool,
 }
 
 fn neighbors(scene: &Scene<'_>) -> impl Iterator<Item = Neighbor> {
@@ -222,6 +223,7 @@ fn neighbors(scene: &Scene<'_>) -> impl Iterator<Item = Neighbor> {
             feeds if n < feeds => Part::Feed,
             _ => Part::Taker,
         },
+        passive: scene.flapping && n == 0,
     })
 }
 
@@ -237,7 +239,14 @@ fn shunt(scene: &Scene<'_>) -> String {
             "[group.service]\nprefixes = [\"{SERVICE}\"]\nbase = {{ dc1 = \"primary\" }}\n"
         );
     }
-    for Neighbor { remote, asn, part, .. } in neighbors(scene) {
+    if scene.flapping {
+        text.push_str(&shunt_profile(scene.node, TIMERS, None));
+        text.push_str(
+            "[bfd.session.steady]\naddress = \"10.99.1.2\"\nlocal-address = \"10.99.1.1\"\n\
+             interface = \"neighbor1\"\nprofile = \"fast\"\n",
+        );
+    }
+    for Neighbor { remote, asn, part, passive, .. } in neighbors(scene) {
         let (import, export) = match part {
             Part::Feed => ("all", "none"),
             Part::Taker => ("none", "transit"),
@@ -246,8 +255,11 @@ fn shunt(scene: &Scene<'_>) -> String {
         let _ = write!(
             text,
             "[neighbor.as{asn}]\naddress = \"{remote}\"\nremote-as = {asn}\nimport = \"{import}\"\n\
-             export = \"{export}\"\nmaximum-prefixes = 4000000\n"
+             export = \"{export}\"\nmaximum-prefixes = 4000000\npassive = {passive}\n"
         );
+        if scene.flapping {
+            let _ = writeln!(text, "hold-time = \"{HOLD_TIME}s\"");
+        }
     }
     text
 }
@@ -263,7 +275,16 @@ fn bird(scene: &Scene<'_>) -> String {
             "protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }\n",
         );
     }
-    for Neighbor { local, remote, asn, part } in neighbors(scene) {
+    if scene.flapping {
+        let timers = bird_bfd(TIMERS);
+        let session = "neighbor 10.99.1.2 dev \"neighbor1\" local 10.99.1.1;";
+        let _ = writeln!(text, "protocol bfd {{ {timers} {session} }}");
+    }
+    for Neighbor { local, remote, asn, part, passive } in neighbors(scene) {
+        let mut more = if passive { "passive on; " } else { "" }.to_owned();
+        if scene.flapping {
+            let _ = write!(more, "hold time {HOLD_TIME}; ");
+        }
         let (import, export) = match part {
             Part::Feed => ("all", "none"),
             Part::Taker => ("none", "all"),
@@ -273,10 +294,30 @@ fn bird(scene: &Scene<'_>) -> String {
         let _ = write!(
             text,
             "protocol bgp as{asn} {{ local {local} as {ASN}; neighbor {remote} as {asn}; connect delay time 1;\n  \
-             error wait time 1, 2; connect retry time 1; ipv4 {{ import {import}; export {export}; }}; }}\n"
+             error wait time 1, 2; connect retry time 1; {more}ipv4 {{ import {import}; export {export}; }}; }}\n"
         );
     }
     text
+}
+
+fn bird_bfd(timers: Timers) -> String {
+    let Timers { receive, transmit, multiplier, .. } = timers;
+    format!(
+        "interface \"*\" {{ min rx interval {receive} ms; min tx interval {transmit} ms; multiplier {multiplier}; }};"
+    )
+}
+
+/// The configuration of a BIRD that is the second neighbour's end of the BFD session.
+pub fn bird_far() -> String {
+    let timers = bird_bfd(TIMERS);
+    let session = "neighbor 10.99.1.1 dev \"router\" local 10.99.1.2;";
+    format!("router id 10.99.1.2;\nprotocol device {{ }}\nprotocol bfd {{ {timers} {session} }}\n")
+}
+
+/// A BIRD's command line; its files are in the node's own directory.
+pub fn bird_line(node: &Node) -> Line {
+    let (config, pid) = (node.path("bird.conf"), node.path("bird.pid"));
+    line("bird", &["-f", "-c", &config, "-s", &socket(node), "-P", &pid])
 }
 
 fn openbgpd(scene: &Scene<'_>) -> String {
@@ -290,11 +331,17 @@ fn openbgpd(scene: &Scene<'_>) -> String {
     if scene.announced {
         let _ = writeln!(text, "network {SERVICE}");
     }
-    for Neighbor { local, remote, asn, part } in neighbors(scene) {
-        let export = if part == Part::Feed { "  export none\n" } else { "" };
+    for Neighbor { local, remote, asn, part, passive } in neighbors(scene) {
+        let mut more = if part == Part::Feed { "  export none\n" } else { "" }.to_owned();
+        if passive {
+            more.push_str("  passive\n");
+        }
+        if scene.flapping {
+            let _ = writeln!(more, "  holdtime {HOLD_TIME}");
+        }
         let _ = write!(
             text,
-            "neighbor {remote} {{\n  remote-as {asn}\n  local-address {local}\n  announce IPv6 none\n{export}}}\n"
+            "neighbor {remote} {{\n  remote-as {asn}\n  local-address {local}\n  announce IPv6 none\n{more}}}\n"
         );
     }
     for Neighbor { remote, .. } in neighbors(scene).filter(|one| one.part == Part::Feed) {
@@ -305,8 +352,11 @@ fn openbgpd(scene: &Scene<'_>) -> String {
 }
 
 fn gobgp(scene: &Scene<'_>) -> String {
+    let port = if scene.flapping { 179 } else { -1 };
     let mut text =
-        format!("[global.config]\n  as = {ASN}\n  router-id = \"10.99.0.1\"\n  port = -1\n");
+        format!("[global.config]\n  as = {ASN}\n  router-id = \"10.99.0.1\"\n  port = {port}\n");
+    let hold =
+        if scene.flapping { format!("    hold-time = {HOLD_TIME}\n") } else { String::new() };
     if scene.feeds > 0 {
         let takers: Vec<String> = neighbors(scene)
             .filter(|one| one.part == Part::Taker)
@@ -324,12 +374,12 @@ fn gobgp(scene: &Scene<'_>) -> String {
             takers.join(", ")
         );
     }
-    for Neighbor { local, remote, asn, .. } in neighbors(scene) {
+    for Neighbor { local, remote, asn, passive, .. } in neighbors(scene) {
         let _ = write!(
             text,
             "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{remote}\"\n    peer-as = {asn}\n  \
-             [neighbors.transport.config]\n    local-address = \"{local}\"\n  \
-             [neighbors.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n  \
+             [neighbors.transport.config]\n    local-address = \"{local}\"\n    passive-mode = {passive}\n  \
+             [neighbors.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n{hold}  \
              [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"ipv4-unicast\"\n"
         );
     }
@@ -342,12 +392,18 @@ fn frr(scene: &Scene<'_>) -> String {
          no bgp ebgp-requires-policy\n no bgp network import-check\n"
     );
     let mut family = " address-family ipv4 unicast\n".to_owned();
-    for Neighbor { remote, asn, part, .. } in neighbors(scene) {
+    for Neighbor { remote, asn, part, passive, .. } in neighbors(scene) {
         let _ = write!(
             text,
             " neighbor {remote} remote-as {asn}\n neighbor {remote} timers connect 1\n \
              neighbor {remote} advertisement-interval 0\n"
         );
+        if passive {
+            let _ = writeln!(text, " neighbor {remote} passive");
+        }
+        if scene.flapping {
+            let _ = writeln!(text, " neighbor {remote} timers 1 {HOLD_TIME}");
+        }
         let direction = if part == Part::Feed { "out" } else { "in" };
         let _ = writeln!(family, "  neighbor {remote} route-map nothing {direction}");
     }

@@ -1,11 +1,11 @@
-//! A BGP speaker of our own that waits to be dialled: what arrives when, and a table to be sent.
+//! A BGP speaker of our own, which waits to be dialled if it is not to dial: what arrives when, and a table to be sent.
 //!
 //! It says what a session needs (OPEN, and a KEEPALIVE for each that comes) and decides nothing. Messages are
 //! read and made here byte by byte, so that no daemon is measured with its own code. IPv4 unicast only.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -36,6 +36,19 @@ struct Shared {
     record: Mutex<Option<Record>>,
     /// No further session is wanted.
     refuses: AtomicBool,
+    /// Those that came up.
+    sessions: AtomicUsize,
+}
+
+impl Shared {
+    fn new() -> Arc<Shared> {
+        Arc::new(Shared {
+            counts: Mutex::new(Counts::zero()),
+            record: Mutex::new(None),
+            refuses: AtomicBool::new(false),
+            sessions: AtomicUsize::new(0),
+        })
+    }
 }
 
 /// Octets of whole messages as they were received, and when.
@@ -61,18 +74,22 @@ pub struct Change {
 
 /// The way to the neighbour. Whole messages only: the session answers keepalives in between.
 #[derive(Clone, Debug)]
-pub struct Sink(Arc<Mutex<TcpStream>>);
+pub struct Sink {
+    stream: Arc<Mutex<TcpStream>>,
+    /// The same; to end what somebody else is writing to.
+    end: Arc<TcpStream>,
+}
 
 impl Sink {
     /// Waits until TCP has taken it all.
     pub fn write(&self, messages: &[u8]) -> io::Result<()> {
-        self.0.lock().unwrap().write_all(messages)
+        self.stream.lock().unwrap().write_all(messages)
     }
 
     /// Ends the session without a word.
     pub fn close(&self) {
         // An error says that it has ended already.
-        let _ = self.0.lock().unwrap().shutdown(Shutdown::Both);
+        let _ = self.end.shutdown(Shutdown::Both);
     }
 }
 
@@ -85,11 +102,14 @@ pub struct Counts {
     pub withdrawn: usize,
     /// When the last of them came.
     pub last: Instant,
+    /// For how long nothing at all was received, at the most.
+    pub silence: Duration,
 }
 
 impl Counts {
     fn zero() -> Counts {
-        Counts { announced: 0, withdrawn: 0, last: Instant::now() }
+        let last = Instant::now();
+        Counts { announced: 0, withdrawn: 0, last, silence: Duration::ZERO }
     }
 }
 
@@ -98,11 +118,7 @@ impl Speaker {
     pub fn start(node: &Node, address: Ipv4Addr, asn: u16) -> Speaker {
         let listener = within(node, || TcpListener::bind((address, 179)).unwrap());
         let (sender, events) = channel();
-        let shared = Arc::new(Shared {
-            counts: Mutex::new(Counts::zero()),
-            record: Mutex::new(None),
-            refuses: AtomicBool::new(false),
-        });
+        let shared = Shared::new();
         let mine = shared.clone();
         // Ends with the process: the listener is dropped with its namespace.
         thread::spawn(move || {
@@ -116,6 +132,20 @@ impl Speaker {
             }
         });
         Speaker { events, shared }
+    }
+
+    /// Dials the daemon at `remote` from inside `node`. One session.
+    pub fn dial(node: &Node, remote: Ipv4Addr, address: Ipv4Addr, asn: u16) -> io::Result<Speaker> {
+        let remote = SocketAddr::from((remote, 179));
+        let stream = within(node, || TcpStream::connect_timeout(&remote, DIALLED))?;
+        let (sender, events) = channel();
+        let shared = Shared::new();
+        let mine = shared.clone();
+        // Ends with the session.
+        thread::spawn(move || {
+            let _ = Session { stream, events: &sender, shared: &mine }.run(address, asn);
+        });
+        Ok(Speaker { events, shared })
     }
 
     /// From now on, who dials is hung up on.
@@ -180,6 +210,11 @@ impl Speaker {
         self.events.recv_timeout(patience).ok()
     }
 
+    /// How often a session has come up.
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.load(Ordering::Relaxed)
+    }
+
     pub fn counts(&self) -> Counts {
         *self.shared.counts.lock().unwrap()
     }
@@ -197,14 +232,19 @@ impl Session<'_> {
         self.stream.set_nodelay(true)?;
         // A daemon that takes nothing any more must not hold up the end of a benchmark.
         self.stream.set_write_timeout(Some(STUCK))?;
-        let sink = Sink(Arc::new(Mutex::new(self.stream.try_clone()?)));
+        let sink = Sink {
+            stream: Arc::new(Mutex::new(self.stream.try_clone()?)),
+            end: Arc::new(self.stream.try_clone()?),
+        };
         sink.write(&open(address, asn))?;
         let mut buffer = vec![0; 1 << 18];
         let mut filled = 0;
         let mut established = false;
+        let mut heard = Instant::now();
         loop {
             let octets = self.stream.read(&mut buffer[filled..])?;
             let now = Instant::now();
+            let silence = now - std::mem::replace(&mut heard, now);
             if octets == 0 {
                 return Ok(());
             }
@@ -217,6 +257,7 @@ impl Session<'_> {
                     OPEN => sink.write(&message_of(KEEPALIVE, &[]))?,
                     KEEPALIVE if !established => {
                         established = true;
+                        self.shared.sessions.fetch_add(1, Ordering::Relaxed);
                         // An error says that the measurement is over, here and below.
                         let _ = self.events.send(Event::Established(sink.clone()));
                     }
@@ -235,8 +276,9 @@ impl Session<'_> {
             }
             buffer.copy_within(start..filled, 0);
             filled -= start;
+            let mut counts = self.shared.counts.lock().unwrap();
+            counts.silence = counts.silence.max(silence);
             if announced + withdrawn > 0 {
-                let mut counts = self.shared.counts.lock().unwrap();
                 counts.announced += announced;
                 counts.withdrawn += withdrawn;
                 counts.last = now;
@@ -315,6 +357,9 @@ pub fn open(address: Ipv4Addr, asn: u16) -> Vec<u8> {
 
 /// Seconds. The daemons propose less, and theirs counts.
 const HOLD_TIME: u16 = 240;
+
+/// A daemon that has not answered by then is tried again.
+const DIALLED: Duration = Duration::from_secs(1);
 
 /// TCP has taken nothing for so long.
 const STUCK: Duration = Duration::from_secs(120);

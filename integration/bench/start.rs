@@ -49,6 +49,7 @@ impl Contender {
             announced: true,
             feeds: 0,
             kernel: false,
+            flapping: false,
             state: self.state.path(),
         }
     }

@@ -9,11 +9,14 @@ mod contender;
 #[path = "../feed.rs"]
 mod feed;
 mod feedloss;
+mod flap;
 mod floor;
 mod kernel;
 #[path = "../../lab/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the interop tests need more of it")]
 mod lab;
+mod load;
+mod orders;
 #[path = "../process.rs"]
 #[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod process;
@@ -27,8 +30,14 @@ mod routes;
 #[path = "../speaker.rs"]
 #[allow(dead_code, reason = "the other benchmarks need more of it")]
 mod speaker;
+#[path = "../statistics.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
+mod statistics;
+
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use nix::sys::signal::{SigSet, Signal};
 
 use contender::Contender;
 use kernel::Fault;
@@ -53,6 +62,12 @@ struct Arguments {
     /// How often each is measured; GoBGP once.
     #[arg(long, env = "BENCH_ROUNDS", default_value_t = 3)]
     rounds: usize,
+    /// `loading`: orders to each daemon, in each round.
+    #[arg(long, env = "BENCH_ORDERS", default_value_t = 100)]
+    orders: usize,
+    /// `flap`: for how long, seconds. One round.
+    #[arg(long, env = "BENCH_FLAP_SECONDS", default_value_t = 300)]
+    flap_seconds: u64,
     /// Be the relay that is the floor, with so many neighbours that send and that take.
     #[arg(long, hide = true, num_args = 2)]
     as_floor: Option<Vec<u8>>,
@@ -69,6 +84,32 @@ enum Part {
     Feedloss,
     /// A table into the kernel, and to another exit when the first one is lost.
     Kernel,
+    /// Orders while tables pass through.
+    Loading,
+    /// The memory that a neighbour costs which re-sends its table without a pause.
+    Resend,
+    /// A neighbour with a table comes and goes every second.
+    Flap,
+}
+
+/// Ends the daemons and their namespaces when this program is told to end; when it fails, their owners do.
+fn leave_nothing_behind() {
+    let told = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+    told.thread_block().unwrap();
+    std::thread::spawn(move || {
+        let signal = told.wait().unwrap();
+        let mine = format!("shunt-t{}.", std::process::id());
+        for line in lab::run("ip", &["netns", "list"]).unwrap_or_default().lines() {
+            let Some(name) = line.split(' ').next().filter(|name| name.starts_with(&mine)) else {
+                continue;
+            };
+            for pid in lab::run("ip", &["netns", "pids", name]).unwrap_or_default().lines() {
+                let _ = lab::run("kill", &["-KILL", pid.trim()]);
+            }
+            let _ = lab::run("ip", &["netns", "del", name]);
+        }
+        std::process::exit(128 + signal as i32);
+    });
 }
 
 fn main() {
@@ -79,6 +120,7 @@ fn main() {
     if let Some([feeds, takers]) = arguments.as_floor.as_deref() {
         return floor::run(*feeds, *takers);
     }
+    leave_nothing_behind();
     let contenders = match arguments.only.as_slice() {
         [] => &Contender::ALL,
         only => only,
@@ -93,5 +135,18 @@ fn main() {
     }
     if wanted(Part::Kernel) {
         kernel::measure(contenders, sizes, rounds, &arguments.faults, &arguments.compat);
+    }
+    if wanted(Part::Loading) {
+        load::loading(contenders, sizes, rounds, arguments.orders);
+    }
+    if wanted(Part::Resend) {
+        load::resend(contenders, sizes, rounds);
+    }
+    if wanted(Part::Flap) {
+        flap::measure(contenders, sizes, Duration::from_secs(arguments.flap_seconds));
+    }
+    if rounds::failed() {
+        eprintln!("Not all could be measured: see above.");
+        std::process::exit(1);
     }
 }

@@ -1,5 +1,8 @@
 //! Rounds in which all take their turn, so that what else the machine does hits all alike.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use shunt::types::Rng;
 
 /// What is measured: a row of the table.
@@ -10,6 +13,13 @@ pub trait Row: Copy {
     fn slow(self) -> bool {
         false
     }
+}
+
+/// Whether any measurement has failed.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+pub fn failed() -> bool {
+    FAILED.load(Ordering::Relaxed)
 }
 
 /// What the columns of a table hold.
@@ -30,9 +40,17 @@ pub fn measure<R: Row>(
         for index in &order {
             let (row, found) = &mut all[*index];
             if round == 0 || !row.slow() {
-                let values = once(*row);
-                eprintln!("round {}: {}: {values:.3?}", round + 1, row.name());
-                found.push(values);
+                // One that fails must not take the others' figures with it. It has ended what it started.
+                match catch_unwind(AssertUnwindSafe(|| once(*row))) {
+                    Ok(values) => {
+                        eprintln!("round {}: {}: {values:.3?}", round + 1, row.name());
+                        found.push(values);
+                    }
+                    Err(_) => {
+                        eprintln!("round {}: {}: FAILED", round + 1, row.name());
+                        FAILED.store(true, Ordering::Relaxed);
+                    }
+                }
             }
         }
         for last in (1..order.len()).rev() {
