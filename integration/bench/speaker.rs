@@ -241,6 +241,7 @@ impl Session<'_> {
         let mut filled = 0;
         let mut established = false;
         let mut heard = Instant::now();
+        let mut answered = Some(heard);
         loop {
             let octets = self.stream.read(&mut buffer[filled..])?;
             let now = Instant::now();
@@ -262,7 +263,7 @@ impl Session<'_> {
                         let _ = self.events.send(Event::Established(sink.clone()));
                     }
                     // Answered rather than sent by the clock; nobody measured answers it in turn.
-                    KEEPALIVE => sink.write(&message_of(KEEPALIVE, &[]))?,
+                    KEEPALIVE => answered = None,
                     UPDATE => {
                         let (more, fewer) = self.update(&message[HEADER..], now);
                         announced += more;
@@ -273,6 +274,11 @@ impl Session<'_> {
             }
             if let Some(record) = self.shared.record.lock().unwrap().as_mut() {
                 record.push((now, buffer[..start].to_vec()));
+            }
+            // Who sends UPDATEs sends no KEEPALIVEs (RFC 4271 §4.4), and waits for ours all the same.
+            if established && answered.is_none_or(|last| now - last > ANSWER_EVERY) {
+                sink.write(&message_of(KEEPALIVE, &[]))?;
+                answered = Some(now);
             }
             buffer.copy_within(start..filled, 0);
             filled -= start;
@@ -357,6 +363,9 @@ pub fn open(address: Ipv4Addr, asn: u16) -> Vec<u8> {
 
 /// Seconds. The daemons propose less, and theirs counts.
 const HOLD_TIME: u16 = 240;
+
+/// Half of the KEEPALIVE interval of the shortest hold time.
+const ANSWER_EVERY: Duration = Duration::from_millis(500);
 
 /// A daemon that has not answered by then is tried again.
 const DIALLED: Duration = Duration::from_secs(1);
