@@ -140,6 +140,10 @@ impl AdjRibOut {
             && let Some(mut entry) = self.groups.first_entry()
         {
             let (id, group) = (*entry.key(), entry.get_mut());
+            if group.queued > left && group.queued <= limit {
+                // Whole in the next batch: one UPDATE, not two.
+                break;
+            }
             let mut lists: [Vec<Prefix>; 2] = [Vec::new(), Vec::new()];
             let mut looked_at = 0;
             for prefix in &group.prefixes {

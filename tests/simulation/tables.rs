@@ -290,3 +290,76 @@ fn a_route_that_the_kernel_dropped_by_itself_is_no_error() {
     assert_eq!(errors.count(), 0, "{}", pair.world.transcript());
     assert!(!has(&pair.world));
 }
+
+/// Two feeds have the same prefixes, each set of attributes of either strewn over the whole table, and the better one is lost.
+#[test]
+fn a_lost_feed_takes_as_many_updates_as_there_are_sets_and_the_first_goes_at_once() {
+    const PREFIXES: u32 = 20_000;
+    const SETS: u32 = 400;
+    let mut world = World::new(7);
+    let feed = |name: &str, asn, id: &str, address: &str| {
+        let text = Text::node(name, "isp", asn, id);
+        text.neighbor("relay", address, 64500, "import = \"none\"\nexport = \"groups\"").done()
+    };
+    let better = world.node(&feed("better", 64496, "192.0.2.1", "10.254.0.2"));
+    let other = world.node(&feed("other", 64495, "192.0.2.4", "10.254.2.2"));
+    let relay = Text::node("relay", "dc1", 64500, "192.0.2.2")
+        .neighbor("better", "10.254.0.1", 64496, "import = \"all\"\nexport = \"none\"")
+        .neighbor("other", "10.254.2.1", 64495, "import = \"all\"\nexport = \"none\"")
+        .neighbor("sink", "10.254.1.2", 64497, "import = \"none\"\nexport = \"transit\"");
+    let relay = world.node(&relay.done());
+    let sink = Text::node("sink", "isp", 64497, "192.0.2.3");
+    let sink = sink.neighbor("relay", "10.254.1.1", 64500, "import = \"all\"\nexport = \"none\"");
+    let sink = world.node(&sink.done());
+    world.link((better, "10.254.0.1/24"), (relay, "10.254.0.2/24"), Link::default());
+    world.link((relay, "10.254.1.1/24"), (sink, "10.254.1.2/24"), Link::default());
+    world.link((other, "10.254.2.1/24"), (relay, "10.254.2.2/24"), Link::default());
+    for node in [better, other, relay, sink] {
+        world.start(node);
+    }
+    world.run_for(Duration::from_secs(5));
+    for (peer, path, next_hop) in
+        [(0, &[64496][..], "10.254.0.1"), (1, &[64495, 64494][..], "10.254.2.1")]
+    {
+        for set in 0..SETS {
+            let hop = NextHop::V4(next_hop.parse().unwrap());
+            let mut attributes = Attributes::originated(hop);
+            attributes.as_path =
+                AsPath::sequence(path.iter().copied().chain([65_000 + set]).map(Asn));
+            let of_set = (0..PREFIXES).filter(|n| n % SETS == set);
+            let prefix = |n| Prefix::host(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).into());
+            let nlri = of_set.map(|n| Nlri::from(prefix(n))).collect();
+            let update =
+                Update { announced: vec![Announced { attributes, nlri }], ..Update::default() };
+            for connection in (0..9).map(ConnectionId) {
+                let message = Message::Update(update.clone());
+                let event = bgp::Event::Received { connection, message };
+                world.deliver(relay, Event::Peer { peer: PeerId(peer), event });
+            }
+        }
+    }
+    world.run_for(Duration::from_secs(5));
+    let path = |world: &World, prefix: &str| sees(world, sink, prefix).map(|seen| seen.as_path);
+    assert_eq!(path(&world, "10.0.0.1/32").as_deref(), Some("64500 64496 65001"));
+    let before = neighbor(&world, relay, "sink").updates_sent;
+    world.kill(better);
+    let down = |world: &World| neighbor(world, relay, "better").state != "established";
+    assert!(world.run_until(Duration::from_secs(5), down));
+    let lost = world.now();
+    let first =
+        |world: &World| path(world, "10.0.0.0/32").is_some_and(|path| path.contains("64494"));
+    assert!(world.run_until(Duration::from_secs(5), first));
+    assert!(world.now() - lost < Duration::from_millis(2), "{lost} {}", world.now());
+    world.run_for(Duration::from_secs(5));
+    let sent = neighbor(&world, relay, "sink").updates_sent - before;
+    // The first portion of the table has a hundred prefixes.
+    assert!((u64::from(SETS)..=u64::from(SETS) + 100).contains(&sent), "{sent} UPDATEs");
+    for n in 0..PREFIXES {
+        let prefix = Prefix::host(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).into());
+        let expected = format!("64500 64495 64494 {}", 65_000 + n % SETS);
+        if n % 97 == 0 {
+            assert_eq!(path(&world, &prefix.to_string()), Some(expected));
+        }
+    }
+    assert_eq!(neighbor(&world, sink, "relay").prefixes_received, u64::from(PREFIXES));
+}
