@@ -29,11 +29,11 @@ pub(super) const QUEUE_LIMIT: usize = 64 * 1024;
 /// Prefixes looked at, or sent, in one portion of bulk work: some milliseconds.
 pub(super) const PORTION: usize = 2000;
 
-/// Prefixes of the first portion when a table is lost: the first neighbours hear of it at once.
+/// Prefixes of the first portion when a table is gone through: neighbours hear of these at once.
 const FIRST_PORTION: usize = 100;
 
 /// Prefixes that may wait for the others of their attribute sets while a table is gone through.
-const PACKED: usize = 512 * 1024;
+pub(super) const PACKED: usize = 512 * 1024;
 
 /// The best path of a prefix, learned from a neighbour.
 #[derive(Clone)]
@@ -148,10 +148,12 @@ impl Agent {
         if !neighbor.can_drain() && neighbor.initial.is_empty() && neighbor.refreshing.is_empty() {
             return;
         }
+        let begins = neighbor.walk == Some(None);
         if neighbor.can_walk()
             && let Some(after) = neighbor.walk
         {
-            let page = self.rib.page(after, PORTION);
+            let limit = if after.is_none() { FIRST_PORTION } else { PORTION };
+            let page = self.rib.page(after, limit);
             let exporting = Exporting {
                 own: &self.own,
                 config: &self.config,
@@ -166,7 +168,8 @@ impl Agent {
             }
             neighbor.walk = page.last().map(|last| Some(*last));
         }
-        if !packing || neighbor.out.pending() >= PACKED {
+        let collects = packing || (neighbor.walk.is_some() && !begins);
+        if !collects || neighbor.out.pending() >= PACKED {
             self.send_portion(peer, now);
         }
         // An order waits for all of its prefixes.

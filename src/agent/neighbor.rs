@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::exports::{PORTION, QUEUE_LIMIT};
+use super::exports::{PACKED, QUEUE_LIMIT};
 use super::policies::PassedOn;
 use super::{PeerEndpoint, PeerId};
 use crate::bgp::{self, Peer, Settings};
@@ -116,7 +116,7 @@ impl Neighbor {
 
     /// Whether more of the RIB is to be looked at for this neighbour now.
     pub fn can_walk(&self) -> bool {
-        self.walk.is_some() && self.out.pending() < PORTION
+        self.walk.is_some() && self.out.pending() < PACKED
     }
 
     /// The session is gone, and with it all that was negotiated, queued and sent.

@@ -362,4 +362,15 @@ fn a_lost_feed_takes_as_many_updates_as_there_are_sets_and_the_first_goes_at_onc
         }
     }
     assert_eq!(neighbor(&world, sink, "relay").prefixes_received, u64::from(PREFIXES));
+    // The same for who comes when the table is there.
+    let before = neighbor(&world, relay, "sink").updates_sent;
+    world.kill(sink);
+    world.start(sink);
+    let all =
+        |world: &World| neighbor(world, sink, "relay").prefixes_received == u64::from(PREFIXES);
+    assert!(world.run_until(Duration::from_secs(60), all));
+    let sent = neighbor(&world, relay, "sink").updates_sent - before;
+    // End-of-RIB of both families is an UPDATE as well.
+    let most = u64::from(SETS) + 102;
+    assert!((u64::from(SETS)..=most).contains(&sent), "{sent} UPDATEs for a newcomer");
 }
