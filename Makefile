@@ -3,7 +3,7 @@
 # make build   debug build of the three programs; `make release` for the optimised one
 # make check   the part of `make test` that needs no privilege and no peers
 # make interop the daemon against FRR, BIRD, GoBGP, OpenBGPD and ExaBGP (root); ONLY=name runs the tests whose name contains it
-# make bench   the benchmarks of docs/performance.md
+# make bench   the benchmarks of docs/performance.md; `make tables` only those with full tables
 #
 # Each does its own set-up (integration/setup): a fresh Debian needs only make and the Rust toolchain.
 
@@ -13,11 +13,12 @@ INTEROP_JOBS ?= 4
 # `make demo PROFILE=release` runs the optimised build.
 PROFILE ?= dev
 ONLY ?=
+TABLES ?=
 
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 built := $(target_dir)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
-.PHONY: test check format lint unit interop demo build release bench setup-build setup-demo setup-test
+.PHONY: test check format lint unit interop demo build release bench tables setup-build setup-demo setup-test
 
 test: setup-test check interop
 
@@ -60,3 +61,8 @@ bench: setup-test release
 	SHUNT_COMMAND=$(abspath $(target_dir)/shipped-shunt) \
 	  $(CARGO) bench --locked --bench codec --bench rib --bench kernel --bench ospf_routes \
 	  --bench announce --bench tables --bench area --bench failover --bench checks
+
+# About an hour and a half. What is measured can be chosen: TABLES="feedloss kernel --only shunt,bird --rounds 1".
+tables: setup-test release
+	cp $(target_dir)/release/shunt $(target_dir)/shipped-shunt
+	SHUNT_COMMAND=$(abspath $(target_dir)/shipped-shunt) $(CARGO) bench --locked --bench tables -- $(TABLES)

@@ -90,6 +90,7 @@ pub fn loading(contenders: &[Contender], sizes: &[usize], count: usize, orders: 
                 given.give();
                 done += 1;
             }
+            assert_eq!(given.failed, 0, "{}: orders failed", contender.name());
             let passed = running.takers[0].counts().announced - before;
             let rate = passed as f64 / begun.elapsed().as_secs_f64();
             flood.stop();

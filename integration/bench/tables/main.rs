@@ -50,8 +50,9 @@ struct Arguments {
     /// Only these.
     #[arg(long, value_enum, value_delimiter = ',', env = "BENCH_ONLY")]
     only: Vec<Contender>,
-    /// Prefixes of a table; each size is measured.
-    #[arg(long, value_delimiter = ',', env = "BENCH_PREFIXES", default_values_t = [500_000])]
+    /// Prefixes of a table; each size is measured. Of itself 100,000, 500,000 and 1,000,000 for `relay`, 100,000 for
+    /// `resend`, else 500,000.
+    #[arg(long, value_delimiter = ',', env = "BENCH_PREFIXES")]
     prefixes: Vec<usize>,
     /// `kernel`: how the exit is lost.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Fault::Session, Fault::Carrier])]
@@ -126,24 +127,31 @@ fn main() {
         only => only,
     };
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
-    let (sizes, rounds) = (&arguments.prefixes, arguments.rounds);
+    let rounds = arguments.rounds;
+    let sizes = |own: &'static [usize]| match arguments.prefixes.as_slice() {
+        [] => own.to_vec(),
+        chosen => chosen.to_vec(),
+    };
+    let half_a_million = sizes(&[500_000]);
     if wanted(Part::Relay) {
-        relay::relay(contenders, sizes, rounds);
+        relay::relay(contenders, &sizes(&[100_000, 500_000, 1_000_000]), rounds);
     }
     if wanted(Part::Feedloss) {
-        feedloss::measure(contenders, sizes, rounds);
+        feedloss::measure(contenders, &half_a_million, rounds);
     }
     if wanted(Part::Kernel) {
-        kernel::measure(contenders, sizes, rounds, &arguments.faults, &arguments.compat);
+        let (faults, compat) = (&arguments.faults, &arguments.compat);
+        kernel::measure(contenders, &half_a_million, rounds, faults, compat);
     }
     if wanted(Part::Loading) {
-        load::loading(contenders, sizes, rounds, arguments.orders);
+        load::loading(contenders, &half_a_million, rounds, arguments.orders);
     }
     if wanted(Part::Resend) {
-        load::resend(contenders, sizes, rounds);
+        load::resend(contenders, &sizes(&[100_000]), rounds);
     }
     if wanted(Part::Flap) {
-        flap::measure(contenders, sizes, Duration::from_secs(arguments.flap_seconds));
+        let seconds = Duration::from_secs(arguments.flap_seconds);
+        flap::measure(contenders, &half_a_million, seconds);
     }
     if rounds::failed() {
         eprintln!("Not all could be measured: see above.");

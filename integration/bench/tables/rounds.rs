@@ -86,9 +86,10 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Three digits.
+/// Three digits, or what is counted as it is.
 fn number(value: f64) -> String {
     let digits = match value.abs() {
+        counted if counted.fract() == 0.0 => 0,
         100.0.. => 0,
         10.0.. => 1,
         1.0.. => 2,
