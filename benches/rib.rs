@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use counting::live;
+use shunt::config;
 use shunt::fib::{self, Exit, Fib, Hop, Leg, Observed, Settings};
+use shunt::policy::{Chain, Route};
 use shunt::rib::export::{Neighbor, export, withheld};
 use shunt::rib::{
     self, AdjRibOut, Connected, Resolved, Rib, Source, SourceId, SourceKind, Told, Urgency,
 };
-use shunt::types::{Asn, Family, Prefix, Rng, RouterId, Time};
+use shunt::types::{Asn, Family, Prefix, Rng, RouterId, Time, Validity};
 use shunt::wire::bgp::{AsPath, Attributes, Community, NextHop};
 
 /// Processor time of this process: what a busy machine gives to others does not count.
@@ -132,6 +134,8 @@ fn main() {
         }
     });
 
+    measure_policies(&rib, &prefixes);
+
     let mut out = AdjRibOut::new();
     let to = Neighbor { id: SourceId(3), kind: SourceKind::Ebgp, own_asn: Asn(64512), role: None };
     let ours = NextHop::V4(Ipv4Addr::new(192, 0, 2, 254));
@@ -207,4 +211,45 @@ fn main() {
         }
     });
     assert!(rib.is_empty());
+}
+
+/// The import policies of `config/policies.toml`, the same with a prefix list of 10 000 entries more.
+fn measure_policies(rib: &Rib, prefixes: &[Prefix]) {
+    let example = include_str!("../config/policies.toml");
+    let many: Vec<String> = (0..10_000)
+        .map(|n| format!("\"{} le 32\"", Prefix::host(Ipv4Addr::from_bits(0xf000_0000 + n).into())))
+        .collect();
+    let list = "[prefix-list.length]\nprefixes = [";
+    let long = example.replace(list, &format!("{list}{}, ", many.join(", ")));
+    let chain = |text: &str| -> Chain {
+        let config =
+            config::parse(text, "", &mut |_| Err(String::new())).unwrap_or_else(|mistakes| {
+                panic!("{mistakes:?}");
+            });
+        config.neighbors["isp-a"].import_policy.clone()
+    };
+    for (name, chain) in [("policies", chain(example)), ("policies, 10 000 prefixes", chain(&long))]
+    {
+        let route = |prefix: &Prefix| Route {
+            prefix: *prefix,
+            learned_from: Some("isp-a"),
+            validity: Validity::NotFound,
+        };
+        measure(&format!("{name}: facts of each route"), prefixes.len(), || {
+            for prefix in prefixes {
+                black_box(chain.facts(&route(prefix)));
+            }
+        });
+        measure("  verdict of each set", prefixes.len(), || {
+            let mut last = None;
+            for prefix in prefixes {
+                let Some(best) = rib.best(*prefix) else { continue };
+                if last != Some(Arc::as_ptr(best.attributes)) {
+                    last = Some(Arc::as_ptr(best.attributes));
+                    let facts = chain.facts(&route(prefix));
+                    black_box(chain.evaluate(best.attributes, &facts, Some(Asn(64496))));
+                }
+            }
+        });
+    }
 }
