@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use super::neighbor::Neighbor;
 use super::ospf::Withholding;
 use super::policies::{Passing, changes_text, export_prepends, validity};
+use super::restart::Restarting;
 use super::{Agent, PeerId};
 use crate::bgp;
 use crate::config::{Config, Export};
@@ -59,7 +60,10 @@ impl Agent {
             let told = exporting.wanted(neighbor, *prefix, best.as_ref(), &mut self.rib);
             neighbor.out.set(*prefix, told, Urgency::Own);
         }
-        if neighbor.config.export == Some(Export::Transit) {
+        // After a restart when they have been selected.
+        if neighbor.config.export == Some(Export::Transit)
+            && self.restarting != Restarting::Deferring
+        {
             neighbor.walk = Some(None);
         }
     }
@@ -114,6 +118,9 @@ impl Agent {
         self.packing = self.rib.is_reviewing();
         for prefix in self.rib.take_changes(limit) {
             self.others.stale |= self.own.contains_key(&prefix);
+            if self.defers(prefix) {
+                continue;
+            }
             self.set_exports(prefix, urgency(prefix, &self.own), |_| ());
             self.want_in_kernel(prefix);
         }
@@ -201,7 +208,8 @@ impl Agent {
     /// Says where a first or repeated transmission of a table ends.
     fn finish_tables(&mut self, peer: PeerId, now: Time) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
-        if !neighbor.out.is_settled() || neighbor.walk.is_some() {
+        let unfinished = !neighbor.out.is_settled() || neighbor.walk.is_some();
+        if unfinished || self.restarting == Restarting::Deferring {
             return;
         }
         let initial = std::mem::take(&mut neighbor.initial);

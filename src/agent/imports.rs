@@ -23,7 +23,7 @@ impl Agent {
         self.source_names.insert(neighbor.source(), name.to_owned());
         self.neighbors.insert(id, neighbor);
         self.actions.push_back(Action::AddPeer { peer: id, endpoint });
-        self.session_event(id, bgp::Event::Started, now);
+        self.start_session(id, now);
         self.sessions.stale = true;
     }
 

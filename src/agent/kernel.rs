@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::restart::Restarting;
 use super::{Action, Agent};
 use crate::config::{Config, Import};
 use crate::fib::{self, Exit, Fate, Fib, Hop, KernelError, Key, Leg, Observed, Urgency};
@@ -127,6 +128,10 @@ impl Agent {
             let families = neighbor.peer.session().map(|session| &session.facts.families);
             families.is_some_and(|all| all.iter().all(|f| neighbor.received_all.contains(f)))
         });
-        complete && self.ospf_has_converged() && self.fib.is_ready() && !self.rib.has_changes()
+        complete
+            && self.restarting != Restarting::Deferring
+            && self.ospf_has_converged()
+            && self.fib.is_ready()
+            && !self.rib.has_changes()
     }
 }

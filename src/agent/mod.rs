@@ -62,6 +62,7 @@ mod policy_reads;
 mod preview;
 mod reads;
 mod reload;
+mod restart;
 mod route_reads;
 mod rpki_reads;
 mod rules;
@@ -100,6 +101,7 @@ use neighbor::Neighbor;
 use orders::{Durable, Orders};
 use ospf::{Ospf, Withholding};
 pub use policy_reads::test_policy;
+use restart::Restarting;
 use survivor::Survivor;
 use switching::Switching;
 pub use table_dump::TableDump;
@@ -179,6 +181,7 @@ pub struct Agent {
     /// The neighbours have sent what they had after our start, so what they did not send may go.
     converged: bool,
     withholding: Withholding,
+    restarting: Restarting,
     links: Links,
     sessions: Sessions,
     routers: VirtualRouters,
@@ -259,6 +262,7 @@ impl Agent {
             groups_stale: true,
             converged: false,
             withholding: Withholding::Over,
+            restarting: Restarting::Over { preserved: true },
             links: Links::default(),
             sessions: Sessions::default(),
             routers: VirtualRouters::default(),
@@ -288,6 +292,9 @@ impl Agent {
         agent.ospf = Ospf::new(&agent.config, agent.wall, rng, now);
         if agent.ospf.is_some() && agent.config.kernel.install {
             agent.withholding = Withholding::UntilDump;
+        }
+        if agent.asks_to_keep_routes() {
+            agent.restarting = Restarting::UntilDump;
         }
         agent.probes_changed();
         agent.routers_changed(now);
@@ -405,6 +412,7 @@ impl Agent {
             .chain(self.stopping)
             .chain(self.release_by)
             .chain(self.withholding_ends())
+            .chain(self.restarting_ends())
             .chain(self.patience_ends())
             .chain(self.leave_ends())
             .chain(self.takeovers_due())
@@ -450,6 +458,7 @@ impl Agent {
         self.settle_locks(now);
         self.settle_services(now);
         self.settle_validation();
+        self.settle_restart(now);
         loop {
             self.groups_stale |= self.settle_lowering(now);
             self.groups_stale |= self.settle_survivor(now);
@@ -506,7 +515,10 @@ impl Agent {
         self.actions.push_back(Action::Fast(fast::Order::Stop));
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for peer in peers {
-            let event = bgp::Event::Stopped { communication: "shuntd stops".to_owned() };
+            let event = match self.will_be_back(peer) {
+                true => bgp::Event::Suspended,
+                false => bgp::Event::Stopped { communication: "shuntd stops".to_owned() },
+            };
             self.session_event(peer, event, now);
         }
         self.ospf_event(crate::ospf::Event::Stopped, now);

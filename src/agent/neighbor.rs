@@ -201,7 +201,8 @@ pub(super) fn settings(config: &Config, neighbor: &config::Neighbor) -> Settings
         families,
         role: neighbor.role,
         role_strict: neighbor.role_strict,
-        graceful_restart_helper: neighbor.graceful_restart == GracefulRestart::Helper,
+        graceful_restart_helper: neighbor.graceful_restart != GracefulRestart::Off,
+        graceful_restart: neighbor.graceful_restart == GracefulRestart::Restart,
         bfd_strict: neighbor.bfd.as_ref().is_some_and(|bfd| bfd.strict),
         shutdown: neighbor.shutdown.clone(),
     }

@@ -98,11 +98,11 @@ impl Agent {
                 }
             };
             let first = (after == root).then_some(root);
-            let page = rib.page(Some(after), left);
-            let more = page.last().is_some_and(|last| page.len() == left && root.covers(*last));
-            validation.walk = page.last().filter(|_| more).map(|last| (root, *last));
-            for prefix in first.into_iter().chain(page).take_while(|prefix| root.covers(*prefix)) {
-                left = left.saturating_sub(1);
+            let page = rib.page_below(root, after, left);
+            validation.walk = page.last().filter(|_| page.len() == left).map(|last| (root, *last));
+            // Where there is no route, looking for one is work as well.
+            left = left.saturating_sub(page.len().max(1));
+            for prefix in first.into_iter().chain(page) {
                 if on_export {
                     rib.look_again(prefix);
                 }

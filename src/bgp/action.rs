@@ -54,6 +54,8 @@ pub enum DownReason {
     /// The neighbour restarted: it opened a new connection over an established one
     /// (RFC 4724 §5).
     Restarted,
+    /// We restart: it was closed without a word.
+    Suspended,
 }
 
 /// What an operator should see but no other part has to act on.
@@ -93,7 +95,10 @@ impl DownReason {
             DownReason::Sent(notification) | DownReason::Received(notification) => {
                 (notification.code, notification.subcode) == (6, 7)
             }
-            DownReason::Closed(_) | DownReason::LinkLost(_) | DownReason::Restarted => false,
+            DownReason::Closed(_)
+            | DownReason::LinkLost(_)
+            | DownReason::Restarted
+            | DownReason::Suspended => false,
         }
     }
 }
@@ -108,6 +113,7 @@ impl fmt::Display for DownReason {
             DownReason::Restarted => {
                 f.write_str("the neighbour restarted: it opened a new connection")
             }
+            DownReason::Suspended => f.write_str("we restart"),
         }
     }
 }

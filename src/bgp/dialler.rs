@@ -52,6 +52,18 @@ impl Peer {
         self.close_all(notification, now);
     }
 
+    /// Goes down without a word, for the neighbour to keep our routes until we are back (RFC 4724 §4).
+    pub(super) fn suspend(&mut self, now: Time) {
+        self.stop_dialling();
+        self.dialler = Dialler::Off;
+        for slot in Slot::BOTH {
+            if self.connection(slot).is_some() {
+                self.close(slot, DownReason::Suspended, now);
+            }
+        }
+        self.sweep_all();
+    }
+
     /// Ends what there is and begins again at once.
     pub(super) fn renew(&mut self, notification: Notification, now: Time) {
         if self.dialler == Dialler::Off {

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::Settings;
+use super::{OwnRestart, Settings};
 use crate::types::Family;
 use crate::wire::bgp::{Message, Notification};
 
@@ -28,6 +28,11 @@ pub enum Event {
     Started,
     /// The operator shut the neighbour down \[2\]: Cease / Administrative Shutdown.
     Stopped { communication: String },
+    /// We go and will be back: the connection is closed without a NOTIFICATION, so that a neighbour that
+    /// helps keeps our routes (RFC 4724 §4).
+    Suspended,
+    /// What our OPENs are to say of our own restart from now on.
+    OwnRestart(OwnRestart),
     /// The operator wants a fresh session \[2, then 1\]: Cease / Administrative Reset.
     Reset { communication: String },
     /// The neighbour is gone from the configuration \[8\]: Cease / Peer De-configured. Nothing

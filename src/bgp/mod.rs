@@ -77,4 +77,4 @@ pub use event::{ConnectionId, Event, Slot};
 pub use peer::{Peer, State};
 pub use restart::Restart;
 pub use session::Session;
-pub use settings::Settings;
+pub use settings::{OwnRestart, Settings};

@@ -9,7 +9,9 @@ use super::connection::{Connection, KEEPALIVE, Phase};
 use super::dialler::Dialler;
 use super::restart::Stale;
 use super::timer::{LARGE_HOLD, Timer};
-use super::{Action, ConnectionId, Counters, DownReason, Event, Note, Session, Settings, Slot};
+use super::{
+    Action, ConnectionId, Counters, DownReason, Event, Note, OwnRestart, Session, Settings, Slot,
+};
 use crate::types::{Deadlines, Family, Rng, Time};
 use crate::wire::bgp::{Message, Notification, Open, SessionFacts};
 
@@ -18,6 +20,7 @@ use crate::wire::bgp::{Message, Notification, Open, SessionFacts};
 pub struct Peer {
     pub(super) settings: Settings,
     pub(super) rng: Rng,
+    own_restart: OwnRestart,
     /// Whether the neighbour is to be up, but for a shutdown in the settings.
     pub(super) started: bool,
     pub(super) dialler: Dialler,
@@ -52,6 +55,7 @@ impl Peer {
         Peer {
             settings,
             rng,
+            own_restart: OwnRestart::default(),
             started: false,
             dialler: Dialler::Off,
             backoff: Backoff::default(),
@@ -75,6 +79,11 @@ impl Peer {
                 self.started = false;
                 self.stop(Notification::administrative_shutdown(&communication), now);
             }
+            Event::Suspended => {
+                self.started = false;
+                self.suspend(now);
+            }
+            Event::OwnRestart(own) => self.own_restart = own,
             Event::Removed => {
                 self.started = false;
                 self.stop(Notification::peer_deconfigured(), now);
@@ -187,7 +196,7 @@ impl Peer {
 
     /// The OPEN that we send; a connection's decoder needs it to know what was negotiated.
     pub fn open(&self) -> Open {
-        self.settings.open()
+        self.settings.open(self.own_restart)
     }
 
     pub fn state(&self) -> State {

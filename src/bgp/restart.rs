@@ -69,6 +69,7 @@ impl Restart {
             // What ended is the path, not the neighbour's life: routes over it lead nowhere. BFD notices before a restart
             // could be announced, so what it notices is a failure (RFC 5882 §4.3.2.2), whoever tells of it.
             DownReason::LinkLost(_) => false,
+            DownReason::Suspended => false,
             DownReason::Sent(notification) | DownReason::Received(notification)
                 if notification.is_bfd_down() =>
             {

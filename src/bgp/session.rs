@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Restart, Settings};
+use super::{OwnRestart, Restart, Settings};
 use crate::wire::bgp::{Capability, Notification, Open, Role, SessionFacts};
 
 /// What two OPENs settled on one connection.
@@ -42,7 +42,7 @@ impl Session {
             return Err(Notification::bad_bgp_identifier());
         }
         check_role(settings, &theirs)?;
-        let facts = SessionFacts::negotiate(&settings.open(), &theirs);
+        let facts = SessionFacts::negotiate(&settings.open(OwnRestart::default()), &theirs);
         if facts.families.is_empty() {
             let ours: Vec<Capability> =
                 settings.families.iter().copied().map(Capability::multiprotocol).collect();

@@ -3,6 +3,19 @@ use std::time::Duration;
 use crate::types::{Asn, Family, RouterId};
 use crate::wire::bgp::{Capability, GracefulRestart, Open, Role};
 
+/// How long a neighbour is to keep our routes until we are back, in seconds (RFC 4724 §3).
+const RESTART_TIME: u16 = 120;
+
+/// What our OPENs say of our own restart, beside the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnRestart {
+    /// This is a new life of ours, and we have not sent all our routes yet: the neighbour is not to wait for them with its
+    /// own (R bit).
+    pub restarting: bool,
+    /// What our routes attracted could be forwarded all the time (F bit).
+    pub preserved: bool,
+}
+
 /// One neighbour, as far as the session is concerned. Addresses, passwords and TTLs belong to the
 /// driver, which dials and accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +41,10 @@ pub struct Settings {
     pub role: Option<Role>,
     /// Refuse a neighbour that sends no role (RFC 9234 §4.2).
     pub role_strict: bool,
-    /// Keep the routes of a restarting neighbour (RFC 4724 §4.2). We never ask others to keep ours.
+    /// Keep the routes of a restarting neighbour (RFC 4724 §4.2).
     pub graceful_restart_helper: bool,
+    /// And ask it to keep ours (§4.1). Without the former it says nothing.
+    pub graceful_restart: bool,
     /// No connection before BFD sees the neighbour. It is not told of that: the capability for it
     /// (draft-ietf-idr-bgp-bfd-strict-mode) would be news to FRR and BIRD.
     pub bfd_strict: bool,
@@ -45,14 +60,15 @@ impl Settings {
     /// Whether a session made with these settings may go on under the new ones: the same OPENs, judged
     /// alike, would lead to the same session.
     pub fn keeps_session(&self, new: &Settings) -> bool {
-        self.open() == new.open()
+        let own = OwnRestart::default();
+        self.open(own) == new.open(own)
             && self.remote_asn == new.remote_asn
             && self.role_strict == new.role_strict
             && self.shutdown.is_some() == new.shutdown.is_some()
     }
 
     /// The OPEN that we send with these settings.
-    pub(super) fn open(&self) -> Open {
+    pub(super) fn open(&self, own: OwnRestart) -> Open {
         let mut capabilities: Vec<Capability> =
             self.families.iter().copied().map(Capability::multiprotocol).collect();
         if self.extended_next_hop && self.families.contains(&Family::Ipv4) {
@@ -67,13 +83,15 @@ impl Settings {
             capabilities.push(Capability::Role(role));
         }
         if self.graceful_restart_helper {
-            // Helper only: no family, so nobody keeps routes of ours (RFC 4724 §3). The N bit
+            // A helper only names no family, so nobody keeps routes of ours (RFC 4724 §3). The N bit
             // lets the neighbour's NOTIFICATION begin a restart as well (RFC 8538 §2).
+            let families: &[Family] = if self.graceful_restart { &self.families } else { &[] };
+            let listed = families.iter().map(|family| (family.afi(), 1, own.preserved));
             capabilities.push(Capability::GracefulRestart(GracefulRestart {
-                restarting: false,
+                restarting: self.graceful_restart && own.restarting,
                 notification: true,
-                restart_time: 0,
-                families: Vec::new(),
+                restart_time: if self.graceful_restart { RESTART_TIME } else { 0 },
+                families: listed.collect(),
             }));
         }
         Open {

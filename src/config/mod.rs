@@ -222,6 +222,7 @@ pub fn parse(
     };
     let policies = policy::read(&root, &context, &mut report);
     let rpki_caches = rpki::read(&root, &mut report);
+    let kernel = Kernel::read(&root, &mut report);
     let neighbors = neighbors::read(
         &root,
         &neighbors::Context {
@@ -231,6 +232,7 @@ pub fn parse(
             profiles: &profiles,
             policies: &policies,
             has_caches: !rpki_caches.is_empty(),
+            kernel: kernel.as_ref(),
         },
         read_secret,
         &mut report,
@@ -261,7 +263,6 @@ pub fn parse(
     let vrrp = vrrp::read(&root, &node, ospf.as_ref(), &tracked, &mut report);
     let takeover = Takeover::read(&root, &vrrp, &mut report);
     let distances = distance::read(&root, &mut report);
-    let kernel = Kernel::read(&root, &mut report);
     let update_log = mrt::read(&root, &mut report);
 
     let mistakes = report.into_mistakes();

@@ -81,6 +81,8 @@ pub enum GracefulRestart {
     Off,
     /// Keep the routes of a neighbour that restarts.
     Helper,
+    /// And ask it to keep ours when we restart.
+    Restart,
 }
 
 /// How far away the neighbour may be.

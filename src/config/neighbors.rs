@@ -16,7 +16,7 @@ use super::reference::{self, ReadSecret, read_class};
 use super::report::Report;
 use super::section::{Entry, Section};
 use super::value::{self, Wrong};
-use super::{Export, GracefulRestart, Import, Listen, Neighbor, Ttl};
+use super::{Export, GracefulRestart, Import, Kernel, Listen, Neighbor, Ttl};
 use crate::types::{Asn, Family};
 use crate::wire::bgp::Role;
 
@@ -58,6 +58,7 @@ pub(super) struct Context<'a> {
     pub classes: &'a BTreeSet<&'a str>,
     pub profiles: &'a Profiles,
     pub policies: &'a Policies,
+    pub kernel: Option<&'a Kernel>,
     /// Whether an RPKI cache is configured.
     pub has_caches: bool,
 }
@@ -216,8 +217,11 @@ const RPKI: [(&str, bool); 2] = [("reject-invalid", true), ("ignore", false)];
 
 const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)];
 
-const GRACEFUL_RESTART: [(&str, GracefulRestart); 2] =
-    [("off", GracefulRestart::Off), ("helper", GracefulRestart::Helper)];
+const GRACEFUL_RESTART: [(&str, GracefulRestart); 3] = [
+    ("off", GracefulRestart::Off),
+    ("helper", GracefulRestart::Helper),
+    ("restart", GracefulRestart::Restart),
+];
 
 const ROLES: [(&str, Role); 5] = [
     ("provider", Role::Provider),
@@ -281,6 +285,17 @@ fn check(
             .at(section.span_of("rpki"), "`rpki = \"reject-invalid\"` without a cache")
             .label("has no effect: nothing says what is valid")
             .help("add a section such as [rpki.cache.validator]");
+    }
+    if neighbor.graceful_restart == GracefulRestart::Restart
+        && context.kernel.is_some_and(|kernel| !kernel.install)
+    {
+        report
+            .at(
+                section.span_of("graceful-restart"),
+                "`graceful-restart = \"restart\"` without routes in the kernel",
+            )
+            .label("nothing forwards while we restart")
+            .help("without `install = false` in [kernel], or \"helper\" here");
     }
     if neighbor.role_strict && !section.has("role") {
         report

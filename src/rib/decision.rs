@@ -193,9 +193,18 @@ impl Rib {
 
     /// Up to `limit` prefixes behind `after`, in order: a walk in portions, between which anything may change.
     pub fn page(&self, after: Option<Prefix>, limit: usize) -> Vec<Prefix> {
+        self.behind(after).take(limit).collect()
+    }
+
+    /// The same of those that `root` covers, `after` being one of them.
+    pub fn page_below(&self, root: Prefix, after: Prefix, limit: usize) -> Vec<Prefix> {
+        self.behind(Some(after)).take_while(|prefix| root.covers(*prefix)).take(limit).collect()
+    }
+
+    fn behind(&self, after: Option<Prefix>) -> impl Iterator<Item = Prefix> {
         let mut bgp = self.table.iter_after(after).map(|(prefix, _)| prefix).peekable();
         let mut igp = self.igp.iter_after(after).map(|(prefix, _)| prefix).peekable();
-        let merged = std::iter::from_fn(|| match (bgp.peek(), igp.peek()) {
+        std::iter::from_fn(move || match (bgp.peek(), igp.peek()) {
             (Some(one), Some(other)) if one == other => {
                 bgp.next();
                 igp.next()
@@ -203,8 +212,7 @@ impl Rib {
             (Some(one), Some(other)) if one > other => igp.next(),
             (Some(_), _) => bgp.next(),
             (None, _) => igp.next(),
-        });
-        merged.take(limit).collect()
+        })
     }
 
     /// Why the interior protocol's route loses to BGP's winner; `None`: it wins.

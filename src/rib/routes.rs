@@ -131,6 +131,11 @@ impl Rib {
         }
     }
 
+    /// What the source has comes out of [`Rib::take_changes`] once more, in portions.
+    pub fn reconsider(&mut self, id: SourceId) {
+        self.review.want(Wanted::of_source(id));
+    }
+
     /// Forgets the source with its paths.
     pub fn remove_source(&mut self, id: SourceId) {
         self.clear(id);

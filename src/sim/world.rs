@@ -22,6 +22,8 @@ use crate::vrrp::VirtualRouterId;
 /// Calendar time at the beginning of every world: 2026-01-01T00:00:00Z.
 const EPOCH: Wall = Wall::from_micros(1_767_225_600_000_000);
 
+/// From the end of an agent to that of its process, for what neighbours are still to hear.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// A write to the disk takes up to this long.
 const DISK: Duration = Duration::from_micros(300);
 /// A request to the kernel takes this long.
@@ -70,6 +72,8 @@ pub(super) enum Happening {
     Guarded { node: NodeId, life: u64, router: VirtualRouterId, stopped: Option<u64> },
     /// It is time to look whether a connection that is held still stands.
     Keepalive { node: NodeId, life: u64, check: CheckId },
+    /// Its last words are said: the process is gone.
+    Ended { node: NodeId, life: u64 },
     /// The disk is done.
     Stored { node: NodeId, life: u64, version: u64, text: String },
 }
@@ -84,6 +88,7 @@ impl Happening {
             | Happening::Packet { node, life, .. }
             | Happening::Assign { node, life, .. }
             | Happening::Keepalive { node, life, .. }
+            | Happening::Ended { node, life }
             | Happening::Stored { node, life, .. } => Some((node, life)),
             // The kernel's business.
             Happening::Dial { .. } | Happening::Arrival { .. } | Happening::Guarded { .. } => None,
@@ -560,6 +565,7 @@ impl World {
                 }
             }
             Happening::Keepalive { node, life, check } => self.keep_alive(node, life, check),
+            Happening::Ended { node, .. } => self.end(node),
             Happening::Stored { node, life, version, text } => {
                 let machine = &mut self.nodes[node.0];
                 let result = match machine.disk_full {
@@ -658,7 +664,7 @@ impl World {
                     // Its last words have gone the same way as this would.
                     self.hand_to_lane(id, fast::Event::Ordered(fast::Order::Stop));
                     self.note(id, "stops");
-                    self.end(id);
+                    self.push(self.now + LAST_WORDS, Happening::Ended { node: id, life });
                     self.sweep_addresses(id);
                 }
             }

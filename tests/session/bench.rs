@@ -35,6 +35,7 @@ pub fn settings(side: u8) -> Settings {
         role: None,
         role_strict: false,
         graceful_restart_helper: false,
+        graceful_restart: false,
         bfd_strict: false,
         shutdown: None,
     }

@@ -250,6 +250,7 @@ fn the_open_says_what_we_can() {
         extended_next_hop: true,
         role: Some(Role::Peer),
         graceful_restart_helper: true,
+        graceful_restart: false,
         ..settings(1)
     };
     let open = Bench::new(rich.clone()).peer.open();

@@ -17,6 +17,7 @@ mod placements;
 mod policies;
 mod reading;
 mod refresh;
+mod restarting;
 mod selecting;
 mod survivor;
 mod switch_plan;
