@@ -28,6 +28,7 @@ mod protocol89;
 mod real_table;
 mod refreshing;
 mod reloading;
+mod restarting;
 mod robustness;
 #[path = "bench/speaker.rs"]
 #[allow(dead_code, reason = "the benchmarks need more of it")]

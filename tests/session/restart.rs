@@ -1,6 +1,6 @@
 //! Routes that outlive their session or are sent again: graceful restart and route refresh.
 
-use shunt::bgp::{Action, ConnectionId, DownReason, Event, Note, Settings};
+use shunt::bgp::{Action, ConnectionId, DownReason, Event, Note, OwnRestart, Settings};
 use shunt::types::Family;
 use shunt::wire::bgp::{
     Capability, GracefulRestart, Message, Notification, Open, RefreshSubtype, RouteRefresh,
@@ -325,4 +325,50 @@ fn an_unknown_subtype_is_ignored() {
     let (mut bench, connection) = Bench::up(settings(1));
     let message = refresh(Family::Ipv4, RefreshSubtype::Unknown(7));
     assert_eq!(bench.receive(connection, message), []);
+}
+
+fn own_restart(open: &Open) -> GracefulRestart {
+    let offered = open.capabilities.iter().find_map(|capability| match capability {
+        Capability::GracefulRestart(restart) => Some(restart.clone()),
+        _ => None,
+    });
+    offered.expect("a helper says so")
+}
+
+#[test]
+fn the_open_says_how_far_our_own_restart_has_got() {
+    let settings = Settings { graceful_restart: true, ..helper() };
+    let mut bench = Bench::new(settings.clone());
+    for (restarting, preserved) in [(false, false), (true, true), (false, true)] {
+        bench.handle(Event::OwnRestart(OwnRestart { restarting, preserved }));
+        let offered = own_restart(&bench.peer.open());
+        let expected = GracefulRestart {
+            restarting,
+            notification: true,
+            restart_time: 120,
+            families: vec![(1, 1, preserved), (2, 1, preserved)],
+        };
+        assert_eq!(offered, expected);
+    }
+    // A helper says nothing of it.
+    let mut bench = Bench::new(helper());
+    bench.handle(Event::OwnRestart(OwnRestart { restarting: true, preserved: true }));
+    let offered = own_restart(&bench.peer.open());
+    assert!(offered.families.is_empty() && !offered.restarting && offered.restart_time == 0);
+    // It is no reason to end a session.
+    assert!(settings.keeps_session(&settings) && !settings.keeps_session(&helper()));
+}
+
+#[test]
+fn who_will_be_back_leaves_without_a_word() {
+    let (mut bench, connection) = up(restarter(30, true, true));
+    let actions = bench.handle(Event::Suspended);
+    assert_eq!(sent(&actions, connection), []);
+    assert!(actions.contains(&Action::Close { connection }));
+    let down = actions.iter().any(|action| {
+        matches!(action, Action::Down { reason: DownReason::Suspended, retained } if retained.is_empty())
+    });
+    assert!(down, "{actions:?}");
+    // And does not come back by itself.
+    assert_eq!(bench.pass(seconds(300)), []);
 }
