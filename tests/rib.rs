@@ -584,7 +584,7 @@ mod table {
                         model.insert((prefixes[prefix], source), (med, false, eligible));
                     }
                     Op::Judge { prefix, least } => {
-                        rib.judge(prefixes[prefix], |_, set| set.med >= Some(least));
+                        rib.judge(prefixes[prefix], |_, set, _| set.med >= Some(least));
                         for ((of, _), (med, _, eligible)) in &mut model {
                             if *of == prefixes[prefix] {
                                 *eligible = *med >= least;

@@ -120,6 +120,7 @@ impl Agent {
         let (source, name) = (neighbor.source(), neighbor.name.clone());
         if retained.is_empty() {
             self.kernel_source_lost(source);
+            self.validation.drop_all_kept(source);
             self.rib.clear(source);
         } else {
             for family in Family::ALL {
@@ -152,6 +153,7 @@ impl Agent {
         }
         let policy = import_policy(neighbor.config.import);
         for nlri in &update.withdrawn {
+            self.validation.drop_kept(source, nlri.prefix);
             self.rib.forget(source, nlri.prefix);
         }
         let session = import_session(&self.config, neighbor);
@@ -190,11 +192,20 @@ impl Agent {
                 match admission.of(nlri.prefix, &self.validation.table, &mut self.rib) {
                     Ok(attributes) => {
                         let eligible = self.validation.admits(nlri.prefix, origin);
+                        let rib = &mut self.rib;
+                        self.validation.keep(&admission, source, nlri.prefix, &attributes, rib);
                         self.rib.learn_if(eligible, source, nlri.prefix, attributes);
                     }
                     Err(by) => {
                         *neighbor.rejected_by.entry(by).or_default() += 1;
-                        self.rib.forget(source, nlri.prefix);
+                        self.validation.drop_kept(source, nlri.prefix);
+                        match admission.depends_on_validity(nlri.prefix, &mut self.rib) {
+                            true => {
+                                let received = self.rib.intern(admission.received().clone());
+                                self.rib.learn_if(false, source, nlri.prefix, received);
+                            }
+                            false => self.rib.forget(source, nlri.prefix),
+                        }
                     }
                 }
             }

@@ -43,8 +43,29 @@ impl<'a> Admission<'a> {
 
     /// What becomes of one of its routes.
     pub fn of(&mut self, prefix: Prefix, vrps: &Table, rib: &mut Rib) -> Admitted {
+        let validity = validity(&self.neighbor.import_policy, vrps, prefix, self.origin);
+        self.with(prefix, validity, rib)
+    }
+
+    /// Whether a route that was rejected might not be if the caches said something else.
+    pub fn depends_on_validity(&mut self, prefix: Prefix, rib: &mut Rib) -> bool {
+        self.looks_at_validity()
+            && [Validity::Valid, Validity::Invalid, Validity::NotFound]
+                .into_iter()
+                .any(|validity| self.with(prefix, validity, rib).is_ok())
+    }
+
+    pub fn looks_at_validity(&self) -> bool {
+        self.neighbor.import_policy.looks_at_validity()
+    }
+
+    /// The set as it was received.
+    pub fn received(&self) -> &Attributes {
+        &self.received
+    }
+
+    fn with(&mut self, prefix: Prefix, validity: Validity, rib: &mut Rib) -> Admitted {
         let chain = &self.neighbor.import_policy;
-        let validity = validity(chain, vrps, prefix, self.origin);
         let route = Route { prefix, learned_from: Some(self.name), validity };
         let facts = chain.facts(&route);
         if let Some((_, outcome)) = self.known.iter().find(|(known, _)| *known == facts) {

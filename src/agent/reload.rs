@@ -115,6 +115,7 @@ impl Agent {
     fn remove_neighbor(&mut self, peer: PeerId, now: Time) {
         self.session_event(peer, bgp::Event::Removed, now);
         if let Some(neighbor) = self.neighbors.remove(&peer) {
+            self.validation.drop_all_kept(neighbor.source());
             self.rib.remove_source(neighbor.source());
             self.source_names.remove(&neighbor.source());
             self.delivery_lost(peer);

@@ -1,16 +1,19 @@
 //! Origin validation (RFC 6811): what RPKI caches say decides which learned routes can be used.
 //!
 //! A route with an invalid origin stays in the RIB as a path that is not eligible, if its neighbour's configuration wants it
-//! so. When what the caches say changes, the routes that it covers are looked at again, in portions; no neighbour is asked
+//! so. So does one that its import policies reject, if they might not if the caches said something else; of one that they changed, what was
+//! received is kept beside it. When what the caches say changes, the routes that it covers are looked at again, in portions; no neighbour is asked
 //! to send them again (RFC 9324).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Agent;
 use super::exports::PORTION;
 use super::neighbor::Neighbor;
+use super::policies::Admission;
 use crate::config;
+use crate::rib::{Rib, SourceId};
 use crate::rpki::{Report, Summary, Table};
 use crate::types::{Asn, Family, Prefix, Time, Validity};
 use crate::wire::bgp::Attributes;
@@ -24,6 +27,9 @@ pub(super) struct Validation {
     pending: BTreeSet<Prefix>,
     /// Below which prefix that is being done, and behind which.
     walk: Option<(Prefix, Prefix)>,
+    /// What was received of the paths that an import policy has changed, and might have changed in another way if the caches
+    /// said something else.
+    kept: BTreeMap<(SourceId, Prefix), Arc<Attributes>>,
 }
 
 /// What there is to validate of a set: who originated its routes.
@@ -50,6 +56,35 @@ impl Validation {
             Origin::Ignored => true,
             Origin::Of(origin) => self.table.state(prefix, origin) != Validity::Invalid,
         }
+    }
+
+    /// A path is stored with `stored`: what it was received with is kept if that is something else.
+    pub fn keep(
+        &mut self,
+        admission: &Admission<'_>,
+        source: SourceId,
+        prefix: Prefix,
+        stored: &Attributes,
+        rib: &mut Rib,
+    ) {
+        if !admission.looks_at_validity() {
+            return;
+        }
+        match stored == admission.received() {
+            true => self.drop_kept(source, prefix),
+            false => {
+                let received = rib.intern(admission.received().clone());
+                self.kept.insert((source, prefix), received);
+            }
+        }
+    }
+
+    pub fn drop_kept(&mut self, source: SourceId, prefix: Prefix) {
+        self.kept.remove(&(source, prefix));
+    }
+
+    pub fn drop_all_kept(&mut self, source: SourceId) {
+        self.kept.retain(|(of, _), _| *of != source);
     }
 
     /// Whether routes are still to be looked at again.
@@ -84,6 +119,9 @@ impl Agent {
         let judged_on_export =
             |neighbor: &Neighbor| neighbor.config.export_policy.looks_at_validity();
         let on_export = neighbors.values().any(judged_on_export);
+        let judged_on_import =
+            |neighbor: &&Neighbor| neighbor.config.import_policy.looks_at_validity();
+        let own = config.node.asn;
         let mut left = PORTION;
         while left > 0 {
             let (root, after) = match validation.walk.take() {
@@ -106,16 +144,48 @@ impl Agent {
                 if on_export {
                     rib.look_again(prefix);
                 }
-                rib.judge(prefix, |source, attributes| {
+                rib.judge(prefix, |source, attributes, now| {
                     let neighbor =
                         Neighbor::of_source(source).and_then(|peer| neighbors.get(&peer));
                     neighbor.is_none_or(|neighbor| {
-                        let origin =
-                            validation.origin(&neighbor.config, config.node.asn, attributes);
+                        if judged_on_import(&neighbor) {
+                            return now;
+                        }
+                        let origin = validation.origin(&neighbor.config, own, attributes);
                         validation.admits(prefix, origin)
                     })
                 });
+                for neighbor in neighbors.values().filter(judged_on_import) {
+                    admit_again(neighbor, own, prefix, validation, rib);
+                }
             }
+        }
+    }
+}
+
+/// Has the policies of a neighbour decide on its path to a prefix again, by what was received.
+fn admit_again(
+    neighbor: &Neighbor,
+    own: Asn,
+    prefix: Prefix,
+    validation: &mut Validation,
+    rib: &mut Rib,
+) {
+    let source = neighbor.source();
+    let Some(stored) = rib.set_of(source, prefix) else { return };
+    // A path that was rejected is stored as it was received.
+    let received = Arc::clone(validation.kept.get(&(source, prefix)).unwrap_or(stored));
+    let (config, name) = (&neighbor.config, &neighbor.name);
+    let mut admission = Admission::new(config, name, own, Attributes::clone(&received));
+    match admission.of(prefix, &validation.table, rib) {
+        Ok(attributes) => {
+            validation.keep(&admission, source, prefix, &attributes, rib);
+            let origin = validation.origin(config, own, &attributes);
+            rib.revise(validation.admits(prefix, origin), source, prefix, attributes);
+        }
+        Err(_) => {
+            validation.drop_kept(source, prefix);
+            rib.revise(false, source, prefix, received);
         }
     }
 }

@@ -29,7 +29,7 @@ pub enum Unusable {
     OwnAddress(IpAddr),
     /// A link-local address says nothing without an interface, and none came with it (RFC 2545 §3 wants a global one).
     LinkLocal(IpAddr),
-    /// The AS at its origin may not originate it (RFC 6811).
+    /// The AS at its origin may not originate it (RFC 6811), or a policy rejects it as long as caches say what they say.
     InvalidOrigin,
 }
 
@@ -77,9 +77,7 @@ impl fmt::Display for Unusable {
             Unusable::LinkLocal(address) => {
                 write!(f, "next hop {address} is link-local and no global one came with it")
             }
-            Unusable::InvalidOrigin => {
-                f.write_str("the AS at its origin may not announce it (RPKI)")
-            }
+            Unusable::InvalidOrigin => f.write_str("not used for the RPKI state of its origin"),
         }
     }
 }

@@ -91,6 +91,24 @@ impl Account {
         }
     }
 
+    /// A path that is there is eligible, or not; whether that is new.
+    fn judge(&mut self, path: &mut Stored, eligible: bool) -> bool {
+        let was = std::mem::replace(&mut path.eligible, eligible);
+        let stale = usize::from(path.epoch != self.epoch);
+        match (was, eligible) {
+            (false, true) => {
+                self.ineligible -= 1;
+                self.ineligible_stale -= stale;
+            }
+            (true, false) => {
+                self.ineligible += 1;
+                self.ineligible_stale += stale;
+            }
+            _ => {}
+        }
+        was != eligible
+    }
+
     /// A path of this epoch is there.
     fn gain(&mut self, eligible: bool) {
         self.routes += 1;
@@ -200,11 +218,11 @@ impl Rib {
         self.changed.push(prefix);
     }
 
-    /// Asks of each path to `prefix` anew whether it is eligible.
+    /// Asks of each path to `prefix` anew whether it is eligible; the last argument is whether it is now.
     pub fn judge(
         &mut self,
         prefix: Prefix,
-        mut is_eligible: impl FnMut(SourceId, &Attributes) -> bool,
+        mut is_eligible: impl FnMut(SourceId, &Attributes, bool) -> bool,
     ) {
         let Some(paths) = self.table.get_mut(prefix) else { return };
         let mut changed = false;
@@ -213,26 +231,41 @@ impl Rib {
             if !known.has(prefix.family(), path) {
                 continue;
             }
-            let eligible = is_eligible(path.source, &path.attributes);
-            if eligible == path.eligible {
-                continue;
-            }
-            let account = &mut known.accounts[index(prefix.family())];
-            let stale = usize::from(path.epoch != account.epoch);
-            match eligible {
-                true => {
-                    account.ineligible -= 1;
-                    account.ineligible_stale -= stale;
-                }
-                false => {
-                    account.ineligible += 1;
-                    account.ineligible_stale += stale;
-                }
-            }
-            path.eligible = eligible;
-            changed = true;
+            let eligible = is_eligible(path.source, &path.attributes, path.eligible);
+            changed |= known.accounts[index(prefix.family())].judge(path, eligible);
         }
         if changed {
+            self.changed.push(prefix);
+        }
+    }
+
+    /// The set of the path that the source has to `prefix`.
+    pub fn set_of(&self, id: SourceId, prefix: Prefix) -> Option<&Arc<Attributes>> {
+        let paths = self.table.get(prefix)?;
+        let path = paths.get(find(paths, id).ok()?)?;
+        let known = self.sources.get(&id)?;
+        known.has(prefix.family(), path).then_some(&path.attributes)
+    }
+
+    /// Gives that path another set, and says whether it is eligible. Unlike with [`Rib::learn`] it is not heard anew.
+    pub fn revise(
+        &mut self,
+        eligible: bool,
+        id: SourceId,
+        prefix: Prefix,
+        attributes: Arc<Attributes>,
+    ) {
+        let Some(paths) = self.table.get_mut(prefix) else { return };
+        let Ok(at) = find(paths, id) else { return };
+        let (Some(path), Some(known)) = (paths.get_mut(at), self.sources.get_mut(&id)) else {
+            return;
+        };
+        if !known.has(prefix.family(), path) {
+            return;
+        }
+        let judged = known.accounts[index(prefix.family())].judge(path, eligible);
+        if judged || !same(&path.attributes, &attributes) {
+            path.attributes = attributes;
             self.changed.push(prefix);
         }
     }

@@ -21,14 +21,20 @@ pub struct Table {
 }
 
 pub fn table() -> Table {
+    table_with("", "")
+}
+
+/// With more keys for its neighbours, and more sections.
+pub fn table_with(keys: &str, sections: &str) -> Table {
     let mut world = World::new(1);
+    let keys = format!("{EDGE}\n{keys}");
     let edge = Text::node("edge", "dc1", 64500, "192.0.2.1")
-        .neighbor("isp-a", ISP_A.1, ISP_A.2, EDGE)
-        .neighbor("isp-b", ISP_B.1, ISP_B.2, EDGE);
+        .neighbor("isp-a", ISP_A.1, ISP_A.2, &keys)
+        .neighbor("isp-b", ISP_B.1, ISP_B.2, &keys);
     let isp = |name: &str, asn: u32, id: &str, edge: &str| {
         Text::node(name, "isp", asn, id).neighbor("edge", edge, 64500, ISP).done()
     };
-    let edge = world.node(&edge.done());
+    let edge = world.node(&(edge.done() + sections));
     let isp_a = world.node(&isp("isp-a", ISP_A.2, "192.0.2.2", "10.0.1.1"));
     let isp_b = world.node(&isp("isp-b", ISP_B.2, "192.0.2.3", "10.0.2.1"));
     world.link((edge, "10.0.1.1/24"), (isp_a, "10.0.1.2/24"), Link::default());

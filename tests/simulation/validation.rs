@@ -11,7 +11,8 @@ use shunt::types::{Asn, Prefix};
 use shunt::wire::bgp::AsPath;
 use shunt::wire::rtr::Vrp;
 
-use crate::selecting::{ISP_A, ISP_B, Table, all, table};
+use crate::selecting::{ISP_A, ISP_B, Table, all, table, table_with};
+use crate::topology::sees;
 
 /// `10.0.0.0/8-16 64496`: what the caches say now; the changes are of these prefixes.
 fn say(table: &mut Table, vrps: &[&str], changed: &[&str]) {
@@ -42,7 +43,7 @@ fn is_in_kernel(table: &Table, prefix: &str) -> bool {
     table.world.kernel_routes(table.edge).iter().any(|route| route.prefix == prefix)
 }
 
-const INVALID: &str = "the AS at its origin may not announce it (RPKI)";
+const INVALID: &str = "not used for the RPKI state of its origin";
 
 fn unusable(prefix: &str, source: &str) -> String {
     format!("{prefix} {source} unusable {INVALID}")
@@ -109,4 +110,44 @@ fn every_route_below_what_changed_is_looked_at() {
     say(&mut table, &["0.0.0.0/0-32 1"], &["0.0.0.0/0"]);
     // With the seven paths that were there before.
     assert_eq!(rejected(&table), 7 + 2 + 3 * 256);
+}
+
+/// A policy that looks decides alone, each time by what was received: nothing of what it did before is left.
+#[test]
+fn a_policy_that_looks_at_the_state_is_asked_again() {
+    let policy = "[rpki.cache.any]\naddress = \"192.0.2.53\"\n\
+         [policy.origins]\ndefault = \"accept\"\n\
+         [[policy.origins.rule]]\nmatch = { rpki = \"invalid\", prefixes = [\"10.2.0.0/16\"] }\nthen = \"reject\"\n\
+         [[policy.origins.rule]]\nmatch = { rpki = \"valid\" }\nset = { local-pref = 200, prepend = 2 }\nthen = \"accept\"\n";
+    let mut table = table_with("import-policy = [\"origins\"]", policy);
+    let of = |prefix: &str| RoutesRequest { longer: prefix.to_owned(), ..all() };
+    let path = |table: &Table, prefix: &str| {
+        let seen = sees(&table.world, table.edge, prefix).unwrap();
+        (seen.as_path, seen.local_pref)
+    };
+    let as_received = ("64496".to_owned(), None);
+    let changed = ("64496 64496 64496".to_owned(), Some(200));
+    assert_eq!(path(&table, "10.2.0.0/16"), as_received);
+    let all_changed = ["0.0.0.0/0"];
+    for _ in 0..2 {
+        say(&mut table, &["10.0.0.0/8-16 64496"], &all_changed);
+        assert_eq!(path(&table, "10.2.0.0/16"), changed);
+        // Again, and it is not changed again.
+        say(&mut table, &["10.0.0.0/8-17 64496"], &all_changed);
+        assert_eq!(path(&table, "10.2.0.0/16"), changed);
+        say(&mut table, &["10.2.0.0/16-16 1", "10.0.0.0/15-16 1"], &all_changed);
+        table.shows(&of("10.2.0.0/16"), &[&unusable("10.2.0.0/16", "isp-a")]);
+        // Invalid as well, but the policy lets it be.
+        assert_eq!(path(&table, "10.0.0.0/8"), as_received);
+        assert_eq!(path(&table, "10.1.0.0/16"), as_received);
+        say(&mut table, &[], &all_changed);
+        assert_eq!(path(&table, "10.2.0.0/16"), as_received);
+    }
+    // What is received while it is invalid comes back as well.
+    say(&mut table, &["10.2.0.0/16-16 1"], &all_changed);
+    table.learn(ISP_A, "10.2.0.0/16", |set| set.med = Some(7));
+    table.shows(&of("10.2.0.0/16"), &[&unusable("10.2.0.0/16", "isp-a")]);
+    say(&mut table, &[], &all_changed);
+    let seen = sees(&table.world, table.edge, "10.2.0.0/16").unwrap();
+    assert_eq!((seen.med, seen.local_pref), (Some(7), None));
 }
