@@ -1,12 +1,14 @@
 //! Between the RIB and the model of the kernel's routes.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::restart::Restarting;
 use super::{Action, Agent};
 use crate::config::{Config, Import};
-use crate::fib::{self, Exit, Fate, Fib, Hop, KernelError, Key, Leg, Observed, Urgency};
-use crate::rib::{self, SourceId};
+use crate::fib::{self, Exit, Fate, Fib, Hop, Hops, KernelError, Key, Leg, Observed, Urgency};
+use crate::rib::{self, Reached, Resolved, SourceId};
 use crate::types::{Prefix, Time};
 
 /// Between two scans of the kernel's table when nothing else asks for one.
@@ -24,6 +26,10 @@ pub(super) fn model(config: &Config) -> Fib {
         objects: config.kernel.nexthop_objects,
     };
     Fib::new(settings, Time::ZERO)
+}
+
+fn hop(resolved: &Resolved) -> Hop {
+    Hop { gateway: resolved.gateway, interface: resolved.interface }
 }
 
 impl Agent {
@@ -80,11 +86,7 @@ impl Agent {
         let leg = |leg: rib::Leg| Leg {
             source: leg.source.0,
             next_hop: leg.next_hop,
-            hops: leg
-                .hops
-                .into_iter()
-                .map(|hop| Hop { gateway: hop.gateway, interface: hop.interface })
-                .collect(),
+            hops: leg.hops.iter().map(hop).collect(),
         };
         let tiers = tiers.into_iter().map(|tier| tier.into_iter().map(leg).collect());
         self.fib.want(prefix, Exit::new(prefix.family(), tiers), urgency);
@@ -94,6 +96,26 @@ impl Agent {
     /// change for all of them.
     pub(super) fn kernel_source_lost(&mut self, source: SourceId) {
         self.fib.rewrite(|leg| if leg.source == source.0 { Fate::Gone } else { Fate::Kept });
+        self.change_kernel(0);
+    }
+
+    /// Routes over next hops that resolve differently follow, by one change for all routes of an exit. What that means for the
+    /// decision comes prefix by prefix.
+    pub(super) fn settle_next_hops(&mut self) {
+        let max_paths = usize::from(self.config.kernel.max_paths);
+        let hops = |reached: &Reached| reached.hops.iter().take(max_paths).map(hop).collect();
+        let moved = self.rib.moved_next_hops();
+        let moved: BTreeMap<IpAddr, Option<Hops>> =
+            moved.map(|(next_hop, reached)| (next_hop, reached.map(hops))).collect();
+        if moved.is_empty() {
+            return;
+        }
+        self.fib.rewrite(|leg| match leg.next_hop.and_then(|next_hop| moved.get(&next_hop)) {
+            Some(Some(hops)) => Fate::Moved(hops.clone()),
+            Some(None) => Fate::Gone,
+            None => Fate::Kept,
+        });
+        self.change_kernel(0);
     }
 
     pub(super) fn settle_kernel(&mut self, now: Time) {
@@ -111,7 +133,12 @@ impl Agent {
         if self.fib.take_scan() {
             self.actions.push_back(Action::RescanKernel);
         }
-        let changes = self.fib.poll(BATCH);
+        self.change_kernel(BATCH);
+    }
+
+    /// Hands out what is to be changed: objects, and up to `limit` routes.
+    fn change_kernel(&mut self, limit: usize) {
+        let changes = self.fib.poll(limit);
         if !changes.is_empty() {
             self.actions.push_back(Action::Kernel(changes));
         }

@@ -453,6 +453,7 @@ impl Agent {
 
     fn settle_routes(&mut self, now: Time) {
         self.settle_links(now);
+        self.settle_next_hops();
         self.settle_leave(now);
         self.settle_bfd(now);
         self.settle_locks(now);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use super::decision::Ranked;
-use super::{Resolved, Rib, SourceId};
+use super::{Reached, Resolved, Rib, SourceId};
 use crate::types::Prefix;
 
 /// A path or route that is used, or would be.
@@ -21,6 +21,12 @@ pub struct Leg {
 pub type Tier = SmallVec<[Leg; 1]>;
 
 impl Rib {
+    /// Next hops that resolve differently and whose prefixes [`Rib::take_changes`] has not begun to name, and where they
+    /// lead now.
+    pub fn moved_next_hops(&self) -> impl Iterator<Item = (IpAddr, Option<&Reached>)> {
+        self.next_hops.moved().map(|(next_hop, reached)| (next_hop.address(), reached))
+    }
+
     /// Where packets for the prefix go, as [`Rib::hops`] says, then where they would go if all of these were lost, and so
     /// on: at most `count` tiers, each with at most `max` gateways. None where there is no route, or packets for the prefix
     /// end here.

@@ -87,6 +87,11 @@ impl NextHops {
         !self.moved.is_empty()
     }
 
+    /// Those, and where they lead now.
+    pub fn moved(&self) -> impl Iterator<Item = (NextHop, Option<&Reached>)> {
+        self.moved.iter().map(|next_hop| (*next_hop, self.get(next_hop).ok()))
+    }
+
     pub fn take_moved(&mut self) -> BTreeSet<NextHop> {
         std::mem::take(&mut self.moved)
     }

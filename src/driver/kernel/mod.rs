@@ -85,8 +85,7 @@ impl From<&config::Kernel> for Settings {
 #[derive(Debug)]
 pub enum Report {
     Observed(Vec<Observed>),
-    /// Results of [`Kernel::apply`], one per change and in the order of the changes; the changes of one call may come
-    /// back in several reports.
+    /// Results of [`Kernel::apply`], one per change. The changes of one call may come back in several reports.
     Applied(Vec<(Key, Result<(), KernelError>)>),
 }
 
@@ -104,7 +103,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Makes these changes, in this order. Each is answered in a [`Report::Applied`].
+    /// Makes these changes, in this order but for replaced objects, which go before all that wait. Each is answered in a [`Report::Applied`].
     pub fn apply(&self, changes: Vec<Change>) {
         // The task ends before its handle only with the runtime.
         let _ = self.commands.send(Command::Apply(changes));
@@ -243,7 +242,14 @@ impl Task {
 
     fn take_command(&mut self, command: Command) {
         match command {
-            Command::Apply(changes) => self.changes.extend(changes),
+            // A lost exit does not wait behind the routes of a full table: it has no order with them.
+            Command::Apply(changes) => {
+                let (urgent, rest): (Vec<Change>, Vec<Change>) = changes
+                    .into_iter()
+                    .partition(|change| matches!(change, Change::ReplaceObject { .. }));
+                urgent.into_iter().rev().for_each(|change| self.changes.push_front(change));
+                self.changes.extend(rest);
+            }
             Command::Rescan => self.dump = Dump::now(),
         }
     }
