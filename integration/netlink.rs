@@ -1,5 +1,7 @@
 //! The kernel side of the driver against the kernel, each test in a network namespace of its own. The witness is `ip`.
 
+mod objects;
+
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;

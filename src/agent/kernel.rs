@@ -130,6 +130,12 @@ impl Agent {
             );
             self.fib.sweep();
         }
+        if !self.told_of_compat_mode && self.fib.totals().compat_mode {
+            self.told_of_compat_mode = true;
+            let text = "net.ipv4.nexthop_compat_mode is 1: when an exit is lost, the kernel takes time \
+                        for each of its routes; with 0 it takes none, and `ip route` shows ids of next hops";
+            self.report(now, "kernel", "", "info", text.to_owned());
+        }
         if self.fib.take_scan() {
             self.actions.push_back(Action::RescanKernel);
         }

@@ -196,6 +196,7 @@ pub struct Agent {
     held: BTreeSet<Prefix>,
     /// The kernel's last refusal.
     kernel_error: String,
+    told_of_compat_mode: bool,
     stopping: Option<Time>,
     /// Sessions stay up until then, or until the virtual routers are released.
     release_by: Option<Time>,
@@ -275,6 +276,7 @@ impl Agent {
             switching: Switching::default(),
             held: BTreeSet::new(),
             kernel_error: String::new(),
+            told_of_compat_mode: false,
             stopping: None,
             release_by: None,
             withdrawn: false,

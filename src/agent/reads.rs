@@ -70,6 +70,8 @@ impl Agent {
             routes_installed: totals.observed as u64,
             difference: (totals.pending + totals.failed) as u64,
             last_error: self.kernel_error.clone(),
+            exits: totals.groups as u64,
+            compat_mode: totals.compat_mode,
         }
     }
 

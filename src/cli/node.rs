@@ -160,8 +160,14 @@ fn kernel(kernel: &KernelStatus) -> String {
     if kernel.state == "off" {
         return "off: no routes are installed".to_owned();
     }
-    let KernelStatus { state, routes_wanted, routes_installed, difference, last_error } = kernel;
+    let KernelStatus { state, routes_wanted, routes_installed, difference, last_error, .. } =
+        kernel;
     let mut text = format!("{state}, {routes_installed} of {routes_wanted} routes installed");
+    if kernel.exits > 0 {
+        text.push_str(&format!(" over {} exit", kernel.exits));
+        text.push_str(if kernel.exits == 1 { "" } else { "s" });
+        text.push_str(if kernel.compat_mode { " (nexthop_compat_mode 1)" } else { "" });
+    }
     if *difference > 0 {
         text.push_str(&format!(", {difference} to change"));
     }

@@ -65,6 +65,8 @@ pub struct Fib {
     complete: u8,
     /// All entries are to be looked at again, those behind this one.
     review: Option<Option<Prefix>>,
+    /// The kernel's setting.
+    compat_mode: bool,
     /// The first dump is complete.
     ready: bool,
     swept: bool,
@@ -136,6 +138,8 @@ pub struct Totals {
     pub adopted: usize,
     /// Groups of nexthop objects.
     pub groups: usize,
+    /// When one is replaced the kernel tells of each of its routes.
+    pub compat_mode: bool,
 }
 
 /// What is known of one prefix.
@@ -168,6 +172,7 @@ impl Fib {
             round: 0,
             complete: 0,
             review: None,
+            compat_mode: false,
             ready: false,
             swept: false,
             sweep_at: now + settings.grace,
@@ -242,7 +247,12 @@ impl Fib {
                 self.request_scan(now);
             }
             Observed::DumpedObject { id, object } => self.objects.dumped(id, object),
-            Observed::NoObjects => self.settings.objects = false,
+            Observed::NoObjects => {
+                self.settings.objects = false;
+                self.objects = Objects::new();
+                self.unblock_forgotten();
+            }
+            Observed::CompatMode(on) => self.compat_mode = on,
             Observed::DumpBegun => {
                 self.dump = Some(Dump::default());
                 self.round = self.round.wrapping_add(1);
@@ -453,6 +463,7 @@ impl Fib {
             failed: self.retries.len() + failing.max(self.objects.failed()),
             adopted: self.adopted,
             groups: self.objects.len(),
+            compat_mode: self.compat_mode && self.settings.objects,
         }
     }
 

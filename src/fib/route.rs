@@ -119,6 +119,9 @@ pub enum Observed {
     },
     /// The kernel has no nexthop objects at all.
     NoObjects,
+    /// Line of a dump: net.ipv4.nexthop_compat_mode, with which the kernel shows, and tells of, routes that lead to objects as
+    /// if they had hops of their own.
+    CompatMode(bool),
     /// A dump of links, addresses, our objects and our routes begins, in this order; one that was running is void.
     DumpBegun,
     /// A line of the dump. Links and addresses come in it as [`Observed::Link`] and [`Observed::Address`].

@@ -138,6 +138,8 @@ pub fn status() -> StatusReply {
             routes_installed: 1,
             difference: 0,
             last_error: String::new(),
+            exits: 1,
+            compat_mode: false,
         }),
         warnings: vec![
             text("neighbor core has no import policy: nothing is accepted from it (RFC 8212)"),

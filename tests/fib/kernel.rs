@@ -23,6 +23,8 @@ pub struct Kernel {
     pub echo: bool,
     /// Interfaces without carrier.
     pub down: Vec<u32>,
+    /// It is older than these groups.
+    pub refuses_resilient: bool,
 }
 
 /// What a running dump looks at next.
@@ -113,7 +115,8 @@ impl Kernel {
             Object::Hop(hop) => !self.down.contains(&hop.interface),
             Object::Group(group) => {
                 let mut members = group.members.iter();
-                members.all(|(id, _)| matches!(self.objects.get(id), Some(Object::Hop(_))))
+                let known = !group.resilient || !self.refuses_resilient;
+                known && members.all(|(id, _)| matches!(self.objects.get(id), Some(Object::Hop(_))))
             }
             Object::Other => true,
         };

@@ -1,6 +1,7 @@
 //! The model of the kernel's routes against a kernel that follows the rules of Linux.
 
 mod kernel;
+mod objects;
 mod random;
 
 use std::collections::BTreeSet;

@@ -82,6 +82,10 @@ impl Task {
 
     fn begin_dump(&mut self, attempts: u32) -> io::Result<Dump> {
         self.observed.push(Observed::DumpBegun);
+        // Of the namespace that the daemon runs in. It is not there before Linux 5.4.
+        let compat_mode = std::fs::read_to_string("/proc/sys/net/ipv4/nexthop_compat_mode");
+        let on = compat_mode.is_ok_and(|mode| mode.trim() == "1");
+        self.observed.push(Observed::CompatMode(on));
         for subject in [Subject::Links, Subject::Addresses, Subject::Objects] {
             let sequence = self.request_dump(subject)?;
             loop {
