@@ -5,6 +5,7 @@
 
 mod addresses;
 mod announcing;
+mod collecting;
 mod dialling;
 mod dying;
 mod edge;

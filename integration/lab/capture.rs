@@ -111,6 +111,16 @@ impl Capture {
         self.tshark(&arguments).lines().map(str::to_owned).collect()
     }
 
+    /// The same for a protocol that has no port of its own: `decode` says which one, as `tcp.port==11019,bmp`.
+    #[track_caller]
+    pub fn decoded(&self, decode: &str, filter: &str, fields: &[&str]) -> Vec<String> {
+        let mut arguments = vec!["-d", decode, "-Y", filter, "-T", "fields"];
+        for field in fields {
+            arguments.extend(["-e", field]);
+        }
+        self.tshark(&arguments).lines().map(str::to_owned).collect()
+    }
+
     /// What tshark finds wrong in the frames from `source`: malformed packets, and errors of the protocols in them.
     #[track_caller]
     pub fn faults(&self, source: &str) -> Vec<String> {

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use bytes::Bytes;
 
 use crate::api::v1;
 use crate::bgp;
-use crate::config::Config;
+use crate::config::{Collector, Config};
 use crate::fast;
 use crate::fib;
 use crate::health::{self, CheckId};
@@ -89,6 +90,8 @@ pub enum Event {
     IntentsStored { version: u64, result: Result<(), String> },
     /// The neighbour's TCP has acknowledged every byte sent to it before [`Action::AwaitAcknowledgement`].
     Acknowledged { order: OrderId, peer: PeerId },
+    /// What became of the connection to a collector of [`Action::SetCollectors`].
+    Collector { collector: String, event: CollectorEvent },
     /// A client asks neighbours for their routes again: one, or all that are established.
     RefreshWanted { peer: Option<PeerId> },
     /// A new, valid configuration is to take effect.
@@ -216,6 +219,14 @@ pub enum Action {
     },
     /// Change routes in the kernel, then [`Event::KernelApplied`].
     Kernel(Vec<fib::Change>),
+    /// Be connected to these collectors, by name, and to no others. What waits for those that go is still written.
+    SetCollectors(BTreeMap<String, Collector>),
+    /// Write this to a collector, if it still is the same connection, then [`CollectorEvent::Written`].
+    ToCollector {
+        collector: String,
+        connection: u64,
+        bytes: Bytes,
+    },
     /// For the log of updates: only if there is one.
     StateChanged(StateChange),
     /// Dump links, addresses and our routes again.
@@ -224,6 +235,17 @@ pub enum Action {
     Report(v1::Event),
     /// Everything is closed; the process may end.
     Stopped,
+}
+
+/// What the driver tells of a collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CollectorEvent {
+    /// Nothing is written yet. The number is another one for each connection.
+    Connected { connection: u64 },
+    /// Octets of [`Action::ToCollector`] were taken.
+    Written { connection: u64, octets: usize },
+    /// The connection ended, or there was none. It is tried again.
+    Closed { reason: String },
 }
 
 /// A session is in another state.

@@ -10,7 +10,7 @@ use super::neighbor::Neighbor;
 use super::ospf::Withholding;
 use super::policies::{Passing, changes_text, export_prepends, validity};
 use super::restart::Restarting;
-use super::{Agent, PeerId};
+use super::{Agent, PeerId, collectors};
 use crate::bgp;
 use crate::config::{Config, Export};
 use crate::group::{Announcement, Mapped};
@@ -128,6 +128,7 @@ impl Agent {
         for peer in peers {
             self.drain(peer, packing, now);
         }
+        self.settle_collectors(now);
     }
 
     /// Enters what each neighbour is to have for a prefix; `news` hears of those to whom it is news.
@@ -147,6 +148,7 @@ impl Agent {
                 news(neighbor.id);
             }
         }
+        collectors::touch(&mut self.collectors, prefix);
     }
 
     /// Sends one neighbour the next portion, if there is room for it.
@@ -174,6 +176,9 @@ impl Agent {
                 neighbor.out.set(*prefix, told, urgency(*prefix, &self.own));
             }
             neighbor.walk = page.last().map(|last| Some(*last));
+            for prefix in page {
+                collectors::touch(&mut self.collectors, prefix);
+            }
         }
         let collects = packing || (neighbor.walk.is_some() && !begins);
         if !collects || neighbor.out.pending() >= PACKED {
@@ -414,7 +419,7 @@ fn learned_facts(
 }
 
 /// The attributes that a neighbour is sent; `None` if there is no next hop for it any more.
-fn as_sent<'a>(
+pub(super) fn as_sent<'a>(
     neighbor: &Neighbor,
     session: &bgp::Session,
     config: &Config,

@@ -66,9 +66,13 @@ impl Agent {
             bgp::Action::Close { connection } => {
                 self.on_connection(peer, PeerAction::Close { connection });
             }
-            bgp::Action::Established(session) => self.session_up(peer, &session, now),
+            bgp::Action::Established(session) => {
+                self.session_up(peer, &session, now);
+                self.monitor_session(peer, None, now);
+            }
             bgp::Action::Down { reason, retained } => {
                 self.session_down(peer, &reason.to_string(), &retained, now);
+                self.monitor_session(peer, Some(&reason), now);
             }
             bgp::Action::Learned(update) => self.learned(peer, update, now),
             bgp::Action::RefreshRequested { family } => self.refresh_requested(peer, family, now),

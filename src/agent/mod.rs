@@ -33,6 +33,7 @@ mod bfd;
 mod bfd_reads;
 mod campaigns;
 mod check_text;
+mod collectors;
 mod deliveries;
 mod elsewhere;
 mod event;
@@ -86,10 +87,11 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use bfd::Sessions;
+use collectors::Collectors;
 use elsewhere::Others;
 pub use event::{
-    Action, AskId, CallId, CommandId, Event, OrderId, OspfAction, Owner, PeerAction, PeerEndpoint,
-    PeerId, Probe, ProbeId, StateChange, VirtualAddresses,
+    Action, AskId, CallId, CollectorEvent, CommandId, Event, OrderId, OspfAction, Owner,
+    PeerAction, PeerEndpoint, PeerId, Probe, ProbeId, StateChange, VirtualAddresses,
 };
 use fleet::Asker;
 use guards::Guards;
@@ -197,6 +199,7 @@ pub struct Agent {
     /// The kernel's last refusal.
     kernel_error: String,
     told_of_compat_mode: bool,
+    collectors: Collectors,
     stopping: Option<Time>,
     /// Sessions stay up until then, or until the virtual routers are released.
     release_by: Option<Time>,
@@ -277,6 +280,7 @@ impl Agent {
             held: BTreeSet::new(),
             kernel_error: String::new(),
             told_of_compat_mode: false,
+            collectors: Collectors::new(),
             stopping: None,
             release_by: None,
             withdrawn: false,
@@ -302,6 +306,7 @@ impl Agent {
         agent.routers_changed(now);
         agent.follow_by_ospf(now);
         agent.configure_checks(now);
+        agent.configure_collectors();
         // What we announce is known before the first OPEN or Hello is sent.
         agent.settle(now);
         let names: Vec<String> = agent.config.neighbors.keys().cloned().collect();
@@ -363,6 +368,7 @@ impl Agent {
             Event::OrderAbandoned(order) => self.orders.abandon(order),
             Event::IntentsStored { version, result } => self.intents_stored(version, result, now),
             Event::Acknowledged { order, peer } => self.acknowledged(order, peer, now),
+            Event::Collector { collector, event } => self.collector_event(&collector, event, now),
             Event::RefreshWanted { peer } => self.refresh_wanted(peer, now),
             Event::Reconfigured(config) => self.reconfigure(*config, now),
             Event::StopWanted => self.stop(now),
@@ -481,7 +487,8 @@ impl Agent {
     }
 
     fn has_bulk_work(&self) -> bool {
-        self.rib.has_changes()
+        self.has_monitoring_work()
+            || self.rib.has_changes()
             || self.validation.is_pending()
             || self.fib.has_work()
             || self.neighbors.values().any(Neighbor::can_drain)
@@ -515,6 +522,7 @@ impl Agent {
         self.stopping = Some(now + STOP_WITHIN);
         self.remove_routers();
         self.store_memory(now);
+        self.part_from_collectors(|_, _| true);
         self.actions.push_back(Action::Fast(fast::Order::Stop));
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for peer in peers {

@@ -73,6 +73,7 @@ fn changes(old: &Config, new: &Config) -> Vec<String> {
     if old.listen != new.listen {
         changes.push("listen: changes".to_owned());
     }
+    changes.extend(difference("collector", &old.collectors, &new.collectors));
     changes.extend(optional("mrt", old.update_log.as_ref(), new.update_log.as_ref()));
     if old.kernel != new.kernel {
         changes

@@ -47,6 +47,7 @@ impl Agent {
             health: self.health_status(),
             rpki: self.rpki_status(),
             update_log: None,
+            collectors: self.collector_statuses(),
         }
     }
 
@@ -97,6 +98,11 @@ impl Agent {
                 };
                 warnings.push(format!("neighbor {name} is not established{why}"));
             }
+        }
+        for collector in self.collector_statuses().iter().filter(|one| !one.connected) {
+            let v1::CollectorStatus { name, last_error, .. } = collector;
+            let why = if last_error.is_empty() { String::new() } else { format!(": {last_error}") };
+            warnings.push(format!("collector {name} is not connected{why}"));
         }
         warnings.extend(self.unwatched());
         warnings.extend(self.guards_in_force().into_iter().map(|text| format!("guard: {text}")));

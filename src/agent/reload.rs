@@ -35,6 +35,7 @@ impl Agent {
         self.sessions.stale = true;
         self.probes_changed();
         self.configure_checks(now);
+        self.configure_collectors();
         self.routers_changed(now);
         self.follow_by_ospf(now);
         self.fleet_changed();

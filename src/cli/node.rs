@@ -8,8 +8,8 @@ use super::failure::{Exit, Failure};
 use super::groups;
 use super::output::{self, BOLD, Output, WARN, count, harmless};
 use crate::api::v1::{
-    FastStatus, HealthStatus, KernelStatus, OspfStatus, ReloadReply, ReloadRequest, RpkiStatus,
-    StatusReply, StatusRequest, UpdateLogStatus, VersionRequest,
+    CollectorStatus, FastStatus, HealthStatus, KernelStatus, OspfStatus, ReloadReply,
+    ReloadRequest, RpkiStatus, StatusReply, StatusRequest, UpdateLogStatus, VersionRequest,
 };
 
 /// `shunt status`
@@ -56,6 +56,7 @@ fn print_status(reply: &StatusReply, out: &mut dyn Write) -> io::Result<()> {
             ("vrrp", reply.fast.as_ref().map(vrrp).unwrap_or_default()),
             ("lane", reply.fast.as_ref().map(lane).unwrap_or_default()),
             ("checks", reply.health.as_ref().map(checks).unwrap_or_default()),
+            ("collectors", collectors(&reply.collectors)),
             ("update log", reply.update_log.as_ref().map(update_log).unwrap_or_default()),
             ("kernel", reply.kernel.as_ref().map(kernel).unwrap_or_default()),
             ("configuration", reply.configuration.clone()),
@@ -141,6 +142,15 @@ fn lane(status: &FastStatus) -> String {
         ));
     }
     text
+}
+
+fn collectors(all: &[CollectorStatus]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let connected = all.iter().filter(|one| one.connected).count();
+    let complete = all.iter().filter(|one| one.complete).count();
+    format!("{connected} of {} connected, {complete} told everything", all.len())
 }
 
 fn update_log(status: &UpdateLogStatus) -> String {

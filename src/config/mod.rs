@@ -22,6 +22,7 @@
 
 mod address;
 mod bfd;
+mod bmp;
 mod check;
 mod distance;
 mod effect;
@@ -59,6 +60,7 @@ use toml::de::DeTable;
 
 pub use crate::types::Secret;
 pub use bfd::{BfdProfile, BfdSession, BfdUse};
+pub use bmp::Collector;
 pub use fleet::{Fleet, FleetNode, PORT as FLEET_PORT};
 pub use guard::{Correlated, Guard};
 pub use isolation::Isolation;
@@ -112,6 +114,7 @@ const KEYS: &[&str] = &[
     "distance",
     "kernel",
     "mrt",
+    "bmp",
 ];
 
 /// A whole configuration, checked.
@@ -153,6 +156,8 @@ pub struct Config {
     pub distances: Distances,
     pub kernel: Kernel,
     pub update_log: Option<UpdateLog>,
+    /// By name.
+    pub collectors: BTreeMap<String, Collector>,
 }
 
 impl Config {
@@ -264,6 +269,7 @@ pub fn parse(
     let takeover = Takeover::read(&root, &vrrp, &mut report);
     let distances = distance::read(&root, &mut report);
     let update_log = mrt::read(&root, &mut report);
+    let collectors = bmp::read(&root, &mut report);
 
     let mistakes = report.into_mistakes();
     if !mistakes.is_empty() {
@@ -296,6 +302,7 @@ pub fn parse(
             distances,
             kernel,
             update_log,
+            collectors: whole(collectors),
         }),
         _ => Err(mistakes),
     }
@@ -374,6 +381,7 @@ mod tests {
             ("`[distance]`", distance::DISTANCE_KEYS),
             ("`[kernel]`", kernel::KERNEL_KEYS),
             ("`[mrt]`", mrt::KEYS),
+            ("`[bmp.NAME]`", bmp::KEYS),
         ];
         for (heading, keys) in sections {
             let documented: BTreeSet<&str> = part(heading)

@@ -47,6 +47,7 @@ pub mod certificate;
 pub mod checks;
 mod clients;
 mod clock;
+mod collectors;
 mod commands;
 mod configuration;
 mod connection;
@@ -99,6 +100,7 @@ use acknowledge::Watch;
 use addresses::Addresses;
 use checks::Checks;
 use clock::Clock;
+use collectors::Collectors;
 use commands::Commands;
 use fleet::Fleet;
 use hold::Holds;
@@ -192,6 +194,8 @@ async fn serve(
     let update_log = UpdateLog::start(journal.clone())
         .map_err(other("the thread of the update log did not start"))?;
     update_log.configure(agent.config().update_log.as_ref());
+    let collectors = Collectors::start(inbox.clone())
+        .map_err(other("the thread of the collectors did not start"))?;
     let mut peers = Peers::new(inbox.clone(), watch, open.clone(), update_log.tap());
     let bound = peers.listeners().bind_new(&agent.config().listen)?;
     peers.listen(&agent.config().listen, bound);
@@ -297,6 +301,7 @@ async fn serve(
         store,
         ledger,
         update_log,
+        collectors,
         journal,
         answers: BTreeMap::new(),
         plans: BTreeMap::new(),

@@ -9,6 +9,7 @@ use tonic::Status;
 use super::addresses::Addresses;
 use super::checks::Checks;
 use super::clock::Clock;
+use super::collectors::Collectors;
 use super::commands::Commands;
 use super::fleet::{self, Fleet};
 use super::hold::Holds;
@@ -52,6 +53,7 @@ pub struct Pump {
     pub store: store::Writer,
     pub ledger: ledger::Writer,
     pub update_log: UpdateLog,
+    pub collectors: Collectors,
     pub journal: Journal,
     /// Clients that wait for an order.
     pub answers: BTreeMap<OrderId, Answer>,
@@ -359,6 +361,14 @@ impl Pump {
             }
             Action::Kernel(changes) => {
                 self.kernel.apply(changes);
+                None
+            }
+            Action::SetCollectors(collectors) => {
+                self.collectors.set(collectors);
+                None
+            }
+            Action::ToCollector { collector, connection, bytes } => {
+                self.collectors.send(collector, connection, bytes);
                 None
             }
             Action::StateChanged(change) => {

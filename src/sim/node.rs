@@ -31,6 +31,8 @@ pub(super) struct Node {
     /// What is remembered of its checks.
     pub memory: String,
     pub ledger: Vec<v1::LedgerEntry>,
+    /// What collectors were sent, by name.
+    pub collected: BTreeMap<String, Vec<u8>>,
     /// The disk refuses to write.
     pub disk_full: bool,
     /// A reader that stands still: nothing that arrives is read.

@@ -25,6 +25,11 @@ pub enum Program {
 }
 
 impl World {
+    /// What a collector was sent of BMP since this was last asked. Its events are delivered by the test.
+    pub fn take_collected(&mut self, id: NodeId, collector: &str) -> Vec<u8> {
+        self.nodes[id.0].collected.remove(collector).unwrap_or_default()
+    }
+
     /// What becomes of the commands of a node that begin with this word, from now on.
     pub fn set_program(&mut self, id: NodeId, word: &str, program: Program) {
         self.nodes[id.0].programs.insert(word.to_owned(), program);

@@ -124,6 +124,7 @@ impl World {
             disk: Intents::default().to_text(),
             memory: String::new(),
             ledger: Vec::new(),
+            collected: BTreeMap::new(),
             disk_full: false,
             deaf: false,
             process: None,
@@ -647,6 +648,10 @@ impl World {
                         .map(|change| (change.key(), kernel.apply(change)))
                         .collect();
                     self.event_at(self.now + KERNEL, id, Event::KernelApplied(results));
+                }
+                Action::SetCollectors(_) => {}
+                Action::ToCollector { collector, bytes, .. } => {
+                    node.collected.entry(collector).or_default().extend(bytes);
                 }
                 // For archives only.
                 Action::StateChanged(_) => {}

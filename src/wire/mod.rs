@@ -3,6 +3,7 @@
 pub mod arp;
 pub mod bfd;
 pub mod bgp;
+pub mod bmp;
 mod checksum;
 mod comparison;
 pub mod ethernet;

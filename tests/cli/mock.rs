@@ -157,6 +157,14 @@ pub fn status() -> StatusReply {
         fast: Some(fast::status()),
         health: Some(health::status()),
         rpki: Some(rpki::status()),
+        collectors: vec![CollectorStatus {
+            name: text("archive"),
+            address: text("192.0.2.9"),
+            port: 11019,
+            connected: true,
+            complete: true,
+            last_error: String::new(),
+        }],
         update_log: Some(UpdateLogStatus {
             directory: text("/var/lib/shunt/mrt"),
             file: text("/var/lib/shunt/mrt/updates.20261121.220000.mrt"),

@@ -4,6 +4,7 @@
 mod announcing;
 mod area;
 mod bfd;
+mod collecting;
 mod determinism;
 mod faults;
 mod firewalls;
