@@ -172,7 +172,7 @@ pub enum Command {
         /// A prefix, or an address whose longest match is explained
         prefix: String,
     },
-    /// Ask policies
+    /// Ask the policies what becomes of a route
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Print events, oldest first
