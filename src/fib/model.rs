@@ -208,9 +208,8 @@ impl Fib {
         if let Some(before) = before {
             self.exits.release(before);
         }
-        if moved || before != wanted {
-            self.settle(prefix);
-        }
+        // Even if it is the same: what it stands for may have been rewritten, and the route leads elsewhere.
+        self.settle(prefix);
     }
 
     /// Something has happened to the legs of exits. Groups follow at once, each by one change, and the routes that lead to

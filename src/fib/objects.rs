@@ -54,6 +54,8 @@ struct GroupObject {
     observed: Option<Members>,
     /// The hops in use, as observed.
     hops: Arc<Hops>,
+    /// It is of an earlier life.
+    inherited: bool,
     /// Routes that lead to it, or are being changed to.
     uses: usize,
     round: u8,
@@ -104,6 +106,7 @@ impl Objects {
             resilient: exit.guard().is_some(),
             observed: None,
             hops: Arc::default(),
+            inherited: false,
             uses: 0,
             round: self.round,
         };
@@ -113,7 +116,7 @@ impl Objects {
         id
     }
 
-    /// Whether a route that leads to `id` serves as one to `exit`; `roughly`: if it only lacks the backup.
+    /// Whether a route that leads to `id` serves as one to `exit`; `roughly`: one of an earlier life may lack the backup.
     pub fn serves(&mut self, id: u32, exit: &Arc<Exit>, hops: &Hops, roughly: bool) -> bool {
         let Some(group) = self.groups.get(&id) else { return false };
         match &group.exit {
@@ -130,7 +133,7 @@ impl Objects {
                 }
             }
         }
-        roughly && *group.hops == *hops
+        roughly && group.inherited && *group.hops == *hops
     }
 
     fn claim(&mut self, id: u32, exit: &Arc<Exit>) {
@@ -588,6 +591,7 @@ impl Objects {
             resilient,
             observed: None,
             hops: Arc::default(),
+            inherited: true,
             uses: 0,
             round,
         });

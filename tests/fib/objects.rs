@@ -197,6 +197,34 @@ fn a_next_hop_that_resolves_elsewhere_is_one_change() {
 }
 
 #[test]
+fn a_backup_that_is_learned_later_is_there_when_it_is_needed() {
+    let (mut pair, table) = (Pair::new(), table());
+    pair.want(&table, &[&[1]]);
+    pair.run();
+    // Before the sweep as well: this is our own life.
+    pair.want(&table, &[&[1], &[2]]);
+    pair.run();
+    pair.lose(1);
+    assert_eq!(routes(&pair.run()), 0);
+    assert_eq!(pair.hops(&table), TWO);
+}
+
+#[test]
+fn routes_of_an_earlier_life_without_a_backup_follow_what_is_wanted() {
+    let (mut pair, table) = (Pair::new(), table());
+    pair.want(&table, &[&[1]]);
+    pair.run();
+    let mut next = Pair::on(pair.kernel);
+    next.want(&table, &[&[1], &[2]]);
+    next.run();
+    // Its group does not know of a backup: what is wanted comes under the number that it had before.
+    next.lose(1);
+    next.want(&table, &[&[2]]);
+    next.run();
+    assert_eq!(next.hops(&table), TWO);
+}
+
+#[test]
 fn a_way_that_nothing_can_replace_is_left_until_the_agent_says_so() {
     let (mut pair, table) = (Pair::new(), table());
     pair.want(&table, &[&[1]]);
