@@ -13,14 +13,15 @@ fn table() -> impl Iterator<Item = Prefix> {
     (0..ROUTES).map(|n| format!("198.18.{n}.0/24").parse().unwrap())
 }
 
-/// The first is used, the others are its backups. The source is the place.
+/// The first is used, the others are its backups. Each link has a source of its number.
 fn exit(gateways: &[&str]) -> Option<Exit> {
-    let leg = |(source, text): (usize, &&str)| {
-        let hops = [hop(text)].into_iter().collect();
-        Tier::from_iter([Leg { source: source as u32, next_hop: None, hops }])
+    let leg = |text: &&str| {
+        let hop = hop(text);
+        let hops = [hop].into_iter().collect();
+        Tier::from_iter([Leg { source: hop.interface, next_hop: None, hops }])
     };
     let first = table().next()?;
-    Exit::new(first.family(), gateways.iter().enumerate().map(leg))
+    Exit::new(first.family(), gateways.iter().map(leg))
 }
 
 fn want(driven: &mut Driven, gateways: &[&str]) {
@@ -75,7 +76,8 @@ fn all_routes_of_a_lost_source_move_by_one_change() {
         let mut driven = Driven::new(true);
         want(&mut driven, &["10.0.1.2@east", "10.0.2.2@west"]);
         driven.until(installed).await;
-        driven.fib.rewrite(|leg| if leg.source == 0 { Fate::Gone } else { Fate::Kept });
+        let east = index("east");
+        driven.fib.rewrite(|leg| if leg.source == east { Fate::Gone } else { Fate::Kept });
         driven.until(installed).await;
         assert_eq!(way(), ("west".to_owned(), ROUTES));
         want(&mut driven, &["10.0.2.2@west"]);
