@@ -25,6 +25,8 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::authority::authority;
 use super::order::{Ended, Order};
 use crate::health::Service;
@@ -118,6 +120,28 @@ impl Drop for Disk {
 pub struct Member {
     pub node: Node,
     pub shuntd: Shuntd,
+}
+
+impl Member {
+    /// The LSAs that decide on routes, each with its instance. An error as long as one of its own waits for a newer instance.
+    /// FRR as the core keeps names (RFC 5642) to itself.
+    fn database(&self) -> Result<Vec<String>, String> {
+        let shown = self.shuntd.ask(&["--json", "ospf", "database"])?;
+        let lsa = |line: &str| {
+            let lsa: Value =
+                serde_json::from_str(line).map_err(|error| format!("{error}: {line}"))?;
+            match lsa["waiting_us"].as_u64() {
+                Some(0) => {
+                    let [kind, id, sequence] =
+                        ["type", "id", "sequence"].map(|key| lsa[key].to_string());
+                    Ok(format!("{kind} {id} {} {sequence}", lsa["router"]["router_id"]))
+                }
+                _ => Err(line.to_owned()),
+            }
+        };
+        let lsas: Result<Vec<String>, String> = shown.lines().map(lsa).collect();
+        Ok(lsas?.into_iter().filter(|lsa| !lsa.starts_with("\"opaque")).collect())
+    }
 }
 
 pub struct Lab {
@@ -217,14 +241,19 @@ impl Lab {
             let address = self.plan.groups[0].address();
             wait_for(&format!("an answer for {name}"), PATIENCE, || self.request(name, address));
         }
-        // Until then their LSAs have the worst metric, and as nobody else announces, the groups are at dc1 all the same.
+        // Until they have started their LSAs have the worst metric, and as nobody else announces, the groups are at dc1 all the
+        // same. What comes then may wait for MinLSInterval.
         for member in &self.fleet {
             wait_for(&format!("{} has started", member.node.name()), PATIENCE, || {
                 let ospf = member.shuntd.json(&["status"])?["ospf"].clone();
-                let has_started = ospf.is_null() || ospf["stub_router"] == "";
-                if has_started { Ok(()) } else { Err(ospf.to_string()) }
+                if ospf["stub_router"] == "" { Ok(()) } else { Err(ospf.to_string()) }
             });
         }
+        wait_for("one database, and nothing that is still to come", PATIENCE, || {
+            let all = self.fleet.iter().map(Member::database).collect::<Result<Vec<_>, _>>()?;
+            let is_one = all.iter().all(|database| *database == all[0]);
+            if is_one { Ok(()) } else { Err(format!("{all:#?}")) }
+        });
     }
 
     pub fn member(&self, name: &str) -> &Member {
