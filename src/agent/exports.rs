@@ -47,19 +47,9 @@ struct Learned {
 impl Agent {
     /// A session came up: all that the neighbour is to have is still to be sent.
     pub(super) fn begin_exports(&mut self, peer: PeerId) {
+        let own: Vec<Prefix> = self.own.keys().copied().collect();
+        self.enter(peer, &own);
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
-        let exporting = Exporting {
-            own: &self.own,
-            config: &self.config,
-            withholding: self.withholding,
-            names: &self.source_names,
-            vrps: &self.validation.table,
-        };
-        for prefix in self.own.keys() {
-            let best = best(&self.rib, *prefix);
-            let told = exporting.wanted(neighbor, *prefix, best.as_ref(), &mut self.rib);
-            neighbor.out.set(*prefix, told, Urgency::Own);
-        }
         // After a restart when they have been selected.
         if neighbor.config.export == Some(Export::Transit)
             && self.restarting != Restarting::Deferring
@@ -151,6 +141,23 @@ impl Agent {
         collectors::touch(&mut self.collectors, prefix);
     }
 
+    /// Enters what one neighbour is to have for these prefixes.
+    fn enter(&mut self, peer: PeerId, prefixes: &[Prefix]) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        let exporting = Exporting {
+            own: &self.own,
+            config: &self.config,
+            withholding: self.withholding,
+            names: &self.source_names,
+            vrps: &self.validation.table,
+        };
+        for prefix in prefixes {
+            let best = best(&self.rib, *prefix);
+            let told = exporting.wanted(neighbor, *prefix, best.as_ref(), &mut self.rib);
+            neighbor.out.set(*prefix, told, urgency(*prefix, &self.own));
+        }
+    }
+
     /// Sends one neighbour the next portion, if there is room for it.
     fn drain(&mut self, peer: PeerId, packing: bool, now: Time) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
@@ -163,23 +170,13 @@ impl Agent {
         {
             let limit = if after.is_none() { FIRST_PORTION } else { PORTION };
             let page = self.rib.page(after, limit);
-            let exporting = Exporting {
-                own: &self.own,
-                config: &self.config,
-                withholding: self.withholding,
-                names: &self.source_names,
-                vrps: &self.validation.table,
-            };
-            for prefix in &page {
-                let best = best(&self.rib, *prefix);
-                let told = exporting.wanted(neighbor, *prefix, best.as_ref(), &mut self.rib);
-                neighbor.out.set(*prefix, told, urgency(*prefix, &self.own));
-            }
             neighbor.walk = page.last().map(|last| Some(*last));
+            self.enter(peer, &page);
             for prefix in page {
                 collectors::touch(&mut self.collectors, prefix);
             }
         }
+        let Some(neighbor) = self.neighbors.get(&peer) else { return };
         let collects = packing || (neighbor.walk.is_some() && !begins);
         if !collects || neighbor.out.pending() >= PACKED {
             self.send_portion(peer, now);
